@@ -1,0 +1,88 @@
+import { createHash } from 'node:crypto'
+
+/** Where an edit stands in its message's history: `at` in milliseconds (or a source's counter), `tie` a 64-bit integer. */
+export interface Revision {
+  readonly at: number
+  readonly tie: bigint
+}
+
+/** Negative when `a` is older than `b`, zero when equal, positive when newer. */
+export function compareRevisions (a: Revision, b: Revision): number {
+  if (a.at !== b.at) return a.at - b.at
+  return a.tie === b.tie ? 0 : a.tie < b.tie ? -1 : 1
+}
+
+export interface ClientProfile {
+  readonly id: string
+  readonly name?: string
+  readonly lastName?: string
+  readonly pictureUrl?: string
+  readonly url?: string
+  readonly gender?: string
+  readonly email?: string
+  readonly phone?: string
+}
+
+export interface FileLink {
+  readonly url: string
+  readonly name?: string
+}
+
+/** `text` is BB code in which no character of the client's acts (see src/text); `date` is the original's, in milliseconds. */
+export interface EditedMessage {
+  readonly id: string
+  readonly date?: number
+  readonly text: string
+  readonly files: readonly FileLink[]
+}
+
+export interface Chat {
+  readonly id: string
+  readonly name?: string
+  readonly url?: string
+}
+
+/** One new text of one message, in the relay's own words. */
+export interface MessageEdit {
+  readonly user: ClientProfile
+  readonly message: EditedMessage
+  readonly chat: Chat
+  readonly revision: Revision
+}
+
+/** What a message is known by. `portal` is the configured portal's host. */
+export interface MessageKey {
+  readonly portal: string
+  readonly connector: string
+  readonly line: number
+  readonly chat: string
+  readonly message: string
+}
+
+/** Why a guard refused an edit before any call (design: the portal is never harmed). */
+export type RefusalReason = 'empty-text' | 'too-old' | 'id-too-long' | 'anonymous-user' | 'outgoing'
+
+/** Why an accepted edit ended without the portal's word of success. */
+export type DeadReason = RefusalReason | 'rejected' | 'poison'
+
+export type EditState = 'pending' | 'delivered' | 'dead'
+
+/** What became of one edit of a webhook. */
+export type WebhookOutcome = 'accepted' | 'duplicate' | 'stale' | 'ignored' | 'refused'
+
+/**
+ * The row id of a message: 24 characters, the same for the same key on every replica and in every life of the store,
+ * so that it can be named in an answer before anything is read. JSON keeps the parts apart whatever they contain.
+ */
+export function messageRowId (key: MessageKey): string {
+  return digest([key.portal, key.connector, key.line, key.chat, key.message], 24)
+}
+
+/** Identifies what the portal would show for an edit: its text and files, not the client's profile. */
+export function contentDigest (message: EditedMessage): string {
+  return digest([message.text, message.files.map(file => [file.url, file.name ?? null])], 22)
+}
+
+function digest (parts: readonly unknown[], length: number): string {
+  return createHash('sha256').update(JSON.stringify(parts)).digest('base64url').slice(0, length)
+}

@@ -1,0 +1,196 @@
+import type { DeadReason, EditState, MessageEdit, MessageKey, RefusalReason, Revision } from '../edit.ts'
+
+/*
+ * What the relay asks of a database. Every verb is asynchronous and, unless it only reads, durable once its promise is
+ * fulfilled: `kill -9` or a power cut afterwards loses nothing of it. Times are milliseconds of the caller's clock.
+ * A verb that cannot be made durable rejects with StoreUnavailable and has changed nothing.
+ */
+
+/** One edit on its way in. `refusal` is the guard's word: such an edit is recorded, and never displaces a pending one. */
+export interface IncomingEdit {
+  readonly id: string
+  readonly key: MessageKey
+  readonly channel: string
+  readonly edit: MessageEdit
+  readonly digest: string
+  readonly refusal: RefusalReason | null
+  readonly now: number
+  readonly settleMs: number
+}
+
+export interface IntakeResult {
+  readonly id: string
+  readonly outcome: 'accepted' | 'duplicate' | 'stale' | 'refused'
+}
+
+export interface Lane {
+  readonly connector: string
+  readonly line: number
+}
+
+/** The level of our share of the portal's leaky bucket, as it stood at a time. */
+export interface BucketLevel {
+  readonly level: number
+  readonly at: number
+}
+
+export interface ClaimRequest {
+  readonly portal: string
+  readonly lane: Lane
+  readonly callId: string
+  readonly now: number
+  readonly limit: number
+  readonly bucket: BucketLevel
+}
+
+/** What the courier has learnt about an edit on earlier tries. A newer content of the message starts anew. */
+export interface DeliveryHistory {
+  /** Calls that carried it and did not settle it. */
+  readonly attempts: number
+  /** The most messages it may travel with: halves when a whole chunk fails, 1 for an edit with files. */
+  readonly chunkLimit: number
+  /** Failures alone that count towards `poison`, and when the last of them was. */
+  readonly suspicions: number
+  readonly suspectedAt: number | null
+  /** Calls in which the portal did not know the user. */
+  readonly unknownUserRepeats: number
+  readonly flags: readonly EditFlag[]
+}
+
+export type EditFlag = 'unknown-user' | 'files-omitted'
+
+export interface ClaimedEdit {
+  readonly id: string
+  /** Grows with each content of the message that is to be delivered; settling matches it. */
+  readonly version: number
+  readonly channel: string
+  readonly edit: MessageEdit
+  readonly acceptedAt: number
+  readonly history: DeliveryHistory
+}
+
+export type Settlement = { readonly id: string, readonly version: number } & (
+  | { readonly result: 'delivered', readonly flags: readonly EditFlag[] }
+  | { readonly result: 'dead', readonly reason: DeadReason, readonly words: string | null }
+  | { readonly result: 'retry', readonly dueAt: number, readonly history: DeliveryHistory, readonly quarantineUntil: number | null }
+)
+
+/**
+ * Cumulative counts of revisions, each changed in the transaction of the event it counts:
+ * accepted = superseded + delivered + dead + pending, at every moment.
+ */
+export interface Ledger {
+  readonly accepted: number
+  readonly superseded: number
+  readonly delivered: number
+  readonly dead: number
+  readonly pending: number
+}
+
+export interface Backlog {
+  /** Revisions that rows hold as pending, counted from the rows and not from the ledger. */
+  readonly pending: number
+  readonly oldestPendingAt: number | null
+  readonly nextDueAt: number | null
+}
+
+/** A row as an operator sees it. */
+export interface EditRow {
+  readonly id: string
+  readonly channel: string
+  readonly connector: string
+  readonly line: number
+  readonly chat: string
+  readonly message: string
+  readonly state: EditState
+  readonly reason: DeadReason | null
+  readonly words: string | null
+  readonly flags: readonly EditFlag[]
+  readonly revision: Revision
+  readonly attempts: number
+  readonly acceptedAt: number
+  readonly settledAt: number | null
+  readonly dueAt: number | null
+  /** The newest refused revision, kept beside the one that is being delivered. */
+  readonly refused: { readonly revision: Revision, readonly reason: RefusalReason } | null
+}
+
+export interface Outbox {
+  /**
+   * Takes edits in the given order and answers in that order. Per message the greatest revision is kept:
+   * older ones are `stale`, known content at the same revision or a newer revision of the held content is `duplicate`.
+   */
+  accept (edits: readonly IncomingEdit[]): Promise<IntakeResult[]>
+
+  /** The lanes that have due work, in a stable order. */
+  lanes (portal: string, now: number): Promise<Lane[]>
+
+  /**
+   * Takes the oldest due edits of a lane under `callId`, at most `limit` and no more than any one's `chunkLimit`,
+   * and stores the bucket's level in the same transaction. A claimed message is given to no other call until settled.
+   */
+  claim (request: ClaimRequest): Promise<ClaimedEdit[]>
+
+  /**
+   * Ends a call for each of its messages. What the row no longer holds under this call and version is left alone.
+   * A `quarantineUntil` keeps every other version of the message waiting until that time, whatever happens meanwhile.
+   */
+  settle (portal: string, callId: string, settlements: readonly Settlement[], now: number): Promise<void>
+
+  /**
+   * Ends, as of unknown outcome, every call that a previous owner of the portal left open: its messages may be repeated at once
+   * in the same version, and in another one only after `quarantineUntil`. Returns how many messages that were.
+   */
+  recover (portal: string, now: number, quarantineUntil: number): Promise<number>
+
+  backlog (portal: string): Promise<Backlog>
+
+  ledger (): Promise<Ledger>
+
+  find (id: string): Promise<EditRow | null>
+
+  /** Removes rows that were finished before `finishedBefore`, at most `limit`; the ledger keeps their count. Returns how many. */
+  prune (finishedBefore: number, limit: number): Promise<number>
+}
+
+export interface PortalTokens {
+  readonly accessToken: string
+  readonly refreshToken: string
+  /** When the portal said that the access token ends; only a hint, `expired_token` decides. */
+  readonly accessExpiresAt: number | null
+}
+
+/** What the relay knows about a portal. Tokens are encrypted at rest when ENCRYPTION_KEY is given. */
+export interface PortalRecord {
+  readonly memberId: string | null
+  readonly applicationToken: string | null
+  /** Where calls go, for example `https://example.bitrix24.ru`, without a trailing slash. */
+  readonly endpoint: string | null
+  /** The OAuth server, for example `https://oauth.bitrix.info`. */
+  readonly oauthUrl: string | null
+  readonly tokens: PortalTokens | null
+  /** The digest of the BITRIX24_REFRESH_TOKEN that was imported last, so that a rotated one is not used again. */
+  readonly importedToken: string | null
+  /** Set and committed before a refresh is sent, cleared with the new pair: what is left of a refresh whose answer was lost. */
+  readonly refreshStartedAt: number | null
+  readonly refreshTries: number
+  readonly parked: { readonly code: string, readonly since: number } | null
+  readonly bucket: BucketLevel | null
+  readonly lastSuccessAt: number | null
+}
+
+export interface Portals {
+  /** The record, or one in which nothing is known. */
+  read (portal: string): Promise<PortalRecord>
+  /** Changes the named fields and no others. */
+  write (portal: string, patch: Partial<PortalRecord>): Promise<void>
+}
+
+export interface Store {
+  readonly outbox: Outbox
+  readonly portals: Portals
+  /** Fulfilled when a write has just been made durable. */
+  probe (): Promise<void>
+  /** Waits for what is under way, then lets go of the database. */
+  close (): Promise<void>
+}
