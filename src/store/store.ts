@@ -91,7 +91,6 @@ export interface Backlog {
   /** Revisions that rows hold as pending, counted from the rows and not from the ledger. */
   readonly pending: number
   readonly oldestPendingAt: number | null
-  readonly nextDueAt: number | null
 }
 
 /** A row as an operator sees it. */
@@ -143,6 +142,10 @@ export interface Outbox {
    */
   recover (portal: string, now: number, quarantineUntil: number): Promise<number>
 
+  /** When the portal's next edit is due, which may be in the past; null when no edit waits for a call. */
+  nextDueAt (portal: string): Promise<number | null>
+
+  /** Counts the portal's pending rows one by one: for status and proofs, not for the way of the data. */
   backlog (portal: string): Promise<Backlog>
 
   ledger (): Promise<Ledger>

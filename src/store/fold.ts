@@ -1,0 +1,216 @@
+import { compareRevisions, type DeadReason, type EditState, type RefusalReason, type Revision } from '../edit.ts'
+import type { DeliveryHistory, EditFlag, IncomingEdit, IntakeResult, Settlement } from './store.ts'
+
+/*
+ * The rules of the outbox as pure functions over one row, shared by every engine: an engine reads the row inside
+ * its transaction, asks here what becomes of it, and writes the answer and the ledger's change in the same transaction.
+ */
+
+/** One message's row. `revision` is null as long as only refused revisions of the message are known. */
+export interface OutboxRow {
+  readonly id: string
+  readonly channel: string
+  readonly revision: Revision | null
+  /** The digests of the contents accepted at `revision`, in order of arrival; the last is the content held. */
+  readonly seen: string
+  /** The edit as JSON, or '' when none is held. */
+  readonly content: string
+  readonly version: number
+  readonly state: EditState
+  readonly reason: DeadReason | null
+  readonly words: string | null
+  readonly acceptedAt: number
+  /** Since when, without a break, some content has been waiting for its first call. */
+  readonly waitingSince: number | null
+  readonly settledAt: number | null
+  readonly dueAt: number | null
+  readonly history: DeliveryHistory
+  /** The call that carries the message now, and the version that it carries; a newer edit never touches them. */
+  readonly callId: string | null
+  readonly callVersion: number | null
+  readonly quarantineVersion: number | null
+  readonly quarantineUntil: number | null
+  readonly refused: { readonly revision: Revision, readonly reason: RefusalReason, readonly seen: string } | null
+}
+
+export interface LedgerDelta {
+  readonly accepted?: number
+  readonly superseded?: number
+  readonly delivered?: number
+  readonly dead?: number
+}
+
+/** `row: null` means that nothing is to be written. */
+export interface Folded {
+  readonly outcome: IntakeResult['outcome']
+  readonly row: OutboxRow | null
+  readonly delta: LedgerDelta
+}
+
+export interface Settled {
+  readonly row: OutboxRow
+  readonly delta: LedgerDelta
+}
+
+export const MAX_CHUNK = 50
+
+const DIGEST_LENGTH = 22
+const MAX_SEEN = 32
+
+/** A wait for a newer edit, and a message's youth, are at most this many times the settle time. */
+const SETTLE_FACTOR = 5
+
+export function freshHistory (files: number): DeliveryHistory {
+  return { attempts: 0, chunkLimit: files > 0 ? 1 : MAX_CHUNK, suspicions: 0, suspectedAt: null, unknownUserRepeats: 0, flags: [] }
+}
+
+/** What one incoming edit does to the row that is held for its message, or to none. */
+export function fold (held: OutboxRow | null, incoming: IncomingEdit): Folded {
+  return incoming.refusal === null ? foldDeliverable(held, incoming) : foldRefused(held, incoming, incoming.refusal)
+}
+
+function foldDeliverable (held: OutboxRow | null, incoming: IncomingEdit): Folded {
+  const { edit, digest } = incoming
+  let seen = digest
+  if (held !== null && held.revision !== null) {
+    const order = compareRevisions(edit.revision, held.revision)
+    if (order < 0) return unchanged('stale')
+    if (order === 0) {
+      if (hasSeen(held.seen, digest)) return unchanged('duplicate')
+      seen = remember(held.seen, digest)
+    } else if (held.seen.endsWith(digest) && held.state !== 'dead') {
+      return { outcome: 'duplicate', row: { ...held, revision: edit.revision, seen: digest }, delta: {} }
+    }
+  }
+  const supersedes = held !== null && isWaiting(held)
+  const waitingSince = supersedes ? held.waitingSince ?? incoming.now : incoming.now
+  const quarantineUntil = held?.quarantineUntil ?? null
+  const row: OutboxRow = {
+    ...(held ?? emptyRow(incoming)),
+    channel: incoming.channel,
+    revision: edit.revision,
+    seen,
+    content: serializeEdit(incoming),
+    version: (held?.version ?? 0) + 1,
+    state: 'pending',
+    reason: null,
+    words: null,
+    acceptedAt: incoming.now,
+    waitingSince,
+    settledAt: null,
+    dueAt: Math.max(settledDue(incoming, waitingSince), quarantineUntil ?? 0),
+    history: freshHistory(edit.message.files.length),
+  }
+  return { outcome: 'accepted', row, delta: { accepted: 1, superseded: supersedes ? 1 : 0 } }
+}
+
+/**
+ * A refused revision is kept beside the deliverable one and never guards against it: were the refused one remembered as the
+ * newest, an older deliverable edit that comes late would be lost although nothing newer can ever be shown.
+ */
+function foldRefused (held: OutboxRow | null, incoming: IncomingEdit, reason: RefusalReason): Folded {
+  const { revision } = incoming.edit
+  let seen = incoming.digest
+  if (held?.refused) {
+    const order = compareRevisions(revision, held.refused.revision)
+    if (order < 0) return unchanged('stale')
+    if (order === 0) {
+      if (hasSeen(held.refused.seen, incoming.digest)) return unchanged('duplicate')
+      seen = remember(held.refused.seen, incoming.digest)
+    }
+  }
+  if (held !== null && held.revision !== null && compareRevisions(revision, held.revision) < 0) return unchanged('stale')
+  const refused = { revision, reason, seen }
+  const delta = { accepted: 1, dead: 1 }
+  if (held?.state === 'pending') return { outcome: 'refused', row: { ...held, refused }, delta }
+  const row = { ...(held ?? emptyRow(incoming)), state: 'dead' as const, reason, words: null, acceptedAt: incoming.now, settledAt: incoming.now, dueAt: null, refused }
+  return { outcome: 'refused', row, delta }
+}
+
+/** How a call ended for one message; null when the row no longer belongs to that call. */
+export function settle (held: OutboxRow, callId: string, settlement: Settlement, now: number): Settled | null {
+  if (held.callId !== callId || held.callVersion !== settlement.version) return null
+  const newerWaits = held.version !== settlement.version
+  const row: OutboxRow = { ...held, callId: null, callVersion: null }
+  switch (settlement.result) {
+    case 'delivered':
+      return { row: newerWaits ? row : finished(row, now, 'delivered', null, null, settlement.flags), delta: { delivered: 1 } }
+    case 'dead':
+      return { row: newerWaits ? row : finished(row, now, 'dead', settlement.reason, settlement.words, row.history.flags), delta: { dead: 1 } }
+    case 'retry': {
+      const quarantine = settlement.quarantineUntil === null
+        ? {}
+        : { quarantineVersion: settlement.version, quarantineUntil: settlement.quarantineUntil }
+      if (!newerWaits) return { row: { ...row, ...quarantine, dueAt: settlement.dueAt, history: settlement.history }, delta: {} }
+      const dueAt = Math.max(row.dueAt ?? now, settlement.quarantineUntil ?? 0)
+      return { row: { ...row, ...quarantine, dueAt }, delta: { superseded: 1 } }
+    }
+  }
+}
+
+/** What a row counts as in the ledger's `pending`: its waiting content, and the claimed one while a call carries it. */
+export function pendingRevisions (row: OutboxRow): number {
+  if (row.state !== 'pending') return 0
+  return row.callId !== null && row.callVersion !== row.version ? 2 : 1
+}
+
+function finished (row: OutboxRow, now: number, state: EditState, reason: DeadReason | null, words: string | null, flags: readonly EditFlag[]): OutboxRow {
+  return { ...row, state, reason, words, settledAt: now, dueAt: null, waitingSince: null, history: { ...row.history, attempts: row.history.attempts + 1, flags } }
+}
+
+function isWaiting (row: OutboxRow): boolean {
+  return row.state === 'pending' && !(row.callId !== null && row.callVersion === row.version)
+}
+
+/** An update that overtakes its original is lost without a word (the portal stores the external id after the message), hence the youth. */
+function settledDue (incoming: IncomingEdit, waitingSince: number): number {
+  const { now, settleMs } = incoming
+  const { date } = incoming.edit.message
+  const settled = Math.min(now + settleMs, waitingSince + SETTLE_FACTOR * settleMs)
+  const grown = date === undefined ? 0 : Math.min(date, now) + SETTLE_FACTOR * settleMs
+  return Math.max(now, settled, grown)
+}
+
+function serializeEdit (incoming: IncomingEdit): string {
+  const { user, message, chat } = incoming.edit
+  return JSON.stringify({ user, message, chat })
+}
+
+function emptyRow (incoming: IncomingEdit): OutboxRow {
+  return {
+    id: incoming.id,
+    channel: incoming.channel,
+    revision: null,
+    seen: '',
+    content: '',
+    version: 0,
+    state: 'pending',
+    reason: null,
+    words: null,
+    acceptedAt: incoming.now,
+    waitingSince: null,
+    settledAt: null,
+    dueAt: null,
+    history: freshHistory(0),
+    callId: null,
+    callVersion: null,
+    quarantineVersion: null,
+    quarantineUntil: null,
+    refused: null,
+  }
+}
+
+function unchanged (outcome: IntakeResult['outcome']): Folded {
+  return { outcome, row: null, delta: {} }
+}
+
+function hasSeen (seen: string, digest: string): boolean {
+  for (let start = 0; start < seen.length; start += DIGEST_LENGTH) {
+    if (seen.startsWith(digest, start)) return true
+  }
+  return false
+}
+
+function remember (seen: string, digest: string): string {
+  return (seen + digest).slice(-MAX_SEEN * DIGEST_LENGTH)
+}

@@ -1,0 +1,29 @@
+import { fileURLToPath } from 'node:url'
+import { sealPortals } from './seal.ts'
+import { openSqliteStore } from './sqlite/sqlite.ts'
+import type { CommitObserver } from './sqlite/group-commit.ts'
+import type { Store } from './store.ts'
+
+/** A second process on one file waits this long for the first to stop, as in a rolling restart. */
+const LOCK_WAIT_MS = 30_000
+
+export interface OpenOptions {
+  readonly databaseUrl: string
+  readonly encryptionKey: Buffer | null
+  readonly now: () => number
+  readonly lockWaitMs?: number
+  readonly observeCommit?: CommitObserver
+  readonly onLost?: (error: Error) => void
+}
+
+/** Opens the store that DATABASE_URL names. Rejects with an Error whose message says what to do. */
+export async function openStore (options: OpenOptions): Promise<Store> {
+  const { databaseUrl, encryptionKey, lockWaitMs = LOCK_WAIT_MS, ...rest } = options
+  const store = await openSqliteStore({ path: databasePath(databaseUrl), lockWaitMs, ...rest })
+  return { ...store, portals: sealPortals(store.portals, encryptionKey) }
+}
+
+/** The path that a `file:` URL means; `file:./data/relay.db` is relative to the working directory, which no standard URL can say. */
+export function databasePath (databaseUrl: string): string {
+  return databaseUrl.startsWith('file:///') ? fileURLToPath(databaseUrl) : databaseUrl.replace(/^file:/, '')
+}

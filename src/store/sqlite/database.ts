@@ -1,0 +1,56 @@
+import { DatabaseSync } from 'node:sqlite'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { migrate } from './schema.ts'
+
+/** Beyond this many pages the write-ahead log is copied back; larger than SQLite's default, so that fewer commits pay for it. */
+const CHECKPOINT_PAGES = 4000
+
+/** Opens the file for writing, durable at each commit, and brings it to this program's schema. */
+export function openDatabase (path: string): DatabaseSync {
+  const db = new DatabaseSync(path, { timeout: 5000 })
+  try {
+    db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}; PRAGMA cache_size = -32000; PRAGMA temp_store = MEMORY`)
+    assertPragma(db, 'journal_mode', 'wal')
+    assertPragma(db, 'synchronous', 2)
+    migrate(db)
+    return db
+  } catch (error) {
+    db.close()
+    throw error
+  }
+}
+
+/** Opens the file for reading only, beside a relay that runs on it. */
+export function openForReading (path: string): DatabaseSync {
+  return new DatabaseSync(path, { readOnly: true, timeout: 5000 })
+}
+
+/**
+ * Keeps other processes from the same file: an exclusive transaction on a small database beside it, which the operating system lets go
+ * of when the process ends, however it ends. Waits `waitMs` for a former owner that is still stopping.
+ */
+export async function lockDatabase (path: string, waitMs: number): Promise<DatabaseSync> {
+  const deadline = performance.now() + waitMs
+  const lock = new DatabaseSync(`${path}.lock`, { timeout: 0 })
+  for (;;) {
+    try {
+      lock.exec('BEGIN EXCLUSIVE')
+      return lock
+    } catch (error) {
+      if (!isBusy(error) || performance.now() >= deadline) {
+        lock.close()
+        throw isBusy(error) ? new Error(`another process uses the database ${path}: stop it, or give this one its own DATABASE_URL`) : error
+      }
+    }
+    await sleep(Math.min(100, waitMs))
+  }
+}
+
+function assertPragma (db: DatabaseSync, name: string, wanted: string | number): void {
+  const value = Object.values(db.prepare(`PRAGMA ${name}`).get() ?? {})[0]
+  if (value !== wanted) throw new Error(`SQLite answered ${name} = ${value} where ${wanted} was asked for: the file system does not support it; use a local disk`)
+}
+
+function isBusy (error: unknown): boolean {
+  return error instanceof Error && 'errcode' in error && (Number(error.errcode) & 0xff) === 5
+}

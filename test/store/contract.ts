@@ -1,0 +1,290 @@
+import type { Test } from 'tap'
+import type { ClaimedEdit, Settlement, Store } from '../../src/store/store.ts'
+import { incoming, PORTAL, type EditOptions } from './edits.ts'
+
+/** Opens a store that is empty, and closes it when the test ends. */
+export type OpenEngine = (t: Test) => Promise<Store>
+
+const LANE = { connector: 'relay_demo', line: 1 }
+const BUCKET = { level: 1, at: 1000 }
+
+/** What every engine promises (src/store/store.ts), as tests that take the engine as an argument. */
+export function outboxContract (t: Test, open: OpenEngine): void {
+  t.test('an edit is accepted, its repeat is a duplicate, an older one is stale', async t => {
+    const { take, state } = await start(t)
+    t.strictSame(await take({ at: 5, text: 'five' }), 'accepted')
+    t.strictSame(await take({ at: 5, text: 'five' }), 'duplicate')
+    t.strictSame(await take({ at: 4, text: 'four' }), 'stale')
+    t.match(await state(), { state: 'pending', revision: { at: 5, tie: 0n } })
+  })
+
+  t.test('at one revision the last new content wins, and content seen there stays a duplicate', async t => {
+    const { take, claimTexts } = await start(t)
+    t.strictSame(await take({ at: 5, text: 'A' }), 'accepted')
+    t.strictSame(await take({ at: 5, text: 'B' }), 'accepted')
+    t.strictSame(await take({ at: 5, text: 'A' }), 'duplicate', 'a replay does not bring A back')
+    t.strictSame(await claimTexts(), ['B'])
+  })
+
+  t.test('the tie decides between revisions of the same time, beyond what a double can hold', async t => {
+    const { take, claimTexts } = await start(t)
+    await take({ at: 5, tie: 9007199254740993n, text: 'newer' })
+    t.strictSame(await take({ at: 5, tie: 9007199254740992n, text: 'older' }), 'stale')
+    t.strictSame(await claimTexts(), ['newer'])
+  })
+
+  t.test('a newer revision of the held content only raises the revision', async t => {
+    const { take, store, state, claim } = await start(t)
+    await take({ at: 5, text: 'same' })
+    t.strictSame(await take({ at: 7, text: 'same' }), 'duplicate')
+    t.strictSame(await take({ at: 6, text: 'late' }), 'stale', 'what lies between is older than what is held')
+    const [edit] = await claim()
+    await settleAll(store, [edit as ClaimedEdit], { result: 'delivered', flags: [] })
+    t.strictSame(await take({ at: 8, text: 'same' }), 'duplicate', 'also after it was delivered: no call')
+    t.match(await state(), { state: 'delivered', revision: { at: 8 } })
+  })
+
+  t.test('ten edits of one message while it waits are one claim and nine superseded', async t => {
+    const { take, store, claimTexts } = await start(t)
+    for (let at = 1; at <= 10; at++) await take({ at, text: `text ${at}` })
+    t.strictSame(await claimTexts(), ['text 10'])
+    t.strictSame(await store.outbox.ledger(), { accepted: 10, superseded: 9, delivered: 0, dead: 0, pending: 1 })
+  })
+
+  t.test('an edit waits for newer ones, but not for ever', async t => {
+    const { take, store } = await start(t)
+    await take({ at: 1, text: '1', now: 1000, settleMs: 2000 })
+    t.equal(await store.outbox.nextDueAt(PORTAL), 3000)
+    await take({ at: 2, text: '2', now: 2500, settleMs: 2000 })
+    t.equal(await store.outbox.nextDueAt(PORTAL), 4500)
+    await take({ at: 3, text: '3', now: 10_900, settleMs: 2000 })
+    t.equal(await store.outbox.nextDueAt(PORTAL), 11_000, 'at most five times the settle time after the first')
+  })
+
+  t.test('an edit of a young message waits until the original has surely arrived', async t => {
+    const { take, store } = await start(t)
+    await take({ date: 900, now: 1000, settleMs: 2000 })
+    t.equal(await store.outbox.nextDueAt(PORTAL), 10_900)
+    await take({ message: 'ahead', date: 900_000, now: 1000, settleMs: 2000 })
+    t.equal(await store.outbox.nextDueAt(PORTAL), 10_900)
+    t.match(await stateOf(store, 'ahead'), { dueAt: 11_000 }, 'a date ahead of us does not freeze the message')
+  })
+
+  t.test('a claimed message is given to no second call, and a newer edit of it is delivered after it', async t => {
+    const { take, store, claim, claimTexts, state } = await start(t)
+    await take({ at: 1, text: 'first' })
+    const claimed = await claim('call-1')
+    await take({ at: 2, text: 'second' })
+    t.strictSame(await claimTexts('call-2'), [], 'it is in flight')
+    t.match(await store.outbox.ledger(), { pending: 2, superseded: 0 }, 'the claimed one counts until it is settled')
+    t.equal((await store.outbox.backlog(PORTAL)).pending, 2)
+    await settleAll(store, claimed, { result: 'delivered', flags: [] }, 'call-1')
+    t.match(await state(), { state: 'pending' })
+    t.strictSame(await claimTexts('call-3'), ['second'])
+  })
+
+  t.test('a third edit in flight supersedes the second and leaves the claimed one alone', async t => {
+    const { take, store, claim, claimTexts } = await start(t)
+    await take({ at: 1, text: 'first' })
+    const claimed = await claim('call-1')
+    await take({ at: 2, text: 'second' })
+    await take({ at: 3, text: 'third' })
+    t.match(await store.outbox.ledger(), { accepted: 3, superseded: 1, pending: 2 })
+    await settleAll(store, claimed, { result: 'delivered', flags: [] }, 'call-1')
+    t.strictSame(await claimTexts('call-2'), ['third'])
+  })
+
+  t.test('a settlement of another call or version changes nothing', async t => {
+    const { take, store, claim, state } = await start(t)
+    await take({ at: 1 })
+    const claimed = await claim('call-1')
+    await settleAll(store, claimed, { result: 'delivered', flags: [] }, 'call-0')
+    await settleAll(store, claimed.map(edit => ({ ...edit, version: 7 })), { result: 'delivered', flags: [] }, 'call-1')
+    t.match(await state(), { state: 'pending' })
+    t.match(await store.outbox.ledger(), { delivered: 0, pending: 1 })
+  })
+
+  t.test('a retry comes back when it is due, with what was learnt', async t => {
+    const { take, store, claim } = await start(t)
+    await take({ at: 1 })
+    const [edit] = await claim('call-1') as [ClaimedEdit]
+    const history = { ...edit.history, attempts: 1, chunkLimit: 4, suspicions: 1, suspectedAt: 900, flags: ['files-omitted' as const] }
+    await settleAll(store, [edit], { result: 'retry', dueAt: 5000, history, quarantineUntil: null }, 'call-1')
+    t.strictSame(await claim('call-2', { now: 4999 }), [])
+    const [again] = await claim('call-3', { now: 5000 }) as [ClaimedEdit]
+    t.strictSame(again.history, history)
+    t.equal(again.version, edit.version)
+  })
+
+  t.test('while the outcome of a call is unknown its version may be repeated and no other may be sent', async t => {
+    const { take, store, claim, claimTexts } = await start(t)
+    await take({ at: 1, text: 'first' })
+    const [edit] = await claim('call-1') as [ClaimedEdit]
+    await settleAll(store, [edit], { result: 'retry', dueAt: 2000, history: edit.history, quarantineUntil: 70_000 }, 'call-1')
+    const repeated = await claim('call-2', { now: 2000 })
+    t.equal(repeated[0]?.edit.message.text, 'first', 'the same version at once')
+    await settleAll(store, repeated, { result: 'delivered', flags: [] }, 'call-2')
+    await take({ at: 2, text: 'second', now: 3000 })
+    t.strictSame(await claimTexts('call-3', { now: 69_999 }), [], 'a successful repeat does not end the quarantine')
+    t.strictSame(await claimTexts('call-4', { now: 70_000 }), ['second'])
+  })
+
+  t.test('an edit that arrives during a call of unknown outcome supersedes it and waits out the quarantine', async t => {
+    const { take, store, claim, claimTexts } = await start(t)
+    await take({ at: 1, text: 'first' })
+    const [edit] = await claim('call-1') as [ClaimedEdit]
+    await take({ at: 2, text: 'second', now: 1500 })
+    await settleAll(store, [edit], { result: 'retry', dueAt: 2000, history: edit.history, quarantineUntil: 70_000 }, 'call-1')
+    t.match(await store.outbox.ledger(), { superseded: 1, pending: 1 })
+    t.strictSame(await claimTexts('call-2', { now: 69_999 }), [])
+    t.strictSame(await claimTexts('call-3', { now: 70_000 }), ['second'])
+  })
+
+  t.test('calls that a dead owner left open are recovered as of unknown outcome', async t => {
+    const { take, store, claim, claimTexts } = await start(t)
+    await take({ message: 'repeat', at: 1, text: 'claimed' })
+    await take({ message: 'newer', at: 1, text: 'old' })
+    await claim('call-1', { limit: 10 })
+    await take({ message: 'newer', at: 2, text: 'new' })
+    t.equal(await store.outbox.recover(PORTAL, 5000, 75_000), 2)
+    t.strictSame(await claimTexts('call-2', { now: 5000 }), ['claimed'])
+    t.strictSame(await claimTexts('call-3', { now: 74_999 }), [])
+    t.strictSame(await claimTexts('call-4', { now: 75_000 }), ['new'])
+    t.match(await store.outbox.ledger(), { accepted: 3, superseded: 1, pending: 2 })
+  })
+
+  t.test('a recovery begins the quarantines that were running anew, since the clock may have moved', async t => {
+    const { take, store, claim, claimTexts } = await start(t)
+    await take({ at: 1, text: 'first' })
+    const [edit] = await claim('call-1') as [ClaimedEdit]
+    await take({ at: 2, text: 'second' })
+    await settleAll(store, [edit], { result: 'retry', dueAt: 2000, history: edit.history, quarantineUntil: 70_000 }, 'call-1')
+    await store.outbox.recover(PORTAL, 3_600_000, 3_670_000)
+    t.strictSame(await claimTexts('call-2', { now: 3_669_999 }), [])
+    t.strictSame(await claimTexts('call-3', { now: 3_670_000 }), ['second'])
+  })
+
+  t.test('a refused edit is recorded as dead and never displaces a pending one', async t => {
+    const { take, store, claimTexts, state } = await start(t)
+    await take({ at: 1, text: 'good' })
+    t.strictSame(await take({ at: 2, text: '', refusal: 'empty-text' }), 'refused')
+    t.strictSame(await take({ at: 2, text: '', refusal: 'empty-text' }), 'duplicate')
+    t.match(await state(), { state: 'pending', refused: { reason: 'empty-text', revision: { at: 2 } } })
+    t.strictSame(await store.outbox.ledger(), { accepted: 2, superseded: 0, delivered: 0, dead: 1, pending: 1 })
+    t.strictSame(await claimTexts(), ['good'])
+  })
+
+  t.test('a refused edit of an unknown or a finished message is what the row shows', async t => {
+    const { take, store, claim, state } = await start(t)
+    t.strictSame(await take({ at: 2, text: '', refusal: 'empty-text' }), 'refused')
+    t.match(await state(), { state: 'dead', reason: 'empty-text', revision: { at: 2 } })
+    t.strictSame(await take({ at: 1, text: 'late but good' }), 'accepted', 'nothing newer can be shown')
+    await settleAll(store, await claim(), { result: 'delivered', flags: [] })
+    t.strictSame(await take({ at: 3, text: ' ', refusal: 'empty-text' }), 'refused')
+    t.match(await state(), { state: 'dead', reason: 'empty-text' })
+    t.strictSame(await take({ at: 0, text: '', refusal: 'empty-text' }), 'stale')
+  })
+
+  t.test('a dead edit keeps its reason and the portal\'s words, and a newer revision of its content gets its chance', async t => {
+    const { take, store, claim, state } = await start(t)
+    await take({ at: 1, text: 'same' })
+    await settleAll(store, await claim(), { result: 'dead', reason: 'rejected', words: 'Incomplete data' })
+    t.match(await state(), { state: 'dead', reason: 'rejected', words: 'Incomplete data', attempts: 1 })
+    t.strictSame(await take({ at: 2, text: 'same' }), 'accepted')
+    t.strictSame(await store.outbox.ledger(), { accepted: 2, superseded: 0, delivered: 0, dead: 1, pending: 1 })
+  })
+
+  t.test('a claim takes the oldest first, up to its limit, and the bucket\'s level with it', async t => {
+    const { take, store, claimTexts } = await start(t)
+    for (let n = 5; n >= 1; n--) await take({ message: `m${n}`, text: `${n}`, now: 1000 + n })
+    t.strictSame(await claimTexts('call-1', { limit: 3, now: 2000 }), ['1', '2', '3'])
+    t.strictSame((await store.portals.read(PORTAL)).bucket, BUCKET)
+    t.strictSame(await claimTexts('call-2', { limit: 3, now: 2000 }), ['4', '5'])
+  })
+
+  t.test('an edit with files travels alone', async t => {
+    const { take, claimTexts } = await start(t)
+    await take({ message: 'a', text: 'a', now: 1001 })
+    await take({ message: 'f', text: 'f', files: 1, now: 1002 })
+    await take({ message: 'b', text: 'b', now: 1003 })
+    t.strictSame(await claimTexts('call-1', { limit: 10, now: 2000 }), ['a', 'b'])
+    t.strictSame(await claimTexts('call-2', { limit: 10, now: 2000 }), ['f'])
+  })
+
+  t.test('lanes are apart: one connector and line per claim', async t => {
+    const { take, store, claimTexts } = await start(t)
+    await take({ message: 'a', line: 1, text: 'one' })
+    await take({ message: 'b', line: 2, text: 'two' })
+    t.strictSame(await store.outbox.lanes(PORTAL, 2000), [{ connector: 'relay_demo', line: 1 }, { connector: 'relay_demo', line: 2 }])
+    t.strictSame(await claimTexts('call-1', { limit: 10 }), ['one'])
+    t.strictSame(await store.outbox.lanes(PORTAL, 2000), [{ connector: 'relay_demo', line: 2 }])
+    t.strictSame(await store.outbox.lanes('other.bitrix24.ru', 2000), [])
+  })
+
+  t.test('a thousand edits at once keep their order per message', async t => {
+    const { store } = await start(t)
+    const edits = Array.from({ length: 1000 }, (_, index) => incoming({ message: `m${index % 10}`, at: index, text: `text ${index}` }))
+    const outcomes = await Promise.all(edits.map(async edit => (await store.outbox.accept([edit]))[0]?.outcome))
+    t.ok(outcomes.every(outcome => outcome === 'accepted'))
+    t.match(await store.outbox.ledger(), { accepted: 1000, superseded: 990, pending: 10 })
+    t.equal((await store.outbox.backlog(PORTAL)).pending, 10)
+  })
+
+  t.test('finished rows are removed when their time has come, pending ones and the ledger never', async t => {
+    const { take, store, claim } = await start(t)
+    await take({ message: 'done', at: 1, now: 1000 })
+    await settleAll(store, await claim(), { result: 'delivered', flags: [] })
+    await take({ message: 'waits', at: 1, now: 1000 })
+    const before = await store.outbox.ledger()
+    t.equal(await store.outbox.prune(1000, 10), 0)
+    t.equal(await store.outbox.prune(Number.MAX_SAFE_INTEGER, 10), 1)
+    t.equal(await stateOf(store, 'done'), null)
+    t.match(await stateOf(store, 'waits'), { state: 'pending' })
+    t.strictSame(await store.outbox.ledger(), before)
+  })
+
+  t.test('a portal of which nothing is known has an empty record, and a patch changes only what it names', async t => {
+    const { store: { portals } } = await start(t)
+    t.match(await portals.read(PORTAL), { tokens: null, parked: null, refreshTries: 0, bucket: null })
+    const tokens = { accessToken: 'access', refreshToken: 'refresh', accessExpiresAt: 5 }
+    await portals.write(PORTAL, { tokens, memberId: 'member', parked: { code: 'expired', since: 3 } })
+    await portals.write(PORTAL, { refreshStartedAt: 7, refreshTries: 1 })
+    t.match(await portals.read(PORTAL), { tokens, memberId: 'member', parked: { code: 'expired', since: 3 }, refreshStartedAt: 7, refreshTries: 1 })
+    await portals.write(PORTAL, { tokens: null, parked: null, refreshStartedAt: null })
+    t.match(await portals.read(PORTAL), { tokens: null, memberId: 'member', parked: null, refreshStartedAt: null })
+  })
+
+  t.test('a probe writes, and a closed store takes nothing', async t => {
+    const { store } = await start(t)
+    await store.probe()
+    await store.close()
+    await t.rejects(store.probe(), { name: 'ShuttingDown' })
+    await t.rejects(store.outbox.accept([incoming()]), { name: 'ShuttingDown' })
+  })
+
+  async function start (t: Test) {
+    const store = await open(t)
+    const claim = async (callId = 'call', request: { limit?: number, now?: number, line?: number } = {}): Promise<ClaimedEdit[]> => {
+      const { limit = 1, now = 2000, line = 1 } = request
+      return await store.outbox.claim({ portal: PORTAL, lane: { ...LANE, line }, callId, now, limit, bucket: BUCKET })
+    }
+    return {
+      store,
+      claim,
+      claimTexts: async (callId?: string, request?: { limit?: number, now?: number }) => (await claim(callId, request)).map(edit => edit.edit.message.text),
+      take: async (options: EditOptions) => (await store.outbox.accept([incoming(options)]))[0]?.outcome,
+      state: async () => await stateOf(store, 'm1'),
+    }
+  }
+}
+
+type Ending = Settlement extends infer Each ? Each extends { result: string } ? Omit<Each, 'id' | 'version'> : never : never
+
+async function settleAll (store: Store, claimed: readonly ClaimedEdit[], ending: Ending, callId = 'call'): Promise<void> {
+  const settlements = claimed.map(({ id, version }) => ({ id, version, ...ending }) as Settlement)
+  await store.outbox.settle(PORTAL, callId, settlements, 2500)
+}
+
+async function stateOf (store: Store, message: string) {
+  return await store.outbox.find(incoming({ message }).id)
+}
