@@ -1,3 +1,9 @@
+import { Agent } from 'undici'
+import type { Dispatcher } from 'undici'
+import { readRestAnswer } from './answer.ts'
+import { exchange } from './exchange.ts'
+import type { Exchange } from './exchange.ts'
+
 /** The `time` block of a successful answer, in the portal's own units (seconds). */
 export interface PortalTime {
   readonly durationS: number
@@ -16,3 +22,110 @@ export type CallResult =
   | { readonly kind: 'moved', readonly location: string, readonly durationMs: number }
   | { readonly kind: 'unreachable', readonly cause: string, readonly durationMs: number }
   | { readonly kind: 'unknown', readonly cause: string, readonly lastByteAt: number, readonly durationMs: number }
+
+export interface DispatcherOptions {
+  readonly connectTimeoutMs?: number
+  readonly responseTimeoutMs?: number
+  readonly maxResponseBytes?: number
+}
+
+/** A call may take 60 s on the portal; what has not answered in 65 s will not. */
+export const RESPONSE_TIMEOUT_MS = 65_000
+
+/**
+ * The one pool of connections to Bitrix24. HTTP/1.1 only: on a connection of its own a call is known to be unsent, sent or
+ * answered, while the streams of an HTTP/2 session fail together. undici follows no redirect and repeats no POST.
+ */
+export function createDispatcher (options: DispatcherOptions = {}): Agent {
+  const { connectTimeoutMs = 10_000, responseTimeoutMs = RESPONSE_TIMEOUT_MS, maxResponseBytes = 8 * 1024 * 1024 } = options
+  return new Agent({
+    // Said here as well, so that NODE_TLS_REJECT_UNAUTHORIZED cannot switch it off.
+    connect: { timeout: connectTimeoutMs, rejectUnauthorized: true },
+    headersTimeout: responseTimeoutMs,
+    bodyTimeout: responseTimeoutMs,
+    maxResponseSize: maxResponseBytes,
+    allowH2: false,
+    pipelining: 1,
+    keepAliveTimeout: 10_000,
+  })
+}
+
+export interface ClientOptions {
+  readonly dispatcher: Dispatcher
+  /** Wall clock in milliseconds. */
+  readonly now: () => number
+  readonly userAgent: string
+  readonly responseTimeoutMs?: number
+}
+
+export interface CallRequest {
+  /** The portal's origin, without a trailing slash. */
+  readonly endpoint: string
+  readonly method: string
+  readonly params: Readonly<Record<string, unknown>>
+  readonly accessToken: string
+  readonly signal?: AbortSignal
+}
+
+export interface Client {
+  /** One HTTP request. Whatever the network does is an outcome, and no outcome carries an address or the token. */
+  call (request: CallRequest): Promise<CallResult>
+}
+
+export function createClient (options: ClientOptions): Client {
+  const { dispatcher, now, userAgent, responseTimeoutMs = RESPONSE_TIMEOUT_MS } = options
+
+  return {
+    async call ({ endpoint, method, params, accessToken, signal = undefined }) {
+      const startedAt = performance.now()
+      const outcome = await exchange(dispatcher, {
+        url: new URL(`/rest/${method}`, endpoint),
+        headers: { 'content-type': 'application/json', accept: 'application/json', 'user-agent': userAgent },
+        body: Buffer.from(JSON.stringify({ ...params, auth: accessToken })),
+      }, { signal: signal ?? null, responseTimeoutMs, now })
+      return classify(outcome, { accessToken, endpoint, durationMs: performance.now() - startedAt, now })
+    },
+  }
+}
+
+interface Circumstances {
+  readonly accessToken: string
+  readonly endpoint: string
+  readonly durationMs: number
+  readonly now: () => number
+}
+
+function classify (outcome: Exchange, { accessToken, endpoint, durationMs, now }: Circumstances): CallResult {
+  if (outcome.kind === 'unsent') return { kind: 'unreachable', cause: outcome.cause, durationMs }
+  if (outcome.kind === 'lost') return { kind: 'unknown', cause: outcome.cause, lastByteAt: outcome.lastByteAt, durationMs }
+
+  const { status, headers, body, lastByteAt } = outcome
+  const retryAfterMs = readRetryAfter(headers['retry-after'], now())
+  const answer = readRestAnswer(body, accessToken)
+  if (answer.kind === 'error') return { kind: 'refused', code: answer.code, words: answer.words, status, retryAfterMs, durationMs }
+
+  const location = status >= 300 && status < 400 ? originOf(headers.location, endpoint) : null
+  if (location !== null) return { kind: 'moved', location, durationMs }
+  if (answer.kind === 'result' && status >= 200 && status < 300) return { kind: 'answered', result: answer.result, time: answer.time, status, durationMs }
+
+  // A 4xx that is not Bitrix24's JSON comes from a front that let nothing through, or that replaced a finished answer: either way
+  // the call has ended. A 5xx may be a gateway that lost patience while the portal still works, and so may a 2xx cut short.
+  if (status >= 400 && status < 500) return { kind: 'refused', code: `HTTP_${status}`, words: 'the answer is not JSON', status, retryAfterMs, durationMs }
+  return { kind: 'unknown', cause: `HTTP_${status}`, lastByteAt, durationMs }
+}
+
+/** Only the origin is kept: the rest of a location is the portal's to say and may carry anything. */
+function originOf (location: string | string[] | undefined, endpoint: string): string | null {
+  if (typeof location !== 'string' || !URL.canParse(location, endpoint)) return null
+  const { origin } = new URL(location, endpoint)
+  return origin === 'null' ? null : origin
+}
+
+const ONE_DAY_MS = 24 * 60 * 60 * 1000
+
+/** `Retry-After` in seconds or as a date (RFC 9110 §10.2.3), within a day. */
+function readRetryAfter (value: string | string[] | undefined, now: number): number | null {
+  if (typeof value !== 'string') return null
+  const waitMs = /^\d+$/.test(value.trim()) ? Number(value) * 1000 : Date.parse(value) - now
+  return Number.isNaN(waitMs) ? null : Math.min(Math.max(waitMs, 0), ONE_DAY_MS)
+}

@@ -1,0 +1,71 @@
+import { z } from 'zod'
+import type { PortalTime } from './client.ts'
+
+const timeSchema = z.object({
+  duration: z.number(),
+  operating: z.number().optional(),
+  operating_reset_at: z.number().optional(),
+})
+
+const refusalSchema = z.object({
+  error: z.union([z.string().min(1), z.number().refine(code => code !== 0)]),
+  error_description: z.string().optional().catch(undefined),
+})
+
+/** What the body of an answer says, whatever its HTTP status: they differ between the cloud and the box. */
+export type Answer =
+  | { readonly kind: 'result', readonly result: unknown, readonly time: PortalTime | null }
+  | { readonly kind: 'error', readonly code: string, readonly words: string }
+  | { readonly kind: 'unreadable' }
+
+/** Reads `{ result, time }` or `{ error, error_description }`; `secret` is blotted out of the words, should they repeat it. */
+export function readRestAnswer (body: string, secret: string): Answer {
+  const json = parseJson(body)
+  if (typeof json !== 'object' || json === null || Array.isArray(json)) return { kind: 'unreadable' }
+
+  const refusal = readRefusal(json, secret)
+  if (refusal !== null) return refusal
+  if (!('result' in json)) return { kind: 'unreadable' }
+
+  // Older portals put the refusal of some methods inside a result whose own `result` is false.
+  const { result } = json
+  const inner = isRefusedResult(result) ? readRefusal(result, secret) : null
+  return inner ?? { kind: 'result', result, time: readTime(json) }
+}
+
+/** The error of a JSON object that carries one, else null. */
+export function readRefusal (json: object, secret: string): Extract<Answer, { kind: 'error' }> | null {
+  const parsed = refusalSchema.safeParse(json)
+  if (!parsed.success) return null
+  return {
+    kind: 'error',
+    code: String(parsed.data.error).replace(/[^\w.:-]+/g, '_').slice(0, 64),
+    words: bounded(parsed.data.error_description ?? '', secret),
+  }
+}
+
+export function parseJson (body: string): unknown {
+  try {
+    // A portal whose own PHP files begin with a byte order mark sends it on.
+    return JSON.parse(body.startsWith('\uFEFF') ? body.slice(1) : body)
+  } catch {
+    return undefined
+  }
+}
+
+/** At most 300 characters in one line, without the secret. */
+function bounded (words: string, secret: string): string {
+  const open = secret === '' ? words : words.replaceAll(secret, '…')
+  return open.replace(/[\p{Cc}\p{Zl}\p{Zp}\s]+/gu, ' ').trim().slice(0, 300)
+}
+
+function isRefusedResult (result: unknown): result is object {
+  return typeof result === 'object' && result !== null && 'result' in result && result.result === false
+}
+
+function readTime (json: object): PortalTime | null {
+  const parsed = timeSchema.safeParse('time' in json ? json.time : null)
+  if (!parsed.success) return null
+  const { duration, operating, operating_reset_at: resetAt } = parsed.data
+  return { durationS: duration, operatingS: operating ?? null, operatingResetAtS: resetAt ?? null }
+}

@@ -1,0 +1,95 @@
+import { z } from 'zod'
+import type { Chat, ClientProfile, EditedMessage, MessageEdit } from '../edit.ts'
+import type { Lane } from '../store/store.ts'
+
+export const UPDATE_MESSAGES = 'imconnector.update.messages'
+
+export interface OutgoingEdit {
+  readonly edit: MessageEdit
+  /** The portal downloads files inside the call and shows none on an update, so they can be left out after a time-out. */
+  readonly omitFiles: boolean
+}
+
+/**
+ * The parameters of `imconnector.update.messages` for edits of one lane. Field order is fixed and an absent field stays absent:
+ * Bitrix24 rewrites the client's profile, its avatar included, whenever the serialised user block differs from the last one.
+ */
+export function toWire (lane: Lane, edits: readonly OutgoingEdit[]) {
+  return {
+    CONNECTOR: lane.connector,
+    LINE: lane.line,
+    MESSAGES: edits.map(({ edit, omitFiles }) => ({
+      user: wireUser(edit.user),
+      message: wireMessage(edit.message, omitFiles),
+      chat: wireChat(edit.chat),
+    })),
+  }
+}
+
+/** `gender` is what the portal reads; `sex` is the name that the older documentation gives. */
+function wireUser (user: ClientProfile) {
+  return withoutAbsent({
+    id: user.id,
+    last_name: user.lastName,
+    name: user.name,
+    picture: user.pictureUrl === undefined ? undefined : { url: user.pictureUrl },
+    url: user.url,
+    gender: user.gender,
+    sex: user.gender,
+    email: user.email,
+    phone: user.phone,
+  })
+}
+
+function wireMessage (message: EditedMessage, omitFiles: boolean) {
+  const files = omitFiles ? [] : message.files.map(file => withoutAbsent({ url: file.url, name: file.name }))
+  return withoutAbsent({
+    id: message.id,
+    date: message.date === undefined ? undefined : Math.floor(message.date / 1000),
+    text: message.text,
+    files: files.length === 0 ? undefined : files,
+  })
+}
+
+function wireChat (chat: Chat) {
+  return withoutAbsent({ id: chat.id, name: chat.name, url: chat.url })
+}
+
+function withoutAbsent (fields: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
+}
+
+/** `unknownUser`: the portal made a new user for this edit, so it knew neither the client nor the message. */
+export type ItemOutcome =
+  | { readonly kind: 'delivered', readonly unknownUser: boolean }
+  | { readonly kind: 'rejected', readonly words: string }
+
+/** An existing user comes back as a string and a newly created one as an integer (CUser::Add). */
+const deliveredSchema = z.object({ SUCCESS: z.literal(true), user: z.unknown() })
+  .transform((item): ItemOutcome => ({ kind: 'delivered', unknownUser: Number.isInteger(item.user) }))
+
+const rejectedSchema = z.object({ SUCCESS: z.literal(false), ERRORS: z.array(z.string()).catch([]) })
+  .transform((item): ItemOutcome => ({ kind: 'rejected', words: item.ERRORS.join('; ').replace(/[\p{Cc}\s]+/gu, ' ').trim().slice(0, 500) }))
+
+const itemSchema = z.union([deliveredSchema, rejectedSchema])
+
+/** A PHP list that was filled out of order is written as an object, with the request's positions as its keys. */
+const itemsSchema = z.union([
+  z.array(itemSchema),
+  z.record(z.string().regex(/^(0|[1-9]\d*)$/), itemSchema)
+    .refine(items => Object.keys(items).every(key => Number(key) < Object.keys(items).length))
+    .transform(items => Object.keys(items).sort((a, b) => Number(a) - Number(b)).map(key => items[key])
+      .filter(item => item !== undefined)),
+])
+
+const resultSchema = z.object({ SUCCESS: z.literal(true), DATA: z.object({ RESULT: itemsSchema }) })
+
+/**
+ * One outcome for each of the `count` edits of the call, in their order. `unreadable` when the answer is anything else:
+ * then nothing is known of any of them.
+ */
+export function readAnswer (result: unknown, count: number): ItemOutcome[] | 'unreadable' {
+  const parsed = resultSchema.safeParse(result)
+  if (!parsed.success || parsed.data.DATA.RESULT.length !== count) return 'unreadable'
+  return parsed.data.DATA.RESULT
+}
