@@ -1,0 +1,38 @@
+import { createHmac, randomBytes, randomUUID } from 'node:crypto'
+import type { HmacScheme } from './verify.ts'
+
+const PREFIX = 'whsec_'
+
+const scheme: HmacScheme = {
+  algorithm: 'sha256',
+  encoding: 'base64',
+  headers: { id: 'webhook-id', timestamp: 'webhook-timestamp', signature: 'webhook-signature' },
+  prefix: 'v1,',
+  preamble: (id, timestamp) => `${id}.${timestamp}.`,
+  toleranceS: 5 * 60,
+}
+
+/** https://www.standardwebhooks.com, and the same under the names it had at Svix. */
+export const STANDARD_WEBHOOKS: readonly HmacScheme[] = [
+  scheme,
+  { ...scheme, headers: { id: 'svix-id', timestamp: 'svix-timestamp', signature: 'svix-signature' } },
+]
+
+/** The key in `whsec_…` (the prefix may be missing), or null unless it is base64 of 24 to 64 bytes. */
+export function readSecret (secret: string): Buffer | null {
+  const text = secret.startsWith(PREFIX) ? secret.slice(PREFIX.length) : secret
+  if (!/^[A-Za-z0-9+/]+={0,2}$/.test(text)) return null
+  const key = Buffer.from(text, 'base64')
+  return key.length >= 24 && key.length <= 64 ? key : null
+}
+
+export function generateSecret (): string {
+  return PREFIX + randomBytes(32).toString('base64')
+}
+
+/** The headers that a sender puts beside `body`. */
+export function signStandardWebhook (key: Buffer, body: string | Buffer, nowMs: number, id = `msg_${randomUUID()}`): Record<string, string> {
+  const timestamp = String(Math.floor(nowMs / 1000))
+  const signature = createHmac(scheme.algorithm, key).update(scheme.preamble(id, timestamp)).update(body).digest(scheme.encoding)
+  return { [scheme.headers.id]: id, [scheme.headers.timestamp]: timestamp, [scheme.headers.signature]: scheme.prefix + signature }
+}
