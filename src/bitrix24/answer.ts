@@ -18,29 +18,29 @@ export type Answer =
   | { readonly kind: 'error', readonly code: string, readonly words: string }
   | { readonly kind: 'unreadable' }
 
-/** Reads `{ result, time }` or `{ error, error_description }`; `secret` is blotted out of the words, should they repeat it. */
-export function readRestAnswer (body: string, secret: string): Answer {
+/** Reads `{ result, time }` or `{ error, error_description }`; the secrets are blotted out of the words, should they repeat them. */
+export function readRestAnswer (body: string, secrets: readonly string[]): Answer {
   const json = parseJson(body)
   if (typeof json !== 'object' || json === null || Array.isArray(json)) return { kind: 'unreadable' }
 
-  const refusal = readRefusal(json, secret)
+  const refusal = readRefusal(json, secrets)
   if (refusal !== null) return refusal
   if (!('result' in json)) return { kind: 'unreadable' }
 
   // Older portals put the refusal of some methods inside a result whose own `result` is false.
   const { result } = json
-  const inner = isRefusedResult(result) ? readRefusal(result, secret) : null
+  const inner = isRefusedResult(result) ? readRefusal(result, secrets) : null
   return inner ?? { kind: 'result', result, time: readTime(json) }
 }
 
 /** The error of a JSON object that carries one, else null. */
-export function readRefusal (json: object, secret: string): Extract<Answer, { kind: 'error' }> | null {
+export function readRefusal (json: object, secrets: readonly string[]): Extract<Answer, { kind: 'error' }> | null {
   const parsed = refusalSchema.safeParse(json)
   if (!parsed.success) return null
   return {
     kind: 'error',
     code: String(parsed.data.error).replace(/[^\w.:-]+/g, '_').slice(0, 64),
-    words: bounded(parsed.data.error_description ?? '', secret),
+    words: bounded(parsed.data.error_description ?? '', secrets),
   }
 }
 
@@ -53,9 +53,9 @@ export function parseJson (body: string): unknown {
   }
 }
 
-/** At most 300 characters in one line, without the secret. */
-function bounded (words: string, secret: string): string {
-  const open = secret === '' ? words : words.replaceAll(secret, '…')
+/** At most 300 characters in one line, without the secrets. */
+function bounded (words: string, secrets: readonly string[]): string {
+  const open = secrets.filter(secret => secret !== '').reduce((text, secret) => text.replaceAll(secret, '…'), words)
   return open.replace(/[\p{Cc}\p{Zl}\p{Zp}\s]+/gu, ' ').trim().slice(0, 300)
 }
 

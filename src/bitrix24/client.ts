@@ -101,7 +101,7 @@ function classify (outcome: Exchange, { accessToken, endpoint, durationMs, now }
 
   const { status, headers, body, lastByteAt } = outcome
   const retryAfterMs = readRetryAfter(headers['retry-after'], now())
-  const answer = readRestAnswer(body, accessToken)
+  const answer = readRestAnswer(body, [accessToken])
   if (answer.kind === 'error') return { kind: 'refused', code: answer.code, words: answer.words, status, retryAfterMs, durationMs }
 
   const location = status >= 300 && status < 400 ? originOf(headers.location, endpoint) : null

@@ -59,6 +59,7 @@ export const CODE_ACTIONS: Readonly<Record<string, CodeAction>> = {
   // The session's own words.
   TOKEN_REFUSED: 'park-portal',
   PORTAL_MOVED: 'park-portal',
+  OAUTH_HOST_REFUSED: 'park-portal',
   'NOT-INSTALLED': 'park-portal',
   'REFRESH-LOST': 'park-portal',
 }

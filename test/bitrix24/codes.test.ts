@@ -46,6 +46,7 @@ const documented: [string, number, CodeAction][] = [
   ['refresh-lost', 0, 'park-portal'],
   ['TOKEN_REFUSED', 401, 'park-portal'],
   ['PORTAL_MOVED', 302, 'park-portal'],
+  ['OAUTH_HOST_REFUSED', 0, 'park-portal'],
 ]
 
 t.test('every documented code has its action, in any case and at any status', async t => {

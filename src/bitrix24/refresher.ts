@@ -1,0 +1,132 @@
+import type { Logger } from 'pino'
+import type { PortalConfig } from '../config.ts'
+import type { PortalRecord, Portals } from '../store/store.ts'
+import { allowedOAuthOrigin, defaultOAuthOrigin, pinnedOrigin } from './hosts.ts'
+import type { Grant, OAuth } from './oauth.ts'
+
+export type Log = Pick<Logger, 'info' | 'warn' | 'error'>
+
+/** `renewed`: a new pair is stored. `replaced`: the refused token was not the current one any more, and nothing was asked. */
+export type Renewal =
+  | { readonly kind: 'renewed' }
+  | { readonly kind: 'replaced' }
+  | { readonly kind: 'refused', readonly code: string, readonly words: string, readonly status: number }
+  | { readonly kind: 'unreachable', readonly cause: string }
+
+export interface Refresher {
+  /** Renews the tokens after `accessToken` was refused. Callers that come meanwhile share the one refresh. */
+  renew (accessToken: string): Promise<Renewal>
+  /** The refresh that is being made, if any. */
+  underWay (): Promise<Renewal> | null
+  /** Writes to the portal's record in turn with the refresh, which gives way to tokens that it did not start from. */
+  adopt (patch: Partial<PortalRecord>): Promise<void>
+}
+
+export interface RefresherOptions {
+  readonly portal: PortalConfig
+  readonly portals: Portals
+  readonly oauth: OAuth
+  readonly now: () => number
+  readonly log: Log
+}
+
+/** Where the portal's tokens are granted: as configured, else as the install said, else by the portal's country. */
+export function oauthOriginFor (portal: PortalConfig, record: PortalRecord): string | null {
+  return allowedOAuthOrigin(portal.url, portal.oauthUrl ?? record.oauthUrl ?? defaultOAuthOrigin(portal.url))
+}
+
+export const NO_CREDENTIALS = 'set BITRIX24_CLIENT_ID and BITRIX24_CLIENT_SECRET to those that Bitrix24 shows for the local application, and restart'
+
+/**
+ * Bitrix24 rotates the refresh token with each use, and a pair that is lost can only be had again by an install. Therefore there is
+ * one refresh at a time, a mark of it is committed before it is sent, and the new pair is stored before anyone uses it.
+ */
+export function createRefresher ({ portal, portals, oauth, now, log }: RefresherOptions): Refresher {
+  let current: Promise<Renewal> | null = null
+  let turn: Promise<unknown> = Promise.resolve()
+  /** A granted pair that the store would not take yet: asking for another one would lose it. */
+  let unsaved: { readonly grant: Grant, readonly usedToken: string } | null = null
+
+  function inTurn<T> (work: () => Promise<T>): Promise<T> {
+    const run = turn.then(work)
+    turn = run.catch(() => {})
+    return run
+  }
+
+  /** Writes only while the refresh token is still the one that the refresh was started with: an install may have replaced it. */
+  function writeIfCurrent (usedToken: string, patch: (record: PortalRecord) => Partial<PortalRecord>): Promise<boolean> {
+    return inTurn(async () => {
+      const record = await portals.read(portal.host)
+      if (record.tokens === null || record.tokens.refreshToken !== usedToken) return false
+      await portals.write(portal.host, patch(record))
+      return true
+    })
+  }
+
+  async function save (grant: Grant, usedToken: string): Promise<Renewal> {
+    unsaved = { grant, usedToken }
+    const { accessToken, refreshToken, accessExpiresAt, clientEndpoint, memberId } = grant
+    const endpoint = clientEndpoint === null ? null : pinnedOrigin(portal.url, clientEndpoint)
+    if (clientEndpoint !== null && endpoint === null) log.warn({ event: 'oauth.endpoint-refused', portal: portal.host }, 'the OAuth server names a portal outside the configured domain; its address is not used')
+    await writeIfCurrent(usedToken, record => ({
+      tokens: { accessToken, refreshToken, accessExpiresAt },
+      endpoint: endpoint ?? record.endpoint,
+      memberId: record.memberId ?? memberId,
+      refreshStartedAt: null,
+      refreshTries: 0,
+    }))
+    unsaved = null
+    log.info({ event: 'oauth.refreshed', portal: portal.host }, 'the tokens are renewed')
+    return { kind: 'renewed' }
+  }
+
+  async function refresh (refusedToken: string): Promise<Renewal> {
+    if (unsaved !== null) return save(unsaved.grant, unsaved.usedToken)
+
+    const record = await portals.read(portal.host)
+    const { tokens } = record
+    if (tokens === null) return { kind: 'refused', code: 'not-installed', words: 'the portal holds no tokens', status: 0 }
+    if (tokens.accessToken !== refusedToken) return { kind: 'replaced' }
+    const { clientId, clientSecret } = portal
+    if (clientId === null || clientSecret === null) return { kind: 'refused', code: 'not-installed', words: NO_CREDENTIALS, status: 0 }
+    const oauthUrl = oauthOriginFor(portal, record)
+    if (oauthUrl === null) return { kind: 'refused', code: 'OAUTH_HOST_REFUSED', words: 'BITRIX24_OAUTH_URL is not a server of Bitrix24', status: 0 }
+
+    const usedToken = tokens.refreshToken
+    // A refresh whose answer was lost is tried once more, also in a later life of the process; then once for each probe of the park.
+    let triesLeft = record.refreshTries === 0 ? 2 : 1
+    let tries = record.refreshTries
+    for (;;) {
+      const mark = { refreshStartedAt: now(), refreshTries: tries + 1 }
+      if (!await writeIfCurrent(usedToken, () => mark)) return { kind: 'replaced' }
+      const result = await oauth.refresh({ oauthUrl, clientId, clientSecret, refreshToken: usedToken })
+
+      if (result.kind === 'granted') return save(result.grant, usedToken)
+      if (result.kind === 'unreachable') {
+        // Nothing left us, so this was no try; an earlier one may still have been.
+        const startedAt = tries === 0 ? null : mark.refreshStartedAt
+        await writeIfCurrent(usedToken, () => ({ refreshStartedAt: startedAt, refreshTries: tries }))
+        return { kind: 'unreachable', cause: `OAUTH_${result.cause}` }
+      }
+      if (result.kind === 'refused') {
+        log.warn({ event: 'oauth.refused', portal: portal.host, code: result.code, status: result.status }, 'the OAuth server does not renew the tokens')
+        const isCurrent = await writeIfCurrent(usedToken, () => ({ refreshStartedAt: null, refreshTries: 0 }))
+        return isCurrent ? { kind: 'refused', code: result.code, words: result.words, status: result.status } : { kind: 'replaced' }
+      }
+
+      tries++
+      triesLeft--
+      log.warn({ event: 'oauth.answer-lost', portal: portal.host, cause: result.cause, tries }, 'the answer to a refresh was lost; the tokens may have been rotated')
+      if (triesLeft === 0) return { kind: 'refused', code: 'refresh-lost', words: 'the answers to the refresh of the tokens were lost', status: 0 }
+    }
+  }
+
+  return {
+    renew (refusedToken) {
+      current ??= refresh(refusedToken).finally(() => { current = null })
+      return current
+    },
+    underWay: () => current,
+    adopt: patch => inTurn(() => portals.write(portal.host, patch)),
+  }
+}

@@ -1,0 +1,140 @@
+import { createHash } from 'node:crypto'
+import type { PortalConfig } from '../config.ts'
+import type { PortalRecord, Portals } from '../store/store.ts'
+import type { CallResult, Client } from './client.ts'
+import { actionFor } from './codes.ts'
+import { pinnedOrigin } from './hosts.ts'
+import type { OAuth } from './oauth.ts'
+import { createRefresher } from './refresher.ts'
+import type { Log } from './refresher.ts'
+
+/** `requests`: how many HTTP requests the portal has counted for it. Those to the OAuth server are no concern of its limits. */
+export type SessionResult = CallResult & { readonly requests: number }
+
+export interface CallOptions {
+  readonly signal?: AbortSignal
+}
+
+export interface Session {
+  /** To be awaited once before the first call: takes over BITRIX24_REFRESH_TOKEN when its value is new. */
+  open (): Promise<void>
+  /**
+   * Calls a method with the portal's current token, renewing it and following a moved portal once where needed. Rejects only with
+   * StoreUnavailable. A code whose action is `refresh` does not come out of here.
+   */
+  call (method: string, params: Readonly<Record<string, unknown>>, options?: CallOptions): Promise<SessionResult>
+  /** Writes what an install has brought, in turn with a refresh that may be under way. */
+  adopt (patch: Partial<PortalRecord>): Promise<void>
+  /** Where an administrator can grant new tokens, or null while the client id is not known. */
+  authorizeUrl (): string | null
+  /** Fulfilled when no refresh is under way: ending the process earlier could lose the new pair. */
+  settled (): Promise<void>
+}
+
+export interface SessionOptions {
+  readonly portal: PortalConfig
+  readonly portals: Portals
+  readonly client: Client
+  readonly oauth: OAuth
+  readonly now: () => number
+  readonly log: Log
+}
+
+/** Refused tokens of earlier pairs that a call may meet while others renew them. */
+const MAX_REPLACED = 3
+
+export function createSession ({ portal, portals, client, oauth, now, log }: SessionOptions): Session {
+  const refresher = createRefresher({ portal, portals, oauth, now, log })
+
+  async function follow (location: string, endpoint: string): Promise<boolean> {
+    const origin = pinnedOrigin(portal.url, location)
+    if (origin === null || origin === endpoint) return false
+    await refresher.adopt({ endpoint: origin })
+    log.info({ event: 'portal.moved', portal: portal.host, endpoint: origin }, 'the portal has a new address')
+    return true
+  }
+
+  return {
+    async open () {
+      const record = await portals.read(portal.host)
+      if (portal.refreshToken !== null) {
+        const importedToken = createHash('sha256').update(portal.refreshToken).digest('base64url')
+        if (importedToken !== record.importedToken) {
+          const tokens = { accessToken: '', refreshToken: portal.refreshToken, accessExpiresAt: null }
+          await refresher.adopt({ tokens, importedToken, refreshStartedAt: null, refreshTries: 0, parked: null })
+          log.info({ event: 'oauth.imported', portal: portal.host }, 'BITRIX24_REFRESH_TOKEN is taken over')
+          return
+        }
+      }
+      // Bitrix24 shows id and secret only after the install: with both set, the tokens that it brought can be renewed.
+      const canRefresh = portal.clientId !== null && portal.clientSecret !== null && record.tokens !== null
+      if (canRefresh && record.parked?.code === 'not-installed') await refresher.adopt({ parked: null })
+    },
+
+    async call (method, params, { signal } = {}) {
+      const startedAt = performance.now()
+      let requests = 0
+      let hasRenewed = false
+      let hasMoved = false
+      let replaced = 0
+
+      const spent = () => ({ requests, durationMs: performance.now() - startedAt })
+      const refused = (code: string, words: string, status = 0): SessionResult =>
+        ({ kind: 'refused', code, words, status, retryAfterMs: null, ...spent() })
+
+      for (;;) {
+        // A call made during a refresh would only spend a request on a token that is about to be replaced.
+        const pending = refresher.underWay()
+        const others = pending === null ? null : await orAborted(pending, signal)
+        if (signal?.aborted) return { kind: 'unreachable', cause: 'ABORTED', ...spent() }
+        if (others !== null && others !== 'aborted' && others.kind === 'refused') return refused(others.code, others.words, others.status)
+
+        const record = await portals.read(portal.host)
+        if (record.tokens === null) return refused('not-installed', 'the portal has not installed the application yet')
+        const { accessToken } = record.tokens
+
+        if (accessToken !== '') {
+          const endpoint = record.endpoint ?? portal.url
+          const result = await client.call({ endpoint, method, params, accessToken, signal })
+          requests++
+          if (result.kind === 'moved') {
+            if (hasMoved || !await follow(result.location, endpoint)) return refused('PORTAL_MOVED', 'the portal redirects to an address that BITRIX24_PORTAL_URL does not cover', 302)
+            hasMoved = true
+            continue
+          }
+          if (result.kind !== 'refused' || actionFor(result.code, result.status) !== 'refresh') return { ...result, requests }
+          if (hasRenewed || replaced > MAX_REPLACED) return refused('TOKEN_REFUSED', `${result.code}: ${result.words}`, result.status)
+        }
+
+        const renewal = await orAborted(refresher.renew(accessToken), signal)
+        if (renewal === 'aborted') continue
+        if (renewal.kind === 'refused') return refused(renewal.code, renewal.words, renewal.status)
+        if (renewal.kind === 'unreachable') return { kind: 'unreachable', cause: renewal.cause, ...spent() }
+        if (renewal.kind === 'renewed') hasRenewed = true
+        else replaced++
+      }
+    },
+
+    adopt: patch => refresher.adopt(patch),
+
+    authorizeUrl: () => portal.clientId === null ? null : `${portal.url}/oauth/authorize/?${new URLSearchParams({ client_id: portal.clientId })}`,
+
+    async settled () {
+      await refresher.underWay()?.catch(() => {})
+    },
+  }
+}
+
+/** A refresh goes on when its caller gives up: only the wait for it ends. */
+async function orAborted<T> (work: Promise<T>, signal: AbortSignal | undefined): Promise<T | 'aborted'> {
+  if (signal === undefined) return work
+  if (signal.aborted) return 'aborted'
+  const { promise, resolve } = Promise.withResolvers<'aborted'>()
+  const onAbort = () => resolve('aborted')
+  signal.addEventListener('abort', onAbort, { once: true })
+  try {
+    return await Promise.race([work, promise])
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+  }
+}
