@@ -20,7 +20,7 @@ function key (secret: string): Buffer {
   return key
 }
 
-function verify (headers: Record<string, string | undefined>, body = BODY, keys = [key(SECRET)], nowMs = SENT_AT_S * 1000) {
+function verify (headers: Record<string, string | undefined>, body: Buffer = BODY, keys = [key(SECRET)], nowMs = SENT_AT_S * 1000) {
   verifyHmac(STANDARD_WEBHOOKS, keys, { headers, body }, nowMs)
 }
 
