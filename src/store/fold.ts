@@ -131,21 +131,25 @@ function foldRefused (held: OutboxRow | null, incoming: IncomingEdit, reason: Re
 export function settle (held: OutboxRow, callId: string, settlement: Settlement, now: number): Settled | null {
   if (held.callId !== callId || held.callVersion !== settlement.version) return null
   const newerWaits = held.version !== settlement.version
-  const row: OutboxRow = { ...held, callId: null, callVersion: null }
+  const quarantineUntil = settlement.result === 'delivered' ? null : settlement.quarantineUntil
+  const row = release(held, settlement.version, quarantineUntil)
   switch (settlement.result) {
     case 'delivered':
       return { row: newerWaits ? row : finished(row, now, 'delivered', null, null, settlement.flags), delta: { delivered: 1 } }
     case 'dead':
       return { row: newerWaits ? row : finished(row, now, 'dead', settlement.reason, settlement.words, row.history.flags), delta: { dead: 1 } }
-    case 'retry': {
-      const quarantine = settlement.quarantineUntil === null
-        ? {}
-        : { quarantineVersion: settlement.version, quarantineUntil: settlement.quarantineUntil }
-      if (!newerWaits) return { row: { ...row, ...quarantine, dueAt: settlement.dueAt, history: settlement.history }, delta: {} }
-      const dueAt = Math.max(row.dueAt ?? now, settlement.quarantineUntil ?? 0)
-      return { row: { ...row, ...quarantine, dueAt }, delta: { superseded: 1 } }
-    }
+    case 'retry':
+      if (newerWaits) return { row, delta: { superseded: 1 } }
+      return { row: { ...row, dueAt: settlement.dueAt, history: settlement.history }, delta: {} }
   }
+}
+
+/** Takes the row out of its call. A newer content that waits in it is not sent before the quarantine of the called version is over. */
+function release (held: OutboxRow, calledVersion: number, quarantineUntil: number | null): OutboxRow {
+  const row = { ...held, callId: null, callVersion: null }
+  if (quarantineUntil === null) return row
+  const dueAt = row.dueAt === null ? null : Math.max(row.dueAt, quarantineUntil)
+  return { ...row, dueAt, quarantineVersion: calledVersion, quarantineUntil }
 }
 
 /** What a row counts as in the ledger's `pending`: its waiting content, and the claimed one while a call carries it. */

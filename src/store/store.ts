@@ -28,6 +28,10 @@ export interface Lane {
   readonly line: number
 }
 
+export interface LaneDue extends Lane {
+  readonly dueAt: number
+}
+
 /** The level of our share of the portal's leaky bucket, as it stood at a time. */
 export interface BucketLevel {
   readonly level: number
@@ -71,7 +75,7 @@ export interface ClaimedEdit {
 
 export type Settlement = { readonly id: string, readonly version: number } & (
   | { readonly result: 'delivered', readonly flags: readonly EditFlag[] }
-  | { readonly result: 'dead', readonly reason: DeadReason, readonly words: string | null }
+  | { readonly result: 'dead', readonly reason: DeadReason, readonly words: string | null, readonly quarantineUntil: number | null }
   | { readonly result: 'retry', readonly dueAt: number, readonly history: DeliveryHistory, readonly quarantineUntil: number | null }
 )
 
@@ -121,8 +125,8 @@ export interface Outbox {
    */
   accept (edits: readonly IncomingEdit[]): Promise<IntakeResult[]>
 
-  /** The lanes that have due work, in a stable order. */
-  lanes (portal: string, now: number): Promise<Lane[]>
+  /** The portal's lanes in which an edit waits for a call, in a stable order, each with the time at which its next one is due. */
+  lanes (portal: string): Promise<LaneDue[]>
 
   /**
    * Takes the oldest due edits of a lane under `callId`, at most `limit` and no more than any one's `chunkLimit`,
@@ -141,9 +145,6 @@ export interface Outbox {
    * in the same version, and in another one only after `quarantineUntil`. Returns how many messages that were.
    */
   recover (portal: string, now: number, quarantineUntil: number): Promise<number>
-
-  /** When the portal's next edit is due, which may be in the past; null when no edit waits for a call. */
-  nextDueAt (portal: string): Promise<number | null>
 
   /** Counts the portal's pending rows one by one: for status and proofs, not for the way of the data. */
   backlog (portal: string): Promise<Backlog>
@@ -179,7 +180,6 @@ export interface PortalRecord {
   readonly refreshTries: number
   readonly parked: { readonly code: string, readonly since: number } | null
   readonly bucket: BucketLevel | null
-  readonly lastSuccessAt: number | null
 }
 
 export interface Portals {

@@ -30,7 +30,8 @@ export interface CommitObserver {
  * for its own flush only; at heavy load hundreds share one.
  */
 export async function startGroupCommit (options: WorkerOptions, observe: CommitObserver, onLost: (error: Error) => void): Promise<GroupCommit> {
-  const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: options })
+  // The thread needs none of the process's own flags, and starts much faster without a test runner's.
+  const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: options, execArgv: [] })
   const [first] = await once(worker, 'message') as [WorkerMessage]
   if (first.type === 'failed') {
     await worker.terminate()

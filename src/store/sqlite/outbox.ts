@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { fold, settle, type LedgerDelta, type OutboxRow } from '../fold.ts'
-import type { Backlog, ClaimedEdit, ClaimRequest, EditRow, IncomingEdit, IntakeResult, Lane, Ledger, Settlement } from '../store.ts'
+import type { Backlog, ClaimedEdit, ClaimRequest, EditRow, IncomingEdit, IntakeResult, LaneDue, Ledger, Settlement } from '../store.ts'
 import { COLUMNS, WRITTEN, toEdit, toEditRow, toOutboxRow, writtenValues, type SqlRow } from './rows.ts'
 
 export type SqliteOutbox = ReturnType<typeof createSqliteOutbox>
@@ -15,7 +15,6 @@ export function createSqliteOutbox (db: DatabaseSync) {
   const insert = db.prepare(`INSERT INTO outbox (id, lane, chat, message, ${WRITTEN.join(', ')}) VALUES (?, ?, ?, ?, ${WRITTEN.map(() => '?').join(', ')})`)
   const update = db.prepare(`UPDATE outbox SET ${WRITTEN.map(column => `${column} = ?`).join(', ')} WHERE id = ?`)
   const due = db.prepare(`SELECT ${COLUMNS} FROM outbox WHERE lane = ? AND due_at <= ? AND call_id IS NULL ORDER BY due_at LIMIT ?`)
-  const anyDue = db.prepare('SELECT 1 FROM outbox WHERE lane = ? AND due_at <= ? AND call_id IS NULL LIMIT 1')
   const nextDue = db.prepare('SELECT min(due_at) AS due FROM outbox WHERE lane = ? AND due_at IS NOT NULL AND call_id IS NULL')
   const takeCall = db.prepare('UPDATE outbox SET call_id = ?, call_version = version, due_at = NULL, quarantine_version = ?, quarantine_until = ? WHERE seq = ?')
   const openCalls = db.prepare(`SELECT ${COLUMNS} FROM outbox WHERE call_id IS NOT NULL AND lane = ?`)
@@ -63,10 +62,11 @@ export function createSqliteOutbox (db: DatabaseSync) {
       })
     },
 
-    lanes (portal: string, now: number): Lane[] {
-      return lanesOf.all(portal)
-        .filter(lane => anyDue.get(lane.id as number, now) !== undefined)
-        .map(lane => ({ connector: lane.connector as string, line: lane.line as number }))
+    lanes (portal: string): LaneDue[] {
+      return lanesOf.all(portal).flatMap(lane => {
+        const dueAt = nextDue.get(lane.id as number)?.due as number | null
+        return dueAt === null ? [] : [{ connector: lane.connector as string, line: lane.line as number, dueAt }]
+      })
     },
 
     claim (request: ClaimRequest): ClaimedEdit[] {
@@ -118,11 +118,6 @@ export function createSqliteOutbox (db: DatabaseSync) {
     backlog (portal: string): Backlog {
       const counted = countPending.get(portal)
       return { pending: counted?.pending as number, oldestPendingAt: counted?.oldest as number | null }
-    },
-
-    nextDueAt (portal: string): number | null {
-      const dues = lanesOf.all(portal).map(lane => nextDue.get(lane.id as number)?.due as number | null).filter(next => next !== null)
-      return dues.length === 0 ? null : Math.min(...dues)
     },
 
     ledger (): Ledger {

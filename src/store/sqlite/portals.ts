@@ -34,7 +34,6 @@ function toColumns (patch: Partial<PortalRecord>): Record<string, Value> {
   if (patch.importedToken !== undefined) values.imported_token = patch.importedToken
   if (patch.refreshStartedAt !== undefined) values.refresh_started_at = patch.refreshStartedAt
   if (patch.refreshTries !== undefined) values.refresh_tries = patch.refreshTries
-  if (patch.lastSuccessAt !== undefined) values.last_success_at = patch.lastSuccessAt
   if (patch.tokens !== undefined) {
     values.access_token = patch.tokens?.accessToken ?? null
     values.refresh_token = patch.tokens?.refreshToken ?? null
@@ -69,6 +68,5 @@ function toRecord (sql: Record<string, unknown>): PortalRecord {
     refreshTries: number('refresh_tries') ?? 0,
     parked: parkedCode === null ? null : { code: parkedCode, since: number('parked_since') ?? 0 },
     bucket: level === null ? null : { level, at: number('bucket_at') ?? 0 },
-    lastSuccessAt: number('last_success_at'),
   }
 }

@@ -77,8 +77,7 @@ const migrations: readonly string[] = [
     parked_code TEXT,
     parked_since INTEGER,
     bucket_level REAL,
-    bucket_at INTEGER,
-    last_success_at INTEGER
+    bucket_at INTEGER
   ) STRICT;
 
   CREATE TABLE heartbeat (one INTEGER PRIMARY KEY CHECK (one = 1), at INTEGER NOT NULL) STRICT;

@@ -22,11 +22,10 @@ export async function openSqliteStore (options: SqliteOptions): Promise<Store> {
 
   const outbox: Outbox = {
     accept: edits => commit.run('outbox', 'accept', edits),
-    lanes: (portal, at) => commit.run('outbox', 'lanes', portal, at),
+    lanes: portal => commit.run('outbox', 'lanes', portal),
     claim: request => commit.run('outbox', 'claim', request),
     settle: (_portal, callId, settlements, at) => commit.run('outbox', 'settle', callId, settlements, at),
     recover: (portal, at, quarantineUntil) => commit.run('outbox', 'recover', portal, at, quarantineUntil),
-    nextDueAt: portal => commit.run('outbox', 'nextDueAt', portal),
     backlog: portal => commit.run('outbox', 'backlog', portal),
     ledger: () => commit.run('outbox', 'ledger'),
     find: id => commit.run('outbox', 'find', id),

@@ -1,0 +1,179 @@
+import { randomUUID } from 'node:crypto'
+import type { Session } from '../bitrix24/session.ts'
+import type { Log } from '../log.ts'
+import { MAX_CHUNK } from '../store/fold.ts'
+import type { Lane, Outbox, Portals } from '../store/store.ts'
+import { createAlarm } from './alarm.ts'
+import { createDelivery, type Delivered } from './delivery.ts'
+import { createBucket, createChunk, type BucketOptions } from './pace.ts'
+import { createParks, laneName, type PortalCondition } from './parks.ts'
+import { backoffMs, QUARANTINE_MS } from './retry.ts'
+
+/** Two, so that one slow call does not stop everything; more would only fill the portal's limits. */
+const CALLS_IN_FLIGHT = 2
+
+/** Single failures are the messages' matter; from this many in a row on, the portal is left in peace for a while. */
+const PATIENCE = 3
+const LONGEST_PAUSE_MS = 60_000
+
+/** How long the method rests when the portal says that its operating time is used up and not until when. */
+const METHOD_REST_MS = 10_000
+
+/** The courier comes back after this long when the database failed it. */
+const STORE_RETRY_MS = 1000
+
+export interface CourierOptions {
+  readonly portal: string
+  readonly outbox: Outbox
+  readonly portals: Portals
+  readonly session: Pick<Session, 'call'>
+  readonly bucket: BucketOptions
+  readonly log: Log
+  /** Milliseconds of a clock that never jumps; for waits. */
+  readonly now: () => number
+  /** Milliseconds of the wall clock; for dates. */
+  readonly wallTime: () => number
+  /** In [0, 1), for jitter. */
+  readonly random: () => number
+}
+
+export type Courier = Awaited<ReturnType<typeof createCourier>>
+
+/** Takes what is due from the outbox to one portal, inside its limits. There is one courier for a portal at a time. */
+export async function createCourier (options: CourierOptions) {
+  const { portal, outbox, portals, log, now, random } = options
+  const recovered = await outbox.recover(portal, now(), now() + QUARANTINE_MS)
+  if (recovered > 0) log.warn({ event: 'courier.recovered', messages: recovered }, 'courier.recovered')
+  const record = await portals.read(portal)
+
+  const abort = new AbortController()
+  const alarm = createAlarm()
+  const bucket = createBucket(options.bucket, record.bucket, now())
+  const chunk = createChunk(MAX_CHUNK)
+  const parks = createParks({ ...options, signal: abort.signal }, record)
+  const deliver = createDelivery({ ...options, lastSuccessAt: () => lastSuccessAt, signal: abort.signal })
+  const calls = new Set<Promise<void>>()
+  let pausedUntil = 0
+  let failuresInARow = 0
+  let lastSuccessAt: number | null = null
+  let served = ''
+  const halt = new AbortController()
+  let loop: Promise<void> = Promise.resolve()
+
+  /** Starts whatever may be started now and says when to come back, unless the alarm rings before. */
+  async function tick (): Promise<number> {
+    while (!halt.signal.aborted && calls.size < CALLS_IN_FLIGHT) {
+      const time = now()
+      const heldUntil = Math.max(pausedUntil, time + bucket.waitMs(time))
+      const probe = parks.dueProbe()
+      if (probe !== null) {
+        bucket.take(time, 1)
+        start(probe())
+        continue
+      }
+      if (parks.isPortalParked()) return parks.nextProbeAt()
+      if (heldUntil > time) return heldUntil
+
+      const lanes = (await outbox.lanes(portal)).filter(lane => !parks.isLineParked(lane))
+      const lane = nextInTurn(lanes.filter(lane => lane.dueAt <= time), served)
+      if (lane === null) return Math.min(parks.nextProbeAt(), ...lanes.map(lane => lane.dueAt))
+      served = laneName(lane)
+      const callId = randomUUID()
+      const claimed = await outbox.claim({ portal, lane, callId, now: time, limit: chunk.size(), bucket: bucket.take(time, 1) })
+      if (claimed.length > 0) start(deliver(lane, callId, claimed, delivered => learn(lane, delivered)))
+    }
+    return Infinity
+  }
+
+  /** What a call teaches about the portal and the line, as against its messages. */
+  async function learn (lane: Lane, { messages, result, conclusion }: Delivered): Promise<void> {
+    // The claim has counted one request; a refresh or a moved portal has cost more, a missing token none.
+    bucket.take(now(), result.requests - 1)
+    if (conclusion.action === 'none') {
+      failuresInARow = 0
+      lastSuccessAt = now()
+      bucket.recover()
+      chunk.answered(messages, result.durationMs)
+      return
+    }
+    failuresInARow++
+    const askedMs = result.kind === 'refused' ? result.retryAfterMs ?? 0 : 0
+    if (result.kind === 'unknown') chunk.timedOut()
+    switch (conclusion.action) {
+      case 'park-line': return parks.parkLine(lane, conclusion.code)
+      case 'park-portal':
+      case 'refresh': return await parks.parkPortal(conclusion.code)
+      case 'pause-method': return pause(Math.max(askedMs, METHOD_REST_MS))
+      case 'slow-down':
+        bucket.slowDown(now())
+        return pause(Math.max(askedMs, backoffMs(failuresInARow, random())))
+      case 'back-off':
+      case 'retry': {
+        const failures = result.kind === 'unreachable' ? failuresInARow : failuresInARow - PATIENCE
+        if (failures > 0) pause(Math.max(askedMs, Math.min(LONGEST_PAUSE_MS, backoffMs(failures, random()))))
+      }
+    }
+  }
+
+  function pause (ms: number): void {
+    pausedUntil = Math.max(pausedUntil, now() + ms)
+  }
+
+  function start (work: Promise<void>): void {
+    const call = work.catch((error: unknown) => {
+      log.error({ event: 'courier.failed', err: error }, 'courier.failed')
+    }).finally(() => {
+      calls.delete(call)
+      alarm.ring()
+    })
+    calls.add(call)
+  }
+
+  async function run (): Promise<void> {
+    while (!halt.signal.aborted) {
+      let next: number
+      try {
+        next = await tick()
+      } catch (error) {
+        log.error({ event: 'courier.failed', err: error }, 'courier.failed')
+        next = now() + STORE_RETRY_MS
+      }
+      if (!halt.signal.aborted) await alarm.sleep(Math.max(0, next - now()))
+    }
+  }
+
+  return {
+    start (): void {
+      loop = run()
+    },
+
+    /** There may be something new to do. */
+    wake (): void {
+      alarm.ring()
+    },
+
+    /** The application was installed anew: what only an install can end is over. */
+    async installed (): Promise<void> {
+      await parks.wakePortal()
+      alarm.ring()
+    },
+
+    /** Takes nothing more, lets calls finish for `graceMs`, aborts the rest (their outcome is unknown) and notes what became of them. */
+    async stop (graceMs: number): Promise<void> {
+      halt.abort()
+      alarm.ring()
+      await loop
+      const timer = setTimeout(() => abort.abort(), graceMs)
+      while (calls.size > 0) await Promise.all(calls)
+      clearTimeout(timer)
+    },
+
+    condition: (): PortalCondition => parks.condition(),
+  }
+}
+
+/** The lane after the one that was served last, so that a flood on one cannot starve another. */
+function nextInTurn<Each extends Lane> (lanes: readonly Each[], served: string): Each | null {
+  const sorted = [...lanes].sort((a, b) => laneName(a) < laneName(b) ? -1 : 1)
+  return sorted.find(lane => laneName(lane) > served) ?? sorted[0] ?? null
+}

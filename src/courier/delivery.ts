@@ -1,0 +1,79 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { toWire, UPDATE_MESSAGES } from '../bitrix24/update-messages.ts'
+import type { Session, SessionResult } from '../bitrix24/session.ts'
+import type { Log } from '../log.ts'
+import type { ClaimedEdit, Lane, Outbox, Settlement } from '../store/store.ts'
+import { conclude, type Conclusion } from './conclude.ts'
+import { isTooOld } from './retry.ts'
+
+/** The database is asked again after this long when it could not write. */
+const STORE_RETRY_MS = 1000
+
+export interface DeliveryOptions {
+  readonly portal: string
+  readonly outbox: Outbox
+  readonly session: Pick<Session, 'call'>
+  readonly log: Log
+  readonly now: () => number
+  readonly wallTime: () => number
+  readonly random: () => number
+  readonly lastSuccessAt: () => number | null
+  readonly signal: AbortSignal
+}
+
+export interface Delivered {
+  readonly messages: number
+  readonly result: SessionResult
+  readonly conclusion: Conclusion
+}
+
+/** Carries claimed edits of one lane to the portal and notes in the outbox what became of each; null when none was worth a call. */
+export function createDelivery (options: DeliveryOptions) {
+  const { portal, outbox, session, log, now, wallTime, random, lastSuccessAt, signal } = options
+
+  async function settle (callId: string, settlements: readonly Settlement[]): Promise<void> {
+    for (;;) {
+      try {
+        return await outbox.settle(portal, callId, settlements, now())
+      } catch (error) {
+        // The call is over and only the note of it is missing; a restart would take it as of unknown outcome and repeat it.
+        if (signal.aborted) throw error
+        log.error({ event: 'settle.failed', err: error }, 'settle.failed')
+        await sleep(STORE_RETRY_MS, undefined, { signal }).catch(() => {})
+      }
+    }
+  }
+
+  return async function deliver (lane: Lane, callId: string, claimed: readonly ClaimedEdit[], learn: (delivered: Delivered) => Promise<void>): Promise<void> {
+    const wall = wallTime()
+    const sent = claimed.filter(edit => !isTooOld(edit, wall))
+    const expired = claimed.filter(edit => isTooOld(edit, wall))
+      .map(({ id, version }): Settlement => ({ id, version, result: 'dead', reason: 'too-old', words: null, quarantineUntil: null }))
+    if (sent.length === 0) return await settle(callId, expired)
+
+    const wire = toWire(lane, sent.map(({ edit, history }) => ({ edit, omitFiles: history.flags.includes('files-omitted') })))
+    const result = await session.call(UPDATE_MESSAGES, wire, { signal })
+    const conclusion = conclude(sent, result, { now: now(), random, lastSuccessAt: lastSuccessAt() })
+    const settlements = [...expired, ...conclusion.settlements]
+    await Promise.all([settle(callId, settlements), learn({ messages: sent.length, result, conclusion })])
+    log.info({
+      event: 'delivery.attempted',
+      connector: lane.connector,
+      line: lane.line,
+      messages: sent.length,
+      outcome: result.kind,
+      code: conclusion.code,
+      ...(conclusion.words === null ? {} : { words: conclusion.words }),
+      delivered: count(settlements, 'delivered'),
+      retried: count(settlements, 'retry'),
+      dead: count(settlements, 'dead'),
+      requests: result.requests,
+      durationMs: Math.round(result.durationMs),
+      edits: claimed.map(edit => edit.id),
+    }, 'delivery.attempted')
+  }
+}
+
+function count (settlements: readonly Settlement[], result: Settlement['result']): number {
+  return settlements.filter(settlement => settlement.result === result).length
+}

@@ -1,0 +1,146 @@
+import { isProbed } from '../bitrix24/codes.ts'
+import type { Session } from '../bitrix24/session.ts'
+import type { Log } from '../log.ts'
+import type { Lane, PortalRecord, Portals } from '../store/store.ts'
+
+const FIRST_PROBE_MS = 60_000
+const SLOWEST_PROBE_MS = 15 * 60_000
+
+export interface ParksOptions {
+  readonly portal: string
+  readonly portals: Portals
+  readonly session: Pick<Session, 'call'>
+  readonly log: Log
+  readonly now: () => number
+  readonly wallTime: () => number
+  readonly signal: AbortSignal
+}
+
+/** What an operator is shown of the portal and its lines. */
+export interface PortalCondition {
+  /** `ready`, or the code for which the portal is parked. */
+  readonly portal: string
+  readonly since: number | null
+  readonly lines: ReadonlyArray<Lane & { readonly code: string, readonly since: number }>
+}
+
+interface Park {
+  readonly code: string
+  readonly since: number
+  readonly intervalMs: number
+  /** When to ask whether it is over: null while that is being asked, or when only an install can end it. */
+  readonly probeAt: number | null
+}
+
+export type Parks = ReturnType<typeof createParks>
+
+/**
+ * The portal and the lines that take nothing at present. A park loses no edit: it is reported once, asked about from every minute to
+ * every 15 minutes, and ends by itself or by an install.
+ */
+export function createParks (options: ParksOptions, record: PortalRecord) {
+  const { portal, portals, session, log, now, wallTime, signal } = options
+  const lines = new Map<string, Park & Lane>()
+  let parked = restore(record)
+
+  /** Whatever parked the portal in an earlier life may be over, so the first probe is due at once. */
+  function restore ({ parked, tokens }: PortalRecord): Park | null {
+    const found = parked ?? (tokens === null ? { code: 'not-installed', since: wallTime() } : null)
+    return found === null ? null : { ...found, intervalMs: FIRST_PROBE_MS, probeAt: now() }
+  }
+
+  function begin (code: string): Park {
+    return { code, since: wallTime(), intervalMs: FIRST_PROBE_MS, probeAt: isProbed(code) ? now() + FIRST_PROBE_MS : null }
+  }
+
+  function prolong (before: Park, code: string): Park {
+    const intervalMs = Math.min(SLOWEST_PROBE_MS, before.intervalMs * 2)
+    return { code, since: before.since, intervalMs, probeAt: isProbed(code) ? now() + intervalMs : null }
+  }
+
+  async function parkPortal (code: string): Promise<void> {
+    if (parked !== null) return
+    parked = begin(code)
+    log.error({ event: 'portal.parked', code }, 'portal.parked')
+    await portals.write(portal, { parked: { code, since: parked.since } })
+  }
+
+  function parkLine ({ connector, line }: Lane, code: string): void {
+    const name = laneName({ connector, line })
+    if (lines.has(name)) return
+    lines.set(name, { connector, line, ...begin(code) })
+    log.error({ event: 'line.parked', connector, line, code }, 'line.parked')
+  }
+
+  async function wakePortal (): Promise<void> {
+    if (parked === null) return
+    parked = null
+    await portals.write(portal, { parked: null })
+    log.info({ event: 'portal.woken' }, 'portal.woken')
+  }
+
+  async function probePortal (before: Park): Promise<void> {
+    const result = await session.call('app.info', {}, { signal })
+    if (result.kind === 'answered') return await wakePortal()
+    if (parked === null) return
+    const code = result.kind === 'refused' ? result.code : before.code
+    parked = prolong(before, code)
+    if (code !== before.code) await portals.write(portal, { parked: { code, since: before.since } })
+  }
+
+  async function probeLine (before: Park & Lane): Promise<void> {
+    const { connector, line } = before
+    const result = await session.call('imconnector.status', { CONNECTOR: connector, LINE: line }, { signal })
+    if (result.kind === 'answered' && isActive(result.result)) {
+      lines.delete(laneName(before))
+      log.info({ event: 'line.woken', connector, line }, 'line.woken')
+      return
+    }
+    lines.set(laneName(before), { connector, line, ...prolong(before, before.code) })
+  }
+
+  return {
+    parkPortal,
+    parkLine,
+    wakePortal,
+    isPortalParked: (): boolean => parked !== null,
+    isLineParked: (lane: Lane): boolean => lines.has(laneName(lane)),
+
+    /** When the next probe is due; a parked portal's lines are not asked about. */
+    nextProbeAt (): number {
+      const times = parked === null ? [...lines.values()].map(line => line.probeAt) : [parked.probeAt]
+      return Math.min(...times.filter(time => time !== null))
+    },
+
+    /** The probe that is due, marked as being asked; null when none is. */
+    dueProbe (): (() => Promise<void>) | null {
+      const time = now()
+      if (parked !== null) {
+        if (parked.probeAt === null || parked.probeAt > time) return null
+        const before = parked
+        parked = { ...before, probeAt: null }
+        return () => probePortal(before)
+      }
+      const line = [...lines.values()].find(line => line.probeAt !== null && line.probeAt <= time)
+      if (line === undefined) return null
+      lines.set(laneName(line), { ...line, probeAt: null })
+      return () => probeLine(line)
+    },
+
+    condition (): PortalCondition {
+      return {
+        portal: parked?.code ?? 'ready',
+        since: parked?.since ?? null,
+        lines: [...lines.values()].map(({ connector, line, code, since }) => ({ connector, line, code, since })),
+      }
+    },
+  }
+}
+
+export function laneName (lane: Lane): string {
+  return `${lane.connector}/${lane.line}`
+}
+
+function isActive (status: unknown): boolean {
+  return typeof status === 'object' && status !== null && 'STATUS' in status && status.STATUS === true
+}

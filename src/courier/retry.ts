@@ -1,0 +1,24 @@
+import type { ClaimedEdit } from '../store/store.ts'
+
+const FIRST_MS = 1000
+const LONGEST_MS = 10 * 60_000
+
+/** The portal drops an update of a message older than three days, and answers success (CIMMessenger::CheckPossibilityUpdateMessage). */
+const EDITABLE_MS = 3 * 24 * 3600_000
+
+/** Bitrix24 ends a request after 60 s; with a margin, a call whose outcome is unknown can be applied no later than this. */
+export const QUARANTINE_MS = 70_000
+
+/** When to ask again about a client that the portal did not know: the original message may still be on its way. */
+export const UNKNOWN_USER_REPEATS_MS: readonly number[] = [60_000, 10 * 60_000]
+
+/** Exponential back-off with full jitter between 1 s and 10 min; `failures` counts from 1, `random` is in [0, 1). */
+export function backoffMs (failures: number, random: number): number {
+  const ceiling = Math.min(LONGEST_MS, FIRST_MS * 2 ** Math.min(failures, 20))
+  return Math.round(FIRST_MS + random * (ceiling - FIRST_MS))
+}
+
+/** Whether the portal would no longer take the edit. An original of unknown date is at least as old as the edit itself. */
+export function isTooOld (claimed: ClaimedEdit, wallTime: number): boolean {
+  return (claimed.edit.message.date ?? claimed.acceptedAt) + EDITABLE_MS < wallTime
+}
