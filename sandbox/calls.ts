@@ -1,0 +1,36 @@
+/** One call as the portal's log has it. `status` and `error` stay null while no answer has been given. */
+export interface Call {
+  readonly atMs: number
+  readonly method: string
+  readonly messages: number
+  application: string | null
+  status: number | null
+  error: string | null
+  fault: string | null
+  durationMs: number | null
+}
+
+export interface Calls {
+  begin (call: Pick<Call, 'atMs' | 'method' | 'messages'>): Call
+  list (): readonly Call[]
+  clear (): void
+}
+
+const kept = 20_000
+
+/** The newest 20,000 calls; older ones are forgotten in blocks, so that adding stays cheap. */
+export function createCalls (): Calls {
+  let calls: Call[] = []
+  return {
+    begin (call) {
+      const entry: Call = { ...call, application: null, status: null, error: null, fault: null, durationMs: null }
+      calls.push(entry)
+      if (calls.length >= kept * 1.25) calls = calls.slice(-kept)
+      return entry
+    },
+    list: () => calls.slice(-kept),
+    clear () {
+      calls = []
+    },
+  }
+}

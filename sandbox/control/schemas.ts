@@ -1,0 +1,53 @@
+import { z } from 'zod'
+import { applications } from '../applications.ts'
+import { faultTable } from '../faults.ts'
+import type { FaultName } from '../faults.ts'
+
+const names = Object.keys(faultTable) as [FaultName, ...FaultName[]]
+const code = z.strictObject({ error: z.string().min(1), status: z.int().min(100).max(599), description: z.string().optional() })
+const times = z.int().min(1).default(1)
+
+const fault = z.strictObject({
+  method: z.string().default('*').transform(method => method.toLowerCase()),
+  // 503 is easily written as a number.
+  fault: z.union([z.preprocess(name => typeof name === 'number' ? String(name) : name, z.enum(names)), code]),
+  times,
+  afterMs: z.number().min(0).default(5_000),
+  match: z.strictObject({ message: z.coerce.string() }).optional(),
+  location: z.url().optional(),
+  retryAfter: z.int().min(0).optional(),
+})
+
+/** Added to those that wait; an empty list takes all of them back. */
+export const faultsBody = z.preprocess(body => Array.isArray(body) ? body : [body], z.array(fault))
+
+export const loadBody = z.strictObject({
+  msPerMessage: z.number().min(0).max(120_000).optional(),
+  /** Seconds of the method's 480 that are spent from now on, for every application. */
+  operating: z.number().min(0).optional(),
+  method: z.string().default('imconnector.update.messages').transform(method => method.toLowerCase()),
+})
+
+export const clockBody = z.strictObject({ advanceMs: z.number().min(0) })
+
+export const installBody = z.strictObject({
+  handler: z.url({ protocol: /^https?$/ }),
+  /** The client id or the short name. */
+  application: z.string().default('local.relay').transform((given, context) => {
+    const found = applications.find(({ clientId, name }) => given === clientId || given === name)
+    if (found !== undefined) return found
+    context.addIssue({ code: 'custom', message: `is none of ${applications.map(({ clientId }) => clientId).join(', ')}` })
+    return z.NEVER
+  }),
+  form: z.enum(['event', 'page']).default('event'),
+  /** Whether the person who installs is an administrator of the portal. */
+  admin: z.boolean().default(true),
+  domain: z.string().min(1).optional(),
+  memberId: z.string().min(1).optional(),
+  /** Tokens and application token that this portal never issued. */
+  forge: z.boolean().default(false),
+})
+
+export type InstallBody = z.infer<typeof installBody>
+
+export const messagesQuery = z.object({ chat: z.string().optional(), message: z.string().optional() })

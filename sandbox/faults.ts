@@ -1,0 +1,86 @@
+import { entriesOf, field, isArray, toText } from './portal/php.ts'
+import type { PhpMap } from './portal/php.ts'
+
+export type FaultName =
+  | '503' | '429' | '500' | '500-partial' | 'html-502' | 'timeout' | 'applied-then-timeout' | 'applied-late'
+  | 'reset' | 'half' | 'redirect' | 'expired-token' | 'lost-answer'
+
+/** `partly`: the items before the one that breaks. `late`: `afterMs` of the sandbox's time after the connection was cut. */
+export type Applied = 'no' | 'yes' | 'partly' | 'late'
+
+/** `kept`: answered in full. `closed`: cut by the sandbox. `silent`: open without an answer until the client gives up. */
+export type Connection = 'kept' | 'closed' | 'silent'
+
+/** What each fault does to the call and to its connection. `{ error, status }` behaves as `500` does, with its own code. */
+export const faultTable: Readonly<Record<FaultName, { readonly applied: Applied, readonly connection: Connection }>> = {
+  503: { applied: 'no', connection: 'kept' },
+  429: { applied: 'no', connection: 'kept' },
+  500: { applied: 'no', connection: 'kept' },
+  '500-partial': { applied: 'partly', connection: 'kept' },
+  'html-502': { applied: 'no', connection: 'kept' },
+  timeout: { applied: 'no', connection: 'silent' },
+  'applied-then-timeout': { applied: 'yes', connection: 'silent' },
+  'applied-late': { applied: 'late', connection: 'closed' },
+  reset: { applied: 'no', connection: 'closed' },
+  half: { applied: 'yes', connection: 'closed' },
+  redirect: { applied: 'no', connection: 'kept' },
+  'expired-token': { applied: 'no', connection: 'kept' },
+  'lost-answer': { applied: 'yes', connection: 'closed' },
+}
+
+/** A fault to come. It strikes the next `times` calls of `method` (`*`: any REST method) whose MESSAGES hold the id in `match`. */
+export interface Fault {
+  readonly method: string
+  readonly fault: FaultName | { readonly error: string, readonly status: number, readonly description?: string | undefined }
+  readonly times: number
+  readonly afterMs: number
+  readonly match?: { readonly message: string } | undefined
+  /** For `redirect`: where the portal is said to have moved. */
+  readonly location?: string | undefined
+  /** Seconds, sent as `Retry-After` with a fault that answers. */
+  readonly retryAfter?: number | undefined
+}
+
+export interface Faults {
+  add (faults: readonly Fault[]): void
+  clear (): void
+  /** The fault that strikes this call, used up by one; the oldest one that fits comes first. */
+  take (method: string, messageIds: readonly string[]): Fault | undefined
+  pending (): readonly Fault[]
+}
+
+export function createFaults (): Faults {
+  let pending: Fault[] = []
+
+  return {
+    add (faults) {
+      pending.push(...faults)
+    },
+    clear () {
+      pending = []
+    },
+    take (method, messageIds) {
+      const at = pending.findIndex(({ method: wanted, match }) =>
+        (wanted === method || (wanted === '*' && method !== 'oauth.token')) &&
+        (match === undefined || messageIds.includes(match.message)))
+      const fault = pending[at]
+      if (fault === undefined) return undefined
+      const left = fault.times - 1
+      pending.splice(at, 1, ...left > 0 ? [{ ...fault, times: left }] : [])
+      return fault
+    },
+    pending: () => pending,
+  }
+}
+
+export function messageIdsOf (parameters: Readonly<PhpMap>): readonly string[] {
+  const messages = Object.entries(parameters).find(([key]) => key.toUpperCase() === 'MESSAGES')?.[1]
+  if (!isArray(messages)) return []
+  return entriesOf(messages).map(([, item]) => toText(anyCase(anyCase(item, 'message'), 'id')))
+}
+
+function anyCase (value: unknown, key: string): PhpMap[string] | undefined {
+  if (typeof value !== 'object' || value === null) return undefined
+  const name = Object.keys(value).find(candidate => candidate.toLowerCase() === key)
+  return name === undefined ? undefined : field(value as PhpMap, name)
+}

@@ -1,0 +1,62 @@
+import { findApplication } from '../applications.ts'
+import type { Application } from '../applications.ts'
+import { toText } from '../portal/php.ts'
+import type { PhpMap } from '../portal/php.ts'
+import { accessTokenSeconds } from './tokens.ts'
+import type { Grant, Tokens } from './tokens.ts'
+
+export interface TokenAnswer {
+  readonly status: number
+  readonly body: Readonly<Record<string, string | number>>
+  readonly grant?: Grant
+}
+
+/** The token endpoint's decision. An unknown client is told so with HTTP 200, as the live server does. */
+export function grantTokens (tokens: Tokens, parameters: Readonly<PhpMap>, host: string): TokenAnswer {
+  const parameter = (name: string): string => toText(parameters[name])
+  const application = findApplication(parameter('client_id'))
+  if (application === undefined) return refused(200, 'wrong_client')
+  if (parameter('client_secret') !== application.clientSecret) return refused(400, 'invalid_client')
+  const type = parameter('grant_type')
+  if (type === 'refresh_token') return issued(required('refresh_token', token => tokens.refresh(application, token)))
+  if (type === 'authorization_code') return issued(required('code', code => tokens.exchange(application, code)))
+  return type === '' ? missing('grant_type') : refused(400, 'unsupported_grant_type')
+
+  function required (name: string, use: (value: string) => Grant | undefined): Grant | undefined | TokenAnswer {
+    return parameter(name) === '' ? missing(name) : use(parameter(name))
+  }
+
+  function issued (outcome: Grant | undefined | TokenAnswer): TokenAnswer {
+    if (outcome === undefined) return refused(400, 'invalid_grant')
+    return 'status' in outcome ? outcome : { status: 200, body: describe(outcome, host), grant: outcome }
+  }
+}
+
+/** `domain` is the OAuth server's own, never the portal's. */
+function describe (grant: Grant, host: string): Record<string, string | number> {
+  return {
+    access_token: grant.accessToken,
+    client_endpoint: `http://${host}/rest/`,
+    domain: host,
+    expires: Math.floor(grant.expiresAtMs / 1000),
+    expires_in: accessTokenSeconds,
+    member_id: grant.memberId,
+    refresh_token: grant.refreshToken,
+    scope: scopeOf(grant.application),
+    server_endpoint: `http://${host}/rest/`,
+    status: 'L',
+    user_id: grant.operator.id,
+  }
+}
+
+export function scopeOf (application: Application): string {
+  return application.scope.join(',')
+}
+
+function refused (status: number, error: string, description?: string): TokenAnswer {
+  return { status, body: description === undefined ? { error } : { error, error_description: description } }
+}
+
+function missing (name: string): TokenAnswer {
+  return refused(400, 'invalid_request', `No "${name}" parameter found`)
+}

@@ -1,0 +1,12 @@
+/** An English portal. A client decides on codes; these are for eyes only, and the real ones follow the user's language. */
+export const guestName = 'Guest'
+
+export const phrases = {
+  notActiveLine: 'Open Channel with this ID is inactive or does not exist.',
+  noProvider: 'Cannot find a matching connector provider',
+  noConnector: 'Connector is not specified.',
+  incomplete: 'Incomplete data',
+  noUser: 'Cannot create or get user mapped to external messenger user.',
+  invalidEmail: 'Incorrect e-mail.',
+  originalPost: (url: string) => `Link to original post: ${url}`,
+} as const

@@ -1,0 +1,60 @@
+import { parse } from 'qs'
+import { entriesOf, fromEntries, isArray, toText } from '../portal/php.ts'
+import type { PhpMap, PhpValue } from '../portal/php.ts'
+import { decodeJson } from './php-json.ts'
+
+/** What a call brings, whatever the transport: parameters as sent, and the body's values before the query's. */
+export interface RestRequest {
+  readonly method: string
+  readonly parameters: Readonly<PhpMap>
+  readonly token: string
+}
+
+export interface RawRequest {
+  readonly path: string
+  readonly query: string
+  readonly contentType: string
+  readonly authorization: string
+  readonly body: Uint8Array
+}
+
+export function readRequest (raw: RawRequest): RestRequest {
+  const parameters = { ...parseForm(raw.query), ...parseBody(raw) }
+  return { method: methodName(raw.path), parameters, token: findToken(raw.authorization, parameters) }
+}
+
+/** Method names are lower-cased first; `.json` only asks for the format it has anyway. */
+export function methodName (path: string): string {
+  return path.toLowerCase().replace(/^\/+|\/+$/g, '').replace(/\.json$/, '')
+}
+
+/** PHP's reading of a query or a form: `MESSAGES[0][message][text]=…`, the last of equal names wins. */
+export function parseForm (text: string): PhpMap {
+  const parsed = parse(text, {
+    depth: 32, parameterLimit: 200_000, arrayLimit: 100_000, allowSparse: true, duplicates: 'last', plainObjects: true,
+  })
+  return Object.fromEntries(Object.entries(parsed).map(([key, value]) => [key, toPhp(value)]))
+}
+
+function toPhp (value: unknown): PhpValue {
+  if (typeof value !== 'object' || value === null) return toText(value as PhpValue)
+  return fromEntries(Object.entries(value).map(([key, inner]) => [key, toPhp(inner)] as const))
+}
+
+function parseBody ({ contentType, body }: RawRequest): PhpMap {
+  if (body.byteLength === 0) return {}
+  if (!/^application\/(?:[\w.-]+\+)?json\b/i.test(contentType)) return parseForm(Buffer.from(body).toString('utf8'))
+  // The real portal ignores JSON it cannot read: the token in it is then missing, and the answer is NO_AUTH_FOUND.
+  const decoded = decodeJson(body)
+  return isArray(decoded) ? Object.fromEntries(entriesOf(decoded)) : {}
+}
+
+/** In the order of the portal's source: the header, then `auth`, then `access_token`. */
+function findToken (authorization: string, parameters: PhpMap): string {
+  const bearer = /^Bearer\s+(\S+)$/i.exec(authorization)?.[1]
+  return bearer ?? (toText(parameters['auth']) || toText(parameters['access_token']))
+}
+
+export function upperKeys (parameters: Readonly<PhpMap>): PhpMap {
+  return Object.fromEntries(Object.entries(parameters).map(([key, value]) => [key.toUpperCase(), value]))
+}

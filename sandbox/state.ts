@@ -1,0 +1,71 @@
+import { memberId } from './applications.ts'
+import { createCalls } from './calls.ts'
+import type { Calls } from './calls.ts'
+import { createClock } from './clock.ts'
+import type { Clock } from './clock.ts'
+import { createFaults } from './faults.ts'
+import type { Faults } from './faults.ts'
+import { createBucket, unlimited } from './limits/bucket.ts'
+import type { Bucket } from './limits/bucket.ts'
+import { createOperatingTime } from './limits/operating.ts'
+import type { OperatingTime } from './limits/operating.ts'
+import { createTokens } from './oauth/tokens.ts'
+import type { Tokens } from './oauth/tokens.ts'
+import type { PortalMessage } from './portal/dialogs.ts'
+import { createPortal } from './portal/portal.ts'
+import type { Portal } from './portal/portal.ts'
+
+export interface SandboxOptions {
+  /** The bucket of 50 and two a second, and the operating limit. On unless `false`. */
+  readonly limits?: boolean
+  /** Milliseconds of the real time the sandbox's own time starts from. */
+  readonly now?: () => number
+}
+
+/** Everything the sandbox knows. `reset` replaces portal and tokens, so read them from here on each use. */
+export interface State {
+  readonly clock: Clock
+  readonly bucket: Bucket
+  readonly operating: OperatingTime
+  readonly limited: boolean
+  readonly faults: Faults
+  readonly calls: Calls
+  /** Where `/oauth/authorize/` sends the browser, by client id: the handler last installed. */
+  readonly handlers: Map<string, string>
+  readonly watchers: Set<(message: PortalMessage | undefined) => void>
+  readonly load: { msPerMessage: number }
+  portal: Portal
+  tokens: Tokens
+  reset (): void
+}
+
+export function createState ({ limits = true, now = Date.now }: SandboxOptions): State {
+  const clock = createClock(now)
+  const watchers: State['watchers'] = new Set()
+  const tell = (message: PortalMessage | undefined): void => watchers.forEach(watch => watch(message))
+  const fresh = (): Pick<State, 'portal' | 'tokens'> => ({ portal: createPortal(clock, tell), tokens: createTokens(clock, memberId) })
+
+  return {
+    clock,
+    bucket: limits ? createBucket({ capacity: 50, leakPerSecond: 2, now: clock.now }) : unlimited,
+    operating: createOperatingTime(clock.now),
+    limited: limits,
+    faults: createFaults(),
+    calls: createCalls(),
+    handlers: new Map(),
+    watchers,
+    load: { msPerMessage: 0 },
+    ...fresh(),
+    reset () {
+      this.clock.reset()
+      this.bucket.reset()
+      this.operating.reset()
+      this.faults.clear()
+      this.calls.clear()
+      this.handlers.clear()
+      this.load.msPerMessage = 0
+      Object.assign(this, fresh())
+      tell(undefined)
+    },
+  }
+}
