@@ -1,0 +1,31 @@
+import { StoreUnavailable } from '../../src/errors.ts'
+import type { PortalRecord, Portals } from '../../src/store/store.ts'
+
+const blank: PortalRecord = {
+  memberId: null,
+  applicationToken: null,
+  endpoint: null,
+  oauthUrl: null,
+  tokens: null,
+  importedToken: null,
+  refreshStartedAt: null,
+  refreshTries: 0,
+  parked: null,
+  bucket: null,
+}
+
+/** One portal's record in memory. `writes` are all patches in order; `failing` makes writes fail as a full disk does. */
+export function createMemoryPortals (initial: Partial<PortalRecord> = {}) {
+  let record: PortalRecord = { ...blank, ...initial }
+  const writes: Partial<PortalRecord>[] = []
+  const portals: Portals = {
+    read: async () => record,
+    async write (_portal, patch) {
+      if (memory.failing) throw new StoreUnavailable('the disk is full')
+      record = { ...record, ...patch }
+      writes.push(patch)
+    },
+  }
+  const memory = { portals, writes, failing: false, record: () => record }
+  return memory
+}
