@@ -1,0 +1,78 @@
+import { address } from './address.ts'
+import type { Channel } from './config.ts'
+import { guard } from './courier/guard.ts'
+import { contentDigest, messageRowId, type MessageEdit } from './edit.ts'
+import { NotFound } from './errors.ts'
+import { messengerFactories } from './messengers/factories.ts'
+import type { EditResult, WebhookReply, WebhookRequest } from './messengers/messenger.ts'
+import type { IncomingEdit, IntakeResult, Outbox } from './store/store.ts'
+
+export interface IntakeOptions {
+  /** The configured portal's host. */
+  readonly portal: string
+  readonly channels: ReadonlyMap<string, Channel>
+  readonly outbox: Pick<Outbox, 'accept'>
+  readonly now: () => number
+  /** Called once per webhook that brought something to deliver, after it is durable. */
+  readonly onAccepted: () => void
+}
+
+/** What a webhook came to: the reply for its sender, and each edit with its result in the order of the webhook. */
+export interface Receipt {
+  readonly reply: WebhookReply
+  readonly edits: readonly { readonly edit: MessageEdit | null, readonly result: EditResult }[]
+}
+
+export interface Intake {
+  /**
+   * Takes a webhook of a channel. Fulfilled once every edit of it is durable. `admit` is asked as soon as the sender has proven
+   * who it is, and what it throws ends the webhook. Rejects with NotFound, Unauthenticated, BadRequest or StoreUnavailable.
+   */
+  receive (channelId: string, request: WebhookRequest, admit?: () => Promise<void>): Promise<Receipt>
+}
+
+export function createIntake (options: IntakeOptions): Intake {
+  const sources = new Map([...options.channels].map(([id, channel]) => [id, { channel, messenger: messengerFactories[channel.messenger](channel) }]))
+
+  function prepare (channel: Channel, source: MessageEdit, now: number): IncomingEdit {
+    const edit = address(source, channel)
+    const key = { portal: options.portal, connector: channel.connector, line: channel.line, chat: edit.chat.id, message: edit.message.id }
+    return {
+      id: messageRowId(key),
+      key,
+      channel: channel.id,
+      edit,
+      digest: contentDigest(edit.message),
+      refusal: guard(edit, { now, allowAnonymous: channel.allowAnonymous }),
+      now,
+      settleMs: channel.settleMs,
+    }
+  }
+
+  return {
+    async receive (channelId, request, admit) {
+      const source = sources.get(channelId)
+      if (source === undefined) throw new NotFound('no such channel')
+      const { channel, messenger } = source
+      const now = options.now()
+
+      messenger.verify(request, now)
+      await admit?.()
+      const content = messenger.parse(request, now)
+      if (content.kind === 'ignored') {
+        const result: EditResult = { outcome: 'ignored' }
+        return { reply: messenger.reply([result]), edits: [{ edit: null, result }] }
+      }
+
+      const incoming = content.edits.map(edit => prepare(channel, edit, now))
+      const accepted = await options.outbox.accept(incoming)
+      if (accepted.some(result => result.outcome === 'accepted')) options.onAccepted()
+      const results = accepted.map((result, index) => toResult(result, incoming[index]))
+      return { reply: messenger.reply(results), edits: results.map((result, index) => ({ edit: incoming[index]?.edit ?? null, result })) }
+    },
+  }
+}
+
+function toResult ({ id, outcome }: IntakeResult, incoming: IncomingEdit | undefined): EditResult {
+  return outcome === 'refused' && incoming?.refusal ? { id, outcome, reason: incoming.refusal } : { id, outcome }
+}

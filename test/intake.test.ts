@@ -1,0 +1,108 @@
+import t from 'tap'
+import { messageRowId } from '../src/edit.ts'
+import { BadRequest, NotFound, StoreUnavailable, Unauthenticated } from '../src/errors.ts'
+import { createIntake } from '../src/intake.ts'
+import { signStandardWebhook } from '../src/signatures/standard-webhooks.ts'
+import type { IncomingEdit, IntakeResult } from '../src/store/store.ts'
+import { channel, KEY } from './channel.ts'
+
+const NOW = Date.UTC(2026, 10, 22, 10)
+
+/** An intake whose outbox keeps what it is given and answers as a real one does for messages it has never seen. */
+function build (changes: { channels?: ReturnType<typeof channel>[], accept?: (edits: readonly IncomingEdit[]) => Promise<IntakeResult[]> } = {}) {
+  const kept: IncomingEdit[] = []
+  let nudges = 0
+  const intake = createIntake({
+    portal: 'example.bitrix24.ru',
+    channels: new Map((changes.channels ?? [channel()]).map(channel => [channel.id, channel])),
+    outbox: {
+      accept: changes.accept ?? (async edits => {
+        kept.push(...edits)
+        return edits.map(edit => ({ id: edit.id, outcome: edit.refusal === null ? 'accepted' : 'refused' }))
+      }),
+    },
+    now: () => NOW,
+    onAccepted: () => { nudges++ },
+  })
+  return { intake, kept, nudges: () => nudges }
+}
+
+function signed (body: string | object) {
+  const bytes = Buffer.from(typeof body === 'string' ? body : JSON.stringify(body))
+  return { headers: signStandardWebhook(KEY, bytes, NOW), body: bytes }
+}
+
+const edit = (text = 'Hello', id = '1001') => ({ user: { id: '42', name: 'Ivan' }, message: { id, text }, chat: { id: 'c' } })
+const event = (data: unknown) => signed({ type: 'message.edited', timestamp: NOW / 1000, data })
+
+t.test('an edit is addressed, guarded and kept before the sender is told', async t => {
+  const { intake, kept, nudges } = build({ channels: [channel({ ids: { user: 'u{user}', chat: '{chat}', message: '{chat}:{message}' }, line: 3, settleMs: 700 })] })
+  const { reply } = await intake.receive('default', event(edit('[b]Hi')))
+
+  const key = { portal: 'example.bitrix24.ru', connector: 'relay_demo', line: 3, chat: 'c', message: 'c:1001' }
+  t.match(kept, [{
+    id: messageRowId(key),
+    key,
+    channel: 'default',
+    refusal: null,
+    now: NOW,
+    settleMs: 700,
+    digest: String,
+    edit: { user: { id: 'u42' }, message: { text: '[\u200Bb]Hi' }, revision: { at: NOW, tie: 0n } },
+  }])
+  t.strictSame(reply, { status: 202, body: { edits: [{ id: messageRowId(key), outcome: 'accepted' }] } })
+  t.equal(nudges(), 1)
+})
+
+t.test('an edit that would harm is recorded with its reason, beside others that would not', async t => {
+  const { intake, kept, nudges } = build()
+  const { reply } = await intake.receive('default', event([edit(' '), edit('ok', '2')]))
+  t.match(reply.body, { edits: [{ outcome: 'refused', reason: 'empty-text' }, { outcome: 'accepted' }] })
+  t.strictSame(kept.map(edit => edit.refusal), ['empty-text', null])
+  t.equal(nudges(), 1)
+})
+
+t.test('the channel decides whether a user may be anonymous', async t => {
+  const nameless = event({ ...edit(), user: { id: '42' } })
+  const { intake } = build({ channels: [channel(), channel({ id: 'open', allowAnonymous: true })] })
+  t.match((await intake.receive('default', nameless)).reply.body, { edits: [{ reason: 'anonymous-user' }] })
+  t.match((await intake.receive('open', nameless)).reply.body, { edits: [{ outcome: 'accepted' }] })
+})
+
+t.test('nothing to deliver wakes nobody', async t => {
+  const { intake, nudges } = build({ accept: async edits => edits.map(edit => ({ id: edit.id, outcome: 'duplicate' })) })
+  t.match((await intake.receive('default', event(edit()))).reply.body, { edits: [{ outcome: 'duplicate' }] })
+  t.equal(nudges(), 0)
+})
+
+t.test('an event of another type is acknowledged and not kept', async t => {
+  const { intake, kept } = build()
+  t.strictSame((await intake.receive('default', signed({ type: 'ping' }))).reply, { status: 202, body: { edits: [{ outcome: 'ignored' }] } })
+  t.strictSame(kept, [])
+})
+
+t.test('what is not authentic is neither admitted nor read', async t => {
+  const { intake, kept } = build()
+  const garbage = { headers: signStandardWebhook(Buffer.alloc(24), 'garbage', NOW), body: Buffer.from('garbage') }
+  await t.rejects(intake.receive('default', garbage, async () => { t.fail('it was admitted') }), Unauthenticated)
+  await t.rejects(intake.receive('elsewhere', event(edit())), NotFound)
+  t.strictSame(kept, [])
+})
+
+t.test('what is authentic and not admitted is not kept', async t => {
+  const { intake, kept } = build()
+  await t.rejects(intake.receive('default', event(edit()), async () => { throw new Error('too many') }), { message: 'too many' })
+  t.strictSame(kept, [])
+})
+
+t.test('one faulty edit keeps none of its webhook', async t => {
+  const { intake, kept } = build()
+  await t.rejects(intake.receive('default', event([edit(), {}])), BadRequest)
+  t.strictSame(kept, [])
+})
+
+t.test('when the outbox cannot keep it, the sender is not told that it did', async t => {
+  const { intake, nudges } = build({ accept: async () => { throw new StoreUnavailable('disk full') } })
+  await t.rejects(intake.receive('default', event(edit())), StoreUnavailable)
+  t.equal(nudges(), 0)
+})
