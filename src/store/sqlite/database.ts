@@ -16,7 +16,9 @@ export function openDatabase (path: string): DatabaseSync {
     return db
   } catch (error) {
     db.close()
-    throw error
+    throw isUnreadable(error)
+      ? new Error(`${path} is not a database that can be read (${error.message}): nothing was changed; restore a backup in its place, or move it away to start with an empty one`, { cause: error })
+      : error
   }
 }
 
@@ -51,6 +53,20 @@ function assertPragma (db: DatabaseSync, name: string, wanted: string | number):
   if (value !== wanted) throw new Error(`SQLite answered ${name} = ${value} where ${wanted} was asked for: the file system does not support it; use a local disk`)
 }
 
+const SQLITE_BUSY = 5
+const SQLITE_CORRUPT = 11
+const SQLITE_NOTADB = 26
+
 function isBusy (error: unknown): boolean {
-  return error instanceof Error && 'errcode' in error && (Number(error.errcode) & 0xff) === 5
+  return resultCode(error) === SQLITE_BUSY
+}
+
+function isUnreadable (error: unknown): error is Error {
+  const code = resultCode(error)
+  return code === SQLITE_CORRUPT || code === SQLITE_NOTADB
+}
+
+/** SQLite's primary result code, which is the low byte of the extended one. */
+function resultCode (error: unknown): number | null {
+  return error instanceof Error && 'errcode' in error ? Number(error.errcode) & 0xff : null
 }
