@@ -9,6 +9,9 @@ export interface BucketOptions {
 /** After the portal said "too many requests" the bucket drains at half its rate, at the lowest at this part of it. */
 const SLOWEST = 1 / 8
 
+/** What adding up fractions may be off by. */
+const ROUNDING_MS = 1e-6
+
 /** Twenty calls without trouble bring the full rate back from the slowest. */
 const RECOVERY = 1.11
 
@@ -31,8 +34,8 @@ export function createBucket (options: BucketOptions, restored: BucketLevel | nu
     /** How long until there is room for one request; 0 when there is. */
     waitMs (now: number): number {
       drain(now)
-      const excess = level + 1 - options.burst
-      return excess <= 0 ? 0 : Math.ceil(excess / (options.ratePerSecond * factor) * 1000)
+      const excessMs = (level + 1 - options.burst) / (options.ratePerSecond * factor) * 1000
+      return Math.max(0, Math.ceil(excessMs - ROUNDING_MS))
     },
 
     /** Counts requests, also those that went beyond the limit (a call that was repeated after a token refresh). */
