@@ -1,3 +1,9 @@
+import { allowedOAuthOrigin } from './bitrix24/hosts.ts'
+import { defaultChannel, readChannels } from './config/channels.ts'
+import { findUnknownNames, isSet, readValues, type Environment, type ReadFile } from './config/environment.ts'
+import type { Values } from './config/variables.ts'
+import { ConfigError } from './errors.ts'
+
 /** One configured source: a messenger, its secrets, and the connector and line that it feeds. */
 export interface Channel {
   readonly id: string
@@ -41,4 +47,91 @@ export interface Config {
   readonly encryptionKey: Buffer | null
   readonly retentionDays: number
   readonly logIds: boolean
+}
+
+/** The plan's leaky bucket, which all applications of one address share: requests a second, and how many at once. */
+const PLANS = {
+  standard: { ratePerSecond: 2, burst: 50 },
+  enterprise: { ratePerSecond: 5, burst: 250 },
+}
+
+/** Reads the environment and the files that it names. Throws one ConfigError that names every fault with its remedy. */
+export function loadConfig (env: Environment, readFile: ReadFile): Config {
+  const faults: string[] = []
+  findUnknownNames(env, faults)
+  const values = readValues(env, readFile, faults)
+  const channels = loadChannels(values, env, readFile, faults)
+  const portal = loadPortal(values, env, faults)
+  if (faults.length > 0 || portal === null) throw new ConfigError(faults)
+
+  for (const channel of channels.values()) freeze(channel)
+  return freeze({
+    host: values.HOST,
+    port: values.PORT,
+    logLevel: values.LOG_LEVEL,
+    databaseUrl: values.DATABASE_URL,
+    portal,
+    channels,
+    webhookRateLimit: values.WEBHOOK_RATE_LIMIT,
+    trustProxy: values.TRUST_PROXY,
+    adminToken: values.ADMIN_TOKEN,
+    encryptionKey: values.ENCRYPTION_KEY,
+    retentionDays: values.RETENTION_DAYS,
+    logIds: values.LOG_IDS,
+  })
+}
+
+function loadPortal (values: Values, env: Environment, faults: string[]): PortalConfig | null {
+  const url = values.BITRIX24_PORTAL_URL
+  const { BITRIX24_CLIENT_ID: clientId, BITRIX24_CLIENT_SECRET: clientSecret, BITRIX24_REFRESH_TOKEN: refreshToken, BITRIX24_OAUTH_URL: oauthUrl } = values
+  if (!isSet('BITRIX24_PORTAL_URL', env)) faults.push('BITRIX24_PORTAL_URL is missing: set it to the portal\'s address, such as https://example.bitrix24.ru')
+  if (isSet('BITRIX24_CLIENT_ID', env) !== isSet('BITRIX24_CLIENT_SECRET', env)) {
+    faults.push('BITRIX24_CLIENT_ID and BITRIX24_CLIENT_SECRET belong together: set both, or neither until Bitrix24 has shown them')
+  }
+  if (refreshToken !== null && !isSet('BITRIX24_CLIENT_ID', env)) faults.push('BITRIX24_REFRESH_TOKEN cannot be used without BITRIX24_CLIENT_ID and BITRIX24_CLIENT_SECRET')
+  if (url === null) return null
+  if (oauthUrl !== null && allowedOAuthOrigin(url, oauthUrl) === null) {
+    faults.push('BITRIX24_OAUTH_URL names this machine, which is only for a portal on this machine: the client secret goes there')
+  }
+  const { ratePerSecond, burst } = PLANS[values.BITRIX24_PLAN]
+  return {
+    url,
+    host: new URL(url).host,
+    clientId,
+    clientSecret,
+    refreshToken,
+    oauthUrl,
+    bucket: { ratePerSecond: ratePerSecond * values.BITRIX24_SHARE, burst: burst * values.BITRIX24_SHARE },
+  }
+}
+
+function loadChannels (values: Values, env: Environment, readFile: ReadFile, faults: string[]): ReadonlyMap<string, Channel> {
+  // A faulty value has been reported; it is not to be reported as missing too.
+  const defaults = {
+    connector: values.BITRIX24_CONNECTOR ?? (isSet('BITRIX24_CONNECTOR', env) ? 'faulty' : null),
+    line: values.BITRIX24_LINE ?? (isSet('BITRIX24_LINE', env) ? 1 : null),
+    settleMs: values.SETTLE_MS,
+  }
+  const channels = new Map<string, Channel>()
+  const fromEnvironment = values.WEBHOOK_SECRET === null ? null : defaultChannel(values.WEBHOOK_SECRET, defaults, faults)
+  if (fromEnvironment !== null) channels.set(fromEnvironment.id, fromEnvironment)
+
+  const fromFile = values.CHANNELS_FILE === null ? [] : readChannels(values.CHANNELS_FILE, defaults, env, readFile, faults)
+  for (const channel of fromFile) {
+    if (channels.has(channel.id)) faults.push(`CHANNELS_FILE: the channel ${channel.id} exists twice${channel.id === 'default' ? ' (WEBHOOK_SECRET makes one of that name)' : ''}`)
+    channels.set(channel.id, channel)
+  }
+  if (!isSet('WEBHOOK_SECRET', env) && (values.CHANNELS_FILE === null || (channels.size === 0 && faults.length === 0))) {
+    faults.push('there is no channel: set WEBHOOK_SECRET ("npm run relay -- secret" makes one), or name channels in CHANNELS_FILE')
+  }
+  return channels
+}
+
+/** To the depth of plain objects and arrays: bytes and maps cannot be frozen. */
+function freeze<T> (value: T): T {
+  if (Array.isArray(value) || (typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype)) {
+    Object.values(value).forEach(freeze)
+    Object.freeze(value)
+  }
+  return value
 }

@@ -1,0 +1,102 @@
+import { z } from 'zod'
+import type { Channel, UserField } from '../config.ts'
+import { readSecret } from '../signatures/standard-webhooks.ts'
+import { errorCode, readText, type Environment, type ReadFile } from './environment.ts'
+import { connectorSchema, lineSchema } from './variables.ts'
+
+export const USER_FIELDS: readonly UserField[] = ['last_name', 'name', 'picture', 'url', 'gender', 'email', 'phone']
+
+const IDS = { user: '{user}', chat: '{chat}', message: '{message}' }
+
+/** What a channel takes from the environment where it says nothing itself. */
+export interface ChannelDefaults {
+  readonly connector: string | null
+  readonly line: number | null
+  readonly settleMs: number
+}
+
+/** `needs`: without one of these, different users, chats or messages would get one id. */
+function template (...needs: string[]) {
+  const remedy = `must contain ${needs.join(' or ')}, and no placeholder but {user}, {chat} and {message}`
+  return z.string(remedy).min(1, remedy).max(200, remedy)
+    .refine(value => needs.some(need => value.includes(need)) && !/[{}]/.test(value.replace(/\{(user|chat|message)\}/g, '')), remedy)
+}
+
+const flag = z.boolean('must be true or false')
+
+const channelSchema = z.strictObject({
+  id: z.string('must be a name').regex(/^[a-z0-9][a-z0-9_-]{0,63}$/, 'must be 1 to 64 lower-case letters, digits, _ and -: it stands in the webhook\'s URL'),
+  messenger: z.literal('generic', 'names no messenger that this version knows: generic'),
+  secrets: z.array(z.string('must be a string')
+    .refine(secret => readSecret(secret) !== null, 'must be whsec_ followed by base64 of 24 to 64 bytes; "npm run relay -- secret" makes one'), 'must be a list of secrets')
+    .min(1, 'must hold at least one secret'),
+  connector: connectorSchema.optional(),
+  line: z.union([z.int().min(1).max(999_999_999), lineSchema], 'must be the number of an open line').optional(),
+  ids: z.strictObject({
+    user: template('{user}', '{chat}').default(IDS.user),
+    chat: template('{chat}', '{user}').default(IDS.chat),
+    message: template('{message}').default(IDS.message),
+  }).default(IDS),
+  files: z.enum(['send', 'omit'], 'must be send or omit').default('send'),
+  userFields: z.array(z.enum(USER_FIELDS, `must be one of ${USER_FIELDS.join(', ')}`), 'must be a list of user fields').default([...USER_FIELDS]),
+  cleanNames: flag.default(false),
+  allowAnonymous: flag.default(false),
+  settleMs: z.int().min(0).max(600_000, 'must be at most 600000').optional(),
+})
+
+const fileSchema = z.strictObject({ channels: z.array(channelSchema, 'must be a list of channels') }, 'must be an object with channels')
+
+type ChannelEntry = z.output<typeof channelSchema>
+
+/** The channel that WEBHOOK_SECRET alone makes. */
+export function defaultChannel (secrets: readonly string[], defaults: ChannelDefaults, faults: string[]): Channel | null {
+  const entry = channelSchema.parse({ id: 'default', messenger: 'generic', secrets: [...secrets] })
+  return complete(entry, 'the channel default', defaults, faults)
+}
+
+/** The channels of CHANNELS_FILE. `${NAME}` in its strings is replaced by the environment's value, after the JSON has been read. */
+export function readChannels (path: string, defaults: ChannelDefaults, env: Environment, readFile: ReadFile, faults: string[]): Channel[] {
+  let json: unknown
+  try {
+    json = JSON.parse(readFile(path))
+  } catch (error) {
+    const why = error instanceof SyntaxError ? 'is not JSON' : `cannot be read (${errorCode(error)})`
+    faults.push(`CHANNELS_FILE names ${path}, which ${why}`)
+    return []
+  }
+  const before = faults.length
+  const expanded = expand(json, '', name => readText(name, true, env, readFile, faults), faults)
+  if (faults.length > before) return []
+
+  const parsed = fileSchema.safeParse(expanded)
+  if (!parsed.success) {
+    faults.push(...parsed.error.issues.map(issue => `CHANNELS_FILE: /${issue.path.join('/')} ${issue.message}`))
+    return []
+  }
+  return parsed.data.channels.map(entry => complete(entry, `CHANNELS_FILE: the channel ${entry.id}`, defaults, faults)).filter(channel => channel !== null)
+}
+
+function complete (entry: ChannelEntry, name: string, defaults: ChannelDefaults, faults: string[]): Channel | null {
+  const connector = entry.connector ?? defaults.connector
+  const line = entry.line ?? defaults.line
+  if (connector === null) faults.push(`${name} has no connector: set BITRIX24_CONNECTOR`)
+  if (line === null) faults.push(`${name} has no line: set BITRIX24_LINE`)
+  if (!entry.allowAnonymous && !entry.userFields.some(field => field === 'name' || field === 'last_name')) {
+    faults.push(`${name} sends no name, so that every edit would be refused: add name to userFields, or set allowAnonymous`)
+  }
+  if (connector === null || line === null) return null
+  return { ...entry, connector, line, settleMs: entry.settleMs ?? defaults.settleMs }
+}
+
+function expand (value: unknown, pointer: string, lookUp: (name: string) => string | null, faults: string[]): unknown {
+  if (typeof value === 'string') {
+    return value.replace(/\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g, (_, name: string) => {
+      const text = lookUp(name)
+      if (text === null) faults.push(`CHANNELS_FILE: ${pointer} names \${${name}}, which is not set`)
+      return text ?? ''
+    })
+  }
+  if (Array.isArray(value)) return value.map((item, index) => expand(item, `${pointer}/${index}`, lookUp, faults))
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, expand(item, `${pointer}/${key}`, lookUp, faults)]))
+}

@@ -1,0 +1,66 @@
+import { variables, type Values, type Variable, type VariableName } from './variables.ts'
+
+export type Environment = Readonly<Record<string, string | undefined>>
+export type ReadFile = (path: string) => string
+
+/** The text of a variable, or of the file that NAME_FILE names. Empty means unset. Faults go into the list. */
+export function readText (name: string, mayBeFile: boolean, env: Environment, readFile: ReadFile, faults: string[]): string | null {
+  const text = env[name]?.trim() || null
+  const path = mayBeFile ? env[`${name}_FILE`] || null : null
+  if (path === null) return text
+  if (text !== null) {
+    faults.push(`${name} and ${name}_FILE are both set: keep one`)
+    return null
+  }
+  try {
+    return readFile(path).trim() || null
+  } catch (error) {
+    faults.push(`${name}_FILE names ${path}, which cannot be read (${errorCode(error)})`)
+    return null
+  }
+}
+
+export function errorCode (error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : String(error)
+}
+
+/** Every variable by its name. A faulty one has its default or null, so that the rest can still be examined. */
+export function readValues (env: Environment, readFile: ReadFile, faults: string[]): Values {
+  const entries = Object.entries<Variable<unknown>>(variables).map(([name, { schema, fallback, secret }]) => {
+    const text = readText(name, secret, env, readFile, faults)
+    if (text !== null) {
+      const parsed = schema.safeParse(text)
+      if (parsed.success) return [name, parsed.data]
+      faults.push(`${name} ${parsed.error.issues[0]?.message}${secret ? '' : ` (it is ${JSON.stringify(text)})`}`)
+    }
+    return [name, fallback === null ? null : schema.parse(fallback)]
+  })
+  return Object.fromEntries(entries) as Values
+}
+
+/** A misspelt name would be unset in silence. Only names of ours are judged: the environment holds those of others too. */
+export function findUnknownNames (env: Environment, faults: string[]): void {
+  const known = Object.entries<Variable<unknown>>(variables).flatMap(([name, { secret }]) => secret ? [name, `${name}_FILE`] : [name])
+  for (const name of Object.keys(env)) {
+    if (!name.startsWith('BITRIX24_') || known.includes(name)) continue
+    const [nearest] = known.filter(candidate => candidate.startsWith('BITRIX24_')).sort((a, b) => distance(name, a) - distance(name, b))
+    faults.push(`${name} is not a variable of the relay: did you mean ${nearest}?`)
+  }
+}
+
+/** How many letters must be put in, taken out or changed to make `b` of `a`. */
+function distance (a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index)
+  for (const [i, letter] of [...a].entries()) {
+    const next = [i + 1]
+    for (const [j, other] of [...b].entries()) {
+      next.push(Math.min((row[j] ?? 0) + (letter === other ? 0 : 1), (row[j + 1] ?? 0) + 1, (next[j] ?? 0) + 1))
+    }
+    row = next
+  }
+  return row.at(-1) ?? 0
+}
+
+export function isSet (name: VariableName, env: Environment): boolean {
+  return Boolean(env[name]?.trim() || env[`${name}_FILE`])
+}
