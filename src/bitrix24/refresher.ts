@@ -1,13 +1,8 @@
 import type { PortalConfig } from '../config.ts'
+import type { Log } from '../log.ts'
 import type { PortalRecord, Portals } from '../store/store.ts'
 import { allowedOAuthOrigin, defaultOAuthOrigin, pinnedOrigin } from './hosts.ts'
 import type { Grant, OAuth } from './oauth.ts'
-
-/** What this folder asks of a logger, in pino's order. */
-export interface Log {
-  info (fields: object, words: string): void
-  warn (fields: object, words: string): void
-}
 
 /** `renewed`: a new pair is stored. `replaced`: the refused token was not the current one any more, and nothing was asked. */
 export type Renewal =

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto'
 import type { PortalConfig } from '../config.ts'
+import type { Log } from '../log.ts'
 import type { PortalRecord, Portals } from '../store/store.ts'
 import type { CallResult, Client } from './client.ts'
 import { actionFor } from './codes.ts'
 import { pinnedOrigin } from './hosts.ts'
 import type { OAuth } from './oauth.ts'
 import { createRefresher } from './refresher.ts'
-import type { Log } from './refresher.ts'
 
 /** `requests`: how many HTTP requests the portal has counted for it. Those to the OAuth server are no concern of its limits. */
 export type SessionResult = CallResult & { readonly requests: number }

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { ServerResponse } from 'node:http'
+import { pino } from 'pino'
 import { createClient } from '../../src/bitrix24/client.ts'
 import { createOAuth } from '../../src/bitrix24/oauth.ts'
 import { createSession } from '../../src/bitrix24/session.ts'
@@ -65,11 +66,10 @@ export function portalConfig (url: string, more: Partial<PortalConfig> = {}): Po
   }
 }
 
-/** Keeps the log lines. */
+/** A logger whose lines are kept as objects. */
 export function recordingLog () {
-  const lines: { level: string, fields: object, words: string }[] = []
-  const at = (level: string) => (fields: object, words: string) => { lines.push({ level, fields, words }) }
-  return { lines, log: { info: at('info'), warn: at('warn') } }
+  const lines: { event: string, level: number, msg: string }[] = []
+  return { lines, log: pino({ base: null }, { write: line => { lines.push(JSON.parse(line)) } }) }
 }
 
 interface SessionSetup { readonly config?: Partial<PortalConfig>, readonly record?: Partial<PortalRecord>, readonly responseTimeoutMs?: number }

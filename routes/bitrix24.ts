@@ -1,0 +1,51 @@
+import formbody from '@fastify/formbody'
+import type {} from '@fastify/rate-limit'
+import type { FastifyInstance, FastifyReply } from 'fastify'
+import { parse } from 'qs'
+import { z } from 'zod'
+import type { Install } from '../src/bitrix24/install.ts'
+import { finishPage, grantedPage, purposePage } from '../src/bitrix24/install-page.ts'
+import type { Page } from '../src/bitrix24/install-page.ts'
+import { BadRequest } from '../src/errors.ts'
+
+export interface Bitrix24RoutesOptions {
+  readonly install: Install
+  /** The configured portal's origin, which may frame the install page. */
+  readonly portalUrl: string
+}
+
+const bodyLimit = 64 * 1024
+const config = { rateLimit: { max: 30, timeWindow: '1 minute' } }
+
+const querySchema = z.object({ code: z.string().min(1).max(512).optional() })
+
+/** `/bitrix24/install`: where the portal posts an installation, and where an authorization code comes back. */
+export async function bitrix24Routes (app: FastifyInstance, { install, portalUrl }: Bitrix24RoutesOptions): Promise<void> {
+  // PHP's brackets become objects, as deep as an event goes.
+  await app.register(formbody, { bodyLimit, parser: form => parse(form, { depth: 4, parameterLimit: 200, ignoreQueryPrefix: false }) })
+
+  app.post('/bitrix24/install', { bodyLimit, config }, async (request, reply) => {
+    const { answer, portalOrigin } = await install.post(request.body, request.query)
+    if (answer === 'page') return await sendPage(reply, finishPage([portalUrl, portalOrigin]))
+    return await reply.send({ result: true })
+  })
+
+  app.get('/bitrix24/install', { config }, async (request, reply) => {
+    const query = querySchema.safeParse(request.query)
+    if (!query.success) throw new BadRequest('the authorization code cannot be read', [{ pointer: '/code', detail: 'must be given once' }])
+    if (query.data.code === undefined) return await sendPage(reply, purposePage())
+    await install.code(query.data.code)
+    return await sendPage(reply, grantedPage())
+  })
+}
+
+/** The address may hold an authorization code, so it is kept out of caches and referrers. */
+function sendPage (reply: FastifyReply, page: Page): FastifyReply {
+  return reply
+    .header('content-security-policy', page.contentSecurityPolicy)
+    .header('x-content-type-options', 'nosniff')
+    .header('referrer-policy', 'no-referrer')
+    .header('cache-control', 'no-store')
+    .type('text/html; charset=utf-8')
+    .send(page.html)
+}
