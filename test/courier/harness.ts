@@ -1,0 +1,106 @@
+import type { Test } from 'tap'
+import { pino } from 'pino'
+import { createClient, createDispatcher } from '../../src/bitrix24/client.ts'
+import { createOAuth } from '../../src/bitrix24/oauth.ts'
+import { createSession } from '../../src/bitrix24/session.ts'
+import type { PortalConfig } from '../../src/config.ts'
+import { createCourier } from '../../src/courier/courier.ts'
+import { contentDigest, messageRowId, type MessageEdit } from '../../src/edit.ts'
+import { openStore } from '../../src/store/open.ts'
+import type { Store } from '../../src/store/store.ts'
+import { startPortal } from '../portal.ts'
+
+export interface HarnessOptions {
+  readonly limits?: boolean
+  readonly responseTimeoutMs?: number
+  readonly databaseUrl?: string
+}
+
+/** A courier with a real store, a real session and the sandbox as its portal. */
+export async function startHarness (t: Test, options: HarnessOptions = {}) {
+  const portal = await startPortal(t, { limits: options.limits ?? false })
+  const databaseUrl = options.databaseUrl ?? `file:${t.testdir()}/relay.db`
+  const harness = await attach(t, portal, databaseUrl, options)
+  return { portal, databaseUrl, ...harness }
+}
+
+/** Another life of the relay on the same portal and database. */
+export async function attach (t: Test, portal: Awaited<ReturnType<typeof startPortal>>, databaseUrl: string, options: HarnessOptions = {}) {
+  let skippedMs = 0
+  const now = () => Math.floor(performance.timeOrigin + performance.now()) + skippedMs
+  const logged: Array<Record<string, unknown>> = []
+  const log = pino({ level: 'info' }, { write: line => { logged.push(JSON.parse(line) as Record<string, unknown>) } })
+  const store = await openStore({ databaseUrl, encryptionKey: null, now })
+  const config: PortalConfig = {
+    url: portal.url,
+    host: portal.host,
+    clientId: 'local.relay',
+    clientSecret: 'relay-secret',
+    refreshToken: 'relay-refresh',
+    oauthUrl: portal.url,
+    bucket: { ratePerSecond: 1, burst: 25 },
+  }
+  const responseTimeoutMs = options.responseTimeoutMs ?? 65_000
+  const dispatcher = createDispatcher({ responseTimeoutMs })
+  const client = createClient({ dispatcher, now, userAgent: 'imconnector-relay/test', responseTimeoutMs })
+  const oauth = createOAuth({ dispatcher, now, userAgent: 'imconnector-relay/test', responseTimeoutMs })
+  const session = createSession({ portal: config, portals: store.portals, client, oauth, now, log })
+  await session.open()
+  const courier = await createCourier({
+    portal: portal.host, outbox: store.outbox, portals: store.portals, session, bucket: config.bucket, log, now, wallTime: now, random: () => 0,
+  })
+  let closed = false
+  const close = async () => {
+    if (closed) return
+    closed = true
+    await courier.stop(0)
+    await store.close()
+    await dispatcher.destroy()
+  }
+  t.teardown(close)
+  return {
+    store,
+    courier,
+    logged,
+    close,
+    now,
+    /** Lets the relay's clock run ahead, so that nobody waits for a back-off or a quarantine. */
+    skip (ms: number) {
+      skippedMs += ms
+      courier.wake()
+    },
+    take: async (edit: EditOfMessage) => await take(store, portal.host, edit, now()),
+    state: async (message: string, line = 1) => await store.outbox.find(rowId(portal.host, { message, line })),
+  }
+}
+
+export interface EditOfMessage {
+  readonly message: string
+  readonly text: string
+  readonly at: number
+  readonly line?: number
+  readonly user?: string
+  readonly email?: string
+  readonly chat?: string
+  readonly date?: number
+  readonly files?: ReadonlyArray<{ readonly url: string }>
+}
+
+function rowId (portal: string, { message, line = 1, chat = 'c1' }: { message: string, line?: number, chat?: string }): string {
+  return messageRowId({ portal, connector: 'relay_demo', line, chat, message })
+}
+
+async function take (store: Store, portal: string, options: EditOfMessage, now: number): Promise<string | undefined> {
+  const { message, text, at, line = 1, user = 'u1', chat = 'c1', files = [], date, email } = options
+  const edit: MessageEdit = {
+    user: { id: user, lastName: 'Petrova', name: 'Anna', ...(email === undefined ? {} : { email }) },
+    message: { id: message, ...(date === undefined ? {} : { date }), text, files },
+    chat: { id: chat, name: 'Support' },
+    revision: { at, tie: 0n },
+  }
+  const key = { portal, connector: 'relay_demo', line, chat, message }
+  const [result] = await store.outbox.accept([{
+    id: messageRowId(key), key, channel: 'default', edit, digest: contentDigest(edit.message), refusal: null, now, settleMs: 0,
+  }])
+  return result?.outcome
+}
