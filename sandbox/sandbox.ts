@@ -2,6 +2,7 @@ import fastify from 'fastify'
 import type { FastifyInstance } from 'fastify'
 import { controlRoutes } from './control/routes.ts'
 import { oauthRoutes } from './oauth/routes.ts'
+import { pageRoutes } from './page/routes.ts'
 import { restRoutes } from './rest/routes.ts'
 import { createState } from './state.ts'
 import type { SandboxOptions, State } from './state.ts'
@@ -28,6 +29,7 @@ export function createSandbox (options: SandboxOptions = {}): Sandbox {
   restRoutes(app, state)
   oauthRoutes(app, state)
   controlRoutes(app, state)
+  pageRoutes(app, state)
   app.addHook('onClose', () => { state.clock.reset() })
   return { app, state }
 }

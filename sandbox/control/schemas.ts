@@ -10,7 +10,8 @@ const times = z.int().min(1).default(1)
 const fault = z.strictObject({
   method: z.string().default('*').transform(method => method.toLowerCase()),
   // 503 is easily written as a number.
-  fault: z.union([z.preprocess(name => typeof name === 'number' ? String(name) : name, z.enum(names)), code]),
+  fault: z.union([z.preprocess(name => typeof name === 'number' ? String(name) : name, z.enum(names)), code],
+    { error: `is neither { error, status } nor one of ${names.join(', ')}` }),
   times,
   afterMs: z.number().min(0).default(5_000),
   match: z.strictObject({ message: z.coerce.string() }).optional(),

@@ -29,7 +29,7 @@ export function viewMessage (message: PortalMessage): MessageView {
     line: lineOf(dialog.line),
     chat: dialog.externalId,
     chatName: dialog.name,
-    user: message.userExternalId,
+    user: message.user.externalId,
     message: message.externalId,
     text: message.text,
     edited: message.edited,

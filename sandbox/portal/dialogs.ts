@@ -1,10 +1,12 @@
+import type { PortalUser } from './users.ts'
+
 /** A message of an open line, as the portal keeps it. `history` holds every text that was shown, the first included. */
 export interface PortalMessage {
   readonly id: number
   readonly dialog: Dialog
   /** The external id as stored (the portal's CONNECTOR_MID), empty when none was given. */
   readonly externalId: string
-  readonly userExternalId: string
+  readonly user: PortalUser
   readonly files: readonly string[]
   readonly createdAtMs: number
   readonly history: Array<{ readonly atMs: number, readonly text: string }>

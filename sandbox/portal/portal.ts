@@ -5,11 +5,11 @@ import { createDialogs, storedMessageId } from './dialogs.ts'
 import type { DialogKey, Dialogs, PortalMessage } from './dialogs.ts'
 import { decodeEntities, normalizeText } from './text.ts'
 import { createUsers } from './users.ts'
-import type { Users } from './users.ts'
+import type { PortalUser, Users } from './users.ts'
 
 export interface NewMessage {
   readonly externalId: string
-  readonly userExternalId: string
+  readonly user: PortalUser
   readonly text: string
   readonly files: readonly string[]
   readonly chatName: string
@@ -56,7 +56,7 @@ export function createPortal (clock: Clock, changed: (message: PortalMessage) =>
     users,
     dialogs,
     nextFileId: () => ++lastFileId,
-    add (key, { externalId, userExternalId, text, files, chatName }) {
+    add (key, { externalId, user, text, files, chatName }) {
       const dialog = dialogs.open(key, chatName)
       const createdAtMs = clock.now()
       const shown = decodeEntities(normalizeText(text))
@@ -64,7 +64,7 @@ export function createPortal (clock: Clock, changed: (message: PortalMessage) =>
         id: ++lastMessageId,
         dialog,
         externalId: externalId === '0' ? '' : storedMessageId(externalId),
-        userExternalId,
+        user,
         files,
         createdAtMs,
         history: [{ atMs: createdAtMs, text: shown }],

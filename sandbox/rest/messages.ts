@@ -27,7 +27,7 @@ export const sendMessages: RestMethod = {
       const id = field(incoming.message, 'id')
       const { dialog } = call.portal.add(batch.dialogKey(incoming), {
         externalId: isFalsy(id) ? '' : toText(id),
-        userExternalId: incoming.user.externalId,
+        user: incoming.user,
         text: toText(field(incoming.message, 'text')),
         files: fileUrls(field(item, 'message')),
         chatName: toText(field(incoming.chat, 'name')),
