@@ -29,6 +29,17 @@ export class NotFound extends Error {
   override name = 'NotFound'
 }
 
+/** This sender has asked too often; it may ask again after a while. */
+export class TooManyRequests extends Error {
+  readonly retryAfterS: number
+
+  constructor (detail: string, retryAfterS: number) {
+    super(detail)
+    this.name = 'TooManyRequests'
+    this.retryAfterS = retryAfterS
+  }
+}
+
 /** The database cannot make a write durable now. Nothing was acknowledged; the sender should repeat. */
 export class StoreUnavailable extends Error {
   override name = 'StoreUnavailable'
