@@ -20,6 +20,8 @@ export interface SandboxOptions {
   readonly limits?: boolean
   /** Milliseconds of the real time the sandbox's own time starts from. */
   readonly now?: () => number
+  /** The cloud's front ends a request after this long; PHP behind it goes on. */
+  readonly requestLimitMs?: number
 }
 
 /** Everything the sandbox knows. `reset` replaces portal and tokens, so read them from here on each use. */
@@ -28,6 +30,7 @@ export interface State {
   readonly bucket: Bucket
   readonly operating: OperatingTime
   readonly limited: boolean
+  readonly requestLimitMs: number
   readonly faults: Faults
   readonly calls: Calls
   /** Where `/oauth/authorize/` sends the browser, by client id: the handler last installed. */
@@ -39,7 +42,7 @@ export interface State {
   reset (): void
 }
 
-export function createState ({ limits = true, now = Date.now }: SandboxOptions): State {
+export function createState ({ limits = true, now = Date.now, requestLimitMs = 60_000 }: SandboxOptions): State {
   const clock = createClock(now)
   const watchers: State['watchers'] = new Set()
   const tell = (message: PortalMessage | undefined): void => watchers.forEach(watch => watch(message))
@@ -50,6 +53,7 @@ export function createState ({ limits = true, now = Date.now }: SandboxOptions):
     bucket: limits ? createBucket({ capacity: 50, leakPerSecond: 2, now: clock.now }) : unlimited,
     operating: createOperatingTime(clock.now),
     limited: limits,
+    requestLimitMs,
     faults: createFaults(),
     calls: createCalls(),
     handlers: new Map(),

@@ -11,9 +11,6 @@ import { restErrors } from './errors.ts'
 import { readRequest } from './request.ts'
 import type { RestRequest } from './request.ts'
 
-/** The cloud ends a request after 60 seconds; PHP behind it may well go on. */
-const longestMs = 60_000
-
 /** `/rest/<method>`: the limiter in front, then a fault if one waits, then the portal. */
 export function restRoutes (app: FastifyInstance, state: State): void {
   app.route({
@@ -57,10 +54,10 @@ function tryToAdmit (state: State, rest: RestRequest): Admitted | Answer {
   }
 }
 
-async function withinLimit (admitted: Admitted, { load }: State): Promise<Answer> {
+async function withinLimit (admitted: Admitted, { load, requestLimitMs }: State): Promise<Answer> {
   if (load.msPerMessage === 0) return await admitted.run()
   const limit = Promise.withResolvers<Answer>()
-  const timer = setTimeout(() => limit.resolve(gatewayTimeout), longestMs)
+  const timer = setTimeout(() => limit.resolve(gatewayTimeout), requestLimitMs)
   try {
     return await Promise.race([admitted.run(), limit.promise])
   } finally {

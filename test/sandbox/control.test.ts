@@ -1,0 +1,69 @@
+import t from 'tap'
+import { createCalls } from '../../sandbox/calls.ts'
+import { build, item } from './helper.ts'
+
+t.test('a control that makes no sense is told why', async t => {
+  const portal = await build(t)
+  const complaints = {
+    '/sandbox/faults': [[{ method: 'x', fault: 'earthquake' }], /0\.fault: is neither .* nor one of .*503.*applied-late/],
+    '/sandbox/clock': [{ advanceMs: -1 }, /advanceMs/],
+    '/sandbox/load': [{ msPerMessages: 1 }, /msPerMessages/],
+    '/sandbox/install': [{ handler: 'nowhere', application: 'local.nobody' }, /handler.*application: is none of local\.relay, local\.connector/],
+  } as const
+  for (const [path, [body, reason]] of Object.entries(complaints)) {
+    t.match(await portal.post(path, body), { status: 400, json: { message: reason } }, path)
+  }
+  t.match(await portal.post('/sandbox/clock', '{'), { status: 400, json: { message: /not JSON/ } })
+  t.match((await portal.get('/sandbox/faults')).json, { faults: [] })
+})
+
+t.test('every call is in the log, those that fail and those without an answer too', async t => {
+  const portal = await build(t)
+  await portal.send(item('a'), item('b'))
+  await portal.call('nope')
+  await portal.get('/rest/profile')
+  t.match(await portal.calls(), [
+    { at: String, application: 'local.connector', method: 'oauth.token', status: 200, error: null, messages: 0, durationMs: Number },
+    { application: 'local.connector', method: 'imconnector.send.messages', status: 200, error: null, messages: 2 },
+    { application: 'local.connector', method: 'nope', status: 404, error: 'ERROR_METHOD_NOT_FOUND', messages: 0 },
+    { application: null, method: 'profile', status: 401, error: 'NO_AUTH_FOUND' },
+  ])
+})
+
+t.test('the log of calls keeps the newest twenty thousand', t => {
+  const calls = createCalls()
+  for (let atMs = 0; atMs < 60_001; atMs++) calls.begin({ atMs, method: 'x', messages: 0 })
+  t.equal(calls.list().length, 20_000)
+  t.equal(calls.list().at(-1)?.atMs, 60_000)
+  t.equal(calls.list()[0]?.atMs, 40_001)
+  t.end()
+})
+
+t.test('a reset brings everything back to the start', async t => {
+  const portal = await build(t)
+  await portal.send(item('x'))
+  await portal.fault({ fault: '500' })
+  await portal.post('/sandbox/load', { msPerMessage: 500, operating: 480 })
+  await portal.advance(7_200_000)
+  await portal.post('/sandbox/reset', '')
+  for (const path of ['/sandbox/messages', '/sandbox/users', '/sandbox/calls']) t.same((await portal.get(path)).json, [], path)
+  t.equal((await portal.call('profile')).status, 401, 'tokens of before are gone')
+  const { json } = await portal.get('/oauth/token/?grant_type=refresh_token&client_id=local.connector&client_secret=connector-secret&refresh_token=connector-refresh')
+  const { access_token: token } = json as { access_token: string }
+  const startedMs = performance.now()
+  const sent = await portal.post('/rest/imconnector.send.messages', { CONNECTOR: 'relay_demo', LINE: 2, MESSAGES: [item('y')], auth: token })
+  t.equal(sent.status, 200)
+  t.ok(performance.now() - startedMs < 400, 'and so is the load')
+  t.ok(Math.abs(Date.parse((await portal.message('m1')).createdAt) - Date.now()) < 5_000, 'and the clock')
+})
+
+t.test('times are those of the sandbox', async t => {
+  const portal = await build(t, { now: () => Date.UTC(2026, 0, 1) })
+  await portal.send(item('first'))
+  await portal.advance(60_000)
+  await portal.update(item('second'))
+  t.match(await portal.message('m1'), {
+    createdAt: '2026-01-01T00:00:00.000Z',
+    history: [{ at: '2026-01-01T00:00:00.000Z' }, { at: '2026-01-01T00:01:00.000Z' }],
+  })
+})
