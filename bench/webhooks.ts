@@ -1,0 +1,27 @@
+import { readSecret, signStandardWebhook } from '../src/signatures/standard-webhooks.ts'
+import { postRequest } from './load.ts'
+
+export const SECRET = 'whsec_YmVuY2gtYmVuY2gtYmVuY2gtYmVuY2gtYmVuY2g='
+
+/** Signed webhooks, each the edit of another message: a row to insert for every one is the dearest case for the store. */
+export function prepareWebhooks (count: number, first = 0): Buffer[] {
+  const key = readSecret(SECRET)
+  if (key === null) throw new Error('the secret of the bench is not one')
+  const now = Date.now()
+  return Array.from({ length: count }, (_, index) => {
+    const body = webhookBody(`bench-${first + index}`, now)
+    return postRequest('/webhooks/default', signStandardWebhook(key, body, now, `msg_${first + index}`), body)
+  })
+}
+
+export function webhookBody (message: string, now: number): string {
+  return JSON.stringify({
+    type: 'message.edited',
+    timestamp: new Date(now).toISOString(),
+    data: {
+      user: { id: '42', name: 'Ivan', last_name: 'Petrov', url: 'https://messenger.example/users/42' },
+      message: { id: message, date: Math.floor(now / 1000) - 3600, edited_at: Math.floor(now / 1000), text: 'Good afternoon, the delivery is wanted on Thursday, not on Friday' },
+      chat: { id: 'channel-123', name: 'Support' },
+    },
+  })
+}

@@ -1,0 +1,138 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { generateSecret, readSecret, signStandardWebhook } from '../src/signatures/standard-webhooks.ts'
+import { createConnector } from './connector.ts'
+import { sandboxEnv, startRelayProcess, startSandboxProcess, type Running } from './processes.ts'
+import { scenes, toOriginal, toWebhookData } from './story.ts'
+
+/** Short, so that nobody waits; what a user would set is the default of 2 s. */
+const SETTLE_MS = 500
+const PATIENCE_MS = 30_000
+
+const { values: { once } } = parseArgs({ options: { once: { type: 'boolean', default: false } } })
+
+interface PortalMessage {
+  readonly message: string
+  readonly text: string
+  readonly deleted: boolean
+  readonly history: readonly unknown[]
+}
+
+const folder = await mkdtemp(join(tmpdir(), 'imconnector-relay-'))
+const secret = generateSecret()
+const running: Running[] = []
+let interrupted = false
+process.once('SIGINT', () => end(0))
+process.once('SIGTERM', () => end(0))
+
+try {
+  const isRight = await play()
+  if (once || !isRight) await end(isRight ? 0 : 1)
+} catch (error) {
+  if (!interrupted) {
+    console.error(error instanceof Error ? error.message : error)
+    await end(1)
+  }
+}
+
+async function play (): Promise<boolean> {
+  const sandbox = await startSandboxProcess()
+  running.push(sandbox)
+  const relay = await startRelayProcess({
+    ...sandboxEnv(sandbox.url), WEBHOOK_SECRET: secret, DATABASE_URL: `file:${folder}/relay.db`, SETTLE_MS: String(SETTLE_MS),
+  })
+  running.push(relay)
+
+  const connector = await createConnector({ portalUrl: sandbox.url })
+  await connector.send(scenes.map(toOriginal))
+  const callsBefore = await countCalls(sandbox)
+  await sendEdits(relay)
+  const messages = await settled(sandbox)
+
+  const rows = scenes.map(scene => {
+    const message = messages.find(found => found.message === scene.message)
+    const after = message === undefined ? '(missing)' : message.deleted ? '(deleted)' : message.text
+    return { scene, after, calls: (message?.history.length ?? 1) - 1, isRight: after === scene.after }
+  })
+  printTable(rows.map(({ scene, after, calls, isRight }) => [
+    scene.message, scene.title, shown(scene.before), shown(after), String(scene.edits.length), String(calls), isRight ? 'ok' : `WRONG: ${shown(scene.after)} was expected`,
+  ]))
+  const webhooks = scenes.reduce((sum, scene) => sum + scene.edits.length, 0)
+  console.log(`\n${webhooks} webhooks, ${await countCalls(sandbox) - callsBefore} calls of imconnector.update.messages in all.`)
+  if (!once) printInvitation(sandbox, relay)
+  return rows.every(row => row.isRight)
+}
+
+async function sendEdits (relay: Running): Promise<void> {
+  const key = readSecret(secret)
+  if (key === null) throw new Error('the secret that was just made cannot be read')
+  const startS = Math.floor(Date.now() / 1000) - 120
+  for (const scene of scenes) {
+    for (const edit of scene.edits) {
+      const body = JSON.stringify({ type: 'message.edited', timestamp: new Date().toISOString(), data: toWebhookData(scene, edit, startS) })
+      const headers = { 'content-type': 'application/json', ...signStandardWebhook(key, body, Date.now()) }
+      const response = await fetch(`${relay.url}/webhooks/default`, { method: 'POST', headers, body })
+      if (response.status !== 202) throw new Error(`the relay answered ${response.status}: ${await response.text()}`)
+    }
+  }
+}
+
+/** The portal's messages once they are what they should be and no more calls come, or when patience ends. */
+async function settled (sandbox: Running): Promise<PortalMessage[]> {
+  const deadline = performance.now() + PATIENCE_MS
+  for (;;) {
+    const messages = await read<PortalMessage[]>(sandbox, 'messages')
+    const isDone = scenes.every(scene => messages.some(found => found.message === scene.message && found.text === scene.after))
+    if (isDone || performance.now() > deadline || interrupted) return messages
+    await sleep(100)
+  }
+}
+
+async function countCalls (sandbox: Running): Promise<number> {
+  const calls = await read<Array<{ method: string }>>(sandbox, 'calls')
+  return calls.filter(call => call.method === 'imconnector.update.messages').length
+}
+
+async function read<Body> (sandbox: Running, path: string): Promise<Body> {
+  return await (await fetch(`${sandbox.url}/sandbox/${path}`)).json() as Body
+}
+
+function printTable (rows: readonly string[][]): void {
+  const head = ['message', 'what happened', 'before', 'after', 'webhooks', 'calls', '']
+  const widths = head.map((title, column) => Math.max(title.length, ...rows.map(row => row[column]?.length ?? 0)))
+  const line = (cells: readonly string[]): string => cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd()
+  console.log(`\n${line(head)}\n${widths.slice(0, -1).map(width => '─'.repeat(width)).join('  ')}`)
+  for (const row of rows) console.log(line(row))
+}
+
+/** The separator that keeps a client's brackets from acting is invisible, so a table shows it. */
+function shown (text: string): string {
+  return text.replaceAll('\u200B', '·')
+}
+
+function printInvitation (sandbox: Running, relay: Running): void {
+  const data = { user: { id: '42', name: 'Ivan', last_name: 'Petrov' }, message: { id: 'm-1', edited_at: Math.floor(Date.now() / 1000), text: 'Good evening' }, chat: { id: 'channel-123' } }
+  console.log(`
+(· is a zero-width space: the client's brackets are shown and do not act.)
+
+The open line, live    ${sandbox.url}/
+The relay              ${relay.url}   POST /webhooks/default
+Its secret             ${secret}
+
+Try it from another terminal:
+
+  echo '${JSON.stringify(data)}' | npm run -s relay -- send --url ${relay.url} --secret ${secret} -
+
+Ctrl-C ends everything.`)
+}
+
+async function end (code: number): Promise<void> {
+  if (interrupted) return
+  interrupted = true
+  for (const server of running.toReversed()) await server.stop()
+  await rm(folder, { recursive: true, force: true })
+  process.exit(code)
+}

@@ -1,0 +1,96 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+const root = join(import.meta.dirname, '..')
+
+/** A server of this project as a process of its own, as a user runs it. */
+export interface Running {
+  readonly url: string
+  readonly port: number
+  readonly child: ChildProcess
+  /** Everything it has printed so far. */
+  output (): string
+  /** SIGTERM, unless another signal is named; fulfilled with the exit code, or null after a signal that cannot be handled. */
+  stop (signal?: NodeJS.Signals): Promise<number | null>
+}
+
+export interface StartOptions {
+  readonly script: string
+  readonly env: Readonly<Record<string, string>>
+  /** The path that answers below 500 once the server is ready. */
+  readonly readyPath: string
+  readonly port?: number
+  /** Ends a start that goes wrong in silence. */
+  readonly waitMs?: number
+}
+
+export async function startSandboxProcess (env: Readonly<Record<string, string>> = {}): Promise<Running> {
+  return await startProcess({ script: 'sandbox/server.ts', env, readyPath: '/sandbox/faults' })
+}
+
+export async function startRelayProcess (env: Readonly<Record<string, string>>, port?: number): Promise<Running> {
+  return await startProcess({ script: 'src/server.ts', env, readyPath: '/readyz', ...(port === undefined ? {} : { port }) })
+}
+
+/** What a relay needs to know to serve the sandbox's connector. */
+export function sandboxEnv (portalUrl: string): Record<string, string> {
+  return {
+    BITRIX24_PORTAL_URL: portalUrl,
+    BITRIX24_OAUTH_URL: portalUrl,
+    BITRIX24_CLIENT_ID: 'local.relay',
+    BITRIX24_CLIENT_SECRET: 'relay-secret',
+    BITRIX24_REFRESH_TOKEN: 'relay-refresh',
+    BITRIX24_CONNECTOR: 'relay_demo',
+    BITRIX24_LINE: '1',
+  }
+}
+
+export async function startProcess ({ script, env, readyPath, port: wanted, waitMs = 20_000 }: StartOptions): Promise<Running> {
+  const port = wanted ?? await freePort()
+  let output = ''
+  // A group of its own: Ctrl-C reaches only the program that started it, which ends it in good order.
+  const child = spawn(process.execPath, [join(root, script)], {
+    env: { PATH: process.env.PATH, HOST: '127.0.0.1', PORT: String(port), ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  })
+  const keep = (chunk: Buffer): void => { output = (output + chunk.toString()).slice(-200_000) }
+  child.stdout.on('data', keep)
+  child.stderr.on('data', keep)
+  const running: Running = {
+    url: `http://127.0.0.1:${port}`,
+    port,
+    child,
+    output: () => output,
+    async stop (signal = 'SIGTERM') {
+      if (child.exitCode === null && child.signalCode === null) {
+        const exited = once(child, 'exit')
+        child.kill(signal)
+        await exited
+      }
+      return child.exitCode
+    },
+  }
+  const deadline = performance.now() + waitMs
+  while (performance.now() < deadline) {
+    if (child.exitCode !== null) throw new Error(`${script} ended with ${child.exitCode} before it was ready:\n${output}`)
+    const response = await fetch(running.url + readyPath).catch(() => null)
+    await response?.body?.cancel()
+    if (response !== null && response.status < 500) return running
+    await sleep(30)
+  }
+  await running.stop('SIGKILL')
+  throw new Error(`${script} was not ready within ${waitMs} ms:\n${output}`)
+}
+
+async function freePort (): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  if (address === null || typeof address === 'string') throw new Error('no free port')
+  return address.port
+}
