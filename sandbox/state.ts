@@ -16,7 +16,7 @@ import { createPortal } from './portal/portal.ts'
 import type { Portal } from './portal/portal.ts'
 
 export interface SandboxOptions {
-  /** The bucket of 50 and two a second, and the operating limit. On unless `false`. */
+  /** The bucket of 50 and two a second. On unless `false`; the operating limit always is, since only a slow portal reaches it. */
   readonly limits?: boolean
   /** Milliseconds of the real time the sandbox's own time starts from. */
   readonly now?: () => number
@@ -29,7 +29,6 @@ export interface State {
   readonly clock: Clock
   readonly bucket: Bucket
   readonly operating: OperatingTime
-  readonly limited: boolean
   readonly requestLimitMs: number
   readonly faults: Faults
   readonly calls: Calls
@@ -52,7 +51,6 @@ export function createState ({ limits = true, now = Date.now, requestLimitMs = 6
     clock,
     bucket: limits ? createBucket({ capacity: 50, leakPerSecond: 2, now: clock.now }) : unlimited,
     operating: createOperatingTime(clock.now),
-    limited: limits,
     requestLimitMs,
     faults: createFaults(),
     calls: createCalls(),

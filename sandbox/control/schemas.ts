@@ -7,7 +7,14 @@ const names = Object.keys(faultTable) as [FaultName, ...FaultName[]]
 const code = z.strictObject({ error: z.string().min(1), status: z.int().min(100).max(599), description: z.string().optional() })
 const times = z.int().min(1).default(1)
 
-const fault = z.strictObject({
+/** `{ error, status }` may stand for the fault or beside the other fields. */
+function nestCode (entry: unknown): unknown {
+  if (typeof entry !== 'object' || entry === null || 'fault' in entry || !('error' in entry)) return entry
+  const { error, status, description, ...rest } = entry as Record<string, unknown>
+  return { ...rest, fault: { error, status, description } }
+}
+
+const fault = z.preprocess(nestCode, z.strictObject({
   method: z.string().default('*').transform(method => method.toLowerCase()),
   // 503 is easily written as a number.
   fault: z.union([z.preprocess(name => typeof name === 'number' ? String(name) : name, z.enum(names)), code],
@@ -17,7 +24,7 @@ const fault = z.strictObject({
   match: z.strictObject({ message: z.coerce.string() }).optional(),
   location: z.url().optional(),
   retryAfter: z.int().min(0).optional(),
-})
+}))
 
 /** Added to those that wait; an empty list takes all of them back. */
 export const faultsBody = z.preprocess(body => Array.isArray(body) ? body : [body], z.array(fault))

@@ -8,6 +8,8 @@ export interface RestRequest {
   readonly method: string
   readonly parameters: Readonly<PhpMap>
   readonly token: string
+  /** Called as `/rest/<user>/<secret>/<method>`, without an application. */
+  readonly webhook: boolean
 }
 
 export interface RawRequest {
@@ -20,7 +22,13 @@ export interface RawRequest {
 
 export function readRequest (raw: RawRequest): RestRequest {
   const parameters = { ...parseForm(raw.query), ...parseBody(raw) }
-  return { method: methodName(raw.path), parameters, token: findToken(raw.authorization, parameters) }
+  const [, webhook, path = raw.path] = /^\/*(\d+\/\w+)\/+(.+)$/.exec(raw.path) ?? []
+  return {
+    method: methodName(path),
+    parameters,
+    token: findToken(raw.authorization, parameters),
+    webhook: webhook !== undefined,
+  }
 }
 
 /** Method names are lower-cased first; `.json` only asks for the format it has anyway. */

@@ -53,6 +53,8 @@ t.test('the faults that answer say what the real ones say', async t => {
   t.equal(moved.status, 302)
   t.equal(moved.headers.get('location'), `https://moved.bitrix24.example/rest/${update}`)
   t.equal((await answer('redirect', { location: 'https://new.example.com/' })).headers.get('location'), 'https://new.example.com/')
+  await portal.fault({ method: update, error: 'ACCESS_DENIED', status: 401 })
+  t.match(await outcome(portal, []), { status: 401, json: { error: 'ACCESS_DENIED' } }, 'the code may stand beside the method')
   t.match(await answer({ error: 'PORTAL_DELETED', status: 403 }), { status: 403, json: { error: 'PORTAL_DELETED' } })
   const paused = await answer({ error: 'OVERLOAD_LIMIT', status: 503, description: 'REST API is blocked due to overload.' }, { retryAfter: 7 })
   t.match(paused.json, { error_description: 'REST API is blocked due to overload.' })

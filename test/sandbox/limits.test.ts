@@ -45,9 +45,8 @@ t.test('only calls of more than a tenth of a second count', async t => {
   t.ok(spent >= 0.12 && spent < 5)
 })
 
-t.test('without limits nothing is refused', async t => {
+t.test('without the bucket no number of requests is too many', async t => {
   const portal = await build(t)
-  await portal.post('/sandbox/load', { operating: 1_000 })
   const statuses = await Promise.all(Array.from({ length: 80 }, async () => (await portal.update()).status))
   t.same(new Set(statuses), new Set([200]))
 })

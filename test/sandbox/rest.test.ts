@@ -1,7 +1,7 @@
 import { request } from 'node:http'
 import { setTimeout } from 'node:timers/promises'
 import t from 'tap'
-import { build, echo, item } from './helper.ts'
+import { build, echo, item, refresh } from './helper.ts'
 
 const line = { CONNECTOR: 'relay_demo', LINE: 1 }
 
@@ -28,6 +28,16 @@ t.test('the token is found in the header, in auth and in access_token, in this o
   t.equal((await portal.get(`/rest/profile.json?auth=${token}`)).status, 200)
   t.equal((await portal.post('/rest/profile?auth=wrong', { auth: token })).status, 200, 'the body wins over the query')
   t.equal((await portal.get(`/rest//PROFILE?auth=${token}`)).status, 200, 'case and doubled slashes do not matter')
+})
+
+t.test('a webhook is no way to call a connector method', async t => {
+  const portal = await build(t)
+  t.match(await portal.post('/rest/1/s3cret/imconnector.update.messages.json', {}), {
+    status: 403,
+    json: { error: 'WRONG_AUTH_TYPE', error_description: 'Current authorization type is denied for this method Application context required' },
+  })
+  t.match(await portal.post('/rest/1/s3cret/profile', {}), { status: 403, json: { error: 'INVALID_CREDENTIALS' } })
+  t.match(await portal.post('/rest/1/s3cret/nope', {}), { status: 404 })
 })
 
 t.test('JSON that cannot be read is ignored, and with it the token', async t => {
@@ -104,6 +114,8 @@ t.test('a connector is registered, switched on and off, and given back', async t
   }
   t.match((await portal.call('imconnector.register', { ...card, ID: 'a.b' })).json, { error: 'APPLICATION_REGISTRATION_ERROR_POINT' })
   t.match((await portal.call('imconnector.register', card)).json, { result: { result: true } })
+  const relay = (await refresh(portal.url, 'local.relay', 'relay-secret', 'relay-refresh')).json as { access_token: string }
+  t.match((await portal.post('/rest/imconnector.register', { ...card, auth: relay.access_token })).json, { error: 'APPLICATION_REGISTRATION_ERROR' })
   t.match((await portal.call('imconnector.list')).json, { result: { relay_demo: 'Relay demo', myconnector: 'Mine' } })
 
   const at = { CONNECTOR: 'myconnector', LINE: 5 }
