@@ -24,3 +24,13 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     t.equal(await hanging, 'cut')
   })
 }
+
+t.test('a port it cannot have is said in one line', async t => {
+  const child = spawn(process.execPath, [program], { env: { PORT: '99999' }, stdio: ['ignore', 'ignore', 'pipe'] })
+  const left = once(child, 'exit')
+  const lines: string[] = []
+  for await (const line of createInterface(child.stderr)) lines.push(line)
+  t.match(lines, [/^the sandbox cannot start: .*99999/])
+  t.equal(lines.length, 1)
+  t.same(await left, [1, null])
+})
