@@ -12,7 +12,10 @@ export interface IntakeOptions {
   readonly portal: string
   readonly channels: ReadonlyMap<string, Channel>
   readonly outbox: Pick<Outbox, 'accept'>
+  /** Milliseconds of a clock that never jumps, the courier's; for waits. */
   readonly now: () => number
+  /** Milliseconds of the wall clock; for dates. */
+  readonly wallTime: () => number
   /** Called once per webhook that brought something to deliver, after it is durable. */
   readonly onAccepted: () => void
 }
@@ -34,7 +37,7 @@ export interface Intake {
 export function createIntake (options: IntakeOptions): Intake {
   const sources = new Map([...options.channels].map(([id, channel]) => [id, { channel, messenger: messengerFactories[channel.messenger](channel) }]))
 
-  function prepare (channel: Channel, source: MessageEdit, now: number): IncomingEdit {
+  function prepare (channel: Channel, source: MessageEdit, wallTime: number): IncomingEdit {
     const edit = address(source, channel)
     const key = { portal: options.portal, connector: channel.connector, line: channel.line, chat: edit.chat.id, message: edit.message.id }
     return {
@@ -43,8 +46,8 @@ export function createIntake (options: IntakeOptions): Intake {
       channel: channel.id,
       edit,
       digest: contentDigest(edit.message),
-      refusal: guard(edit, { now, allowAnonymous: channel.allowAnonymous }),
-      now,
+      refusal: guard(edit, { now: wallTime, allowAnonymous: channel.allowAnonymous }),
+      now: options.now(),
       settleMs: channel.settleMs,
     }
   }
@@ -54,17 +57,17 @@ export function createIntake (options: IntakeOptions): Intake {
       const source = sources.get(channelId)
       if (source === undefined) throw new NotFound('no such channel')
       const { channel, messenger } = source
-      const now = options.now()
+      const wallTime = options.wallTime()
 
-      messenger.verify(request, now)
+      messenger.verify(request, wallTime)
       await admit?.()
-      const content = messenger.parse(request, now)
+      const content = messenger.parse(request, wallTime)
       if (content.kind === 'ignored') {
         const result: EditResult = { outcome: 'ignored' }
         return { reply: messenger.reply([result]), edits: [{ edit: null, result }] }
       }
 
-      const incoming = content.edits.map(edit => prepare(channel, edit, now))
+      const incoming = content.edits.map(edit => prepare(channel, edit, wallTime))
       const accepted = await options.outbox.accept(incoming)
       if (accepted.some(result => result.outcome === 'accepted')) options.onAccepted()
       const results = accepted.map((result, index) => toResult(result, incoming[index]))

@@ -32,7 +32,9 @@ function hide<T extends object> (fields: T, depth: number): T {
     const hidden = hide(value, depth - 1)
     return hidden === value ? [] : [[key, hidden]]
   })
-  return changes.length === 0 ? fields : Object.assign(Array.isArray(fields) ? [...fields] : { ...fields }, Object.fromEntries(changes))
+  if (changes.length === 0) return fields
+  const copy = Array.isArray(fields) ? [...fields] : { ...fields }
+  return Object.assign(copy, Object.fromEntries(changes)) as T
 }
 
 function isPlain (value: unknown): value is object {

@@ -21,7 +21,8 @@ function build (changes: { channels?: ReturnType<typeof channel>[], accept?: (ed
         return edits.map(edit => ({ id: edit.id, outcome: edit.refusal === null ? 'accepted' : 'refused' }))
       }),
     },
-    now: () => NOW,
+    now: () => NOW - 5,
+    wallTime: () => NOW,
     onAccepted: () => { nudges++ },
   })
   return { intake, kept, nudges: () => nudges }
@@ -45,7 +46,7 @@ t.test('an edit is addressed, guarded and kept before the sender is told', async
     key,
     channel: 'default',
     refusal: null,
-    now: NOW,
+    now: NOW - 5,
     settleMs: 700,
     digest: String,
     edit: { user: { id: 'u42' }, message: { text: '[\u200Bb]Hi' }, revision: { at: NOW, tie: 0n } },

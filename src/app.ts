@@ -1,0 +1,81 @@
+import Fastify, { type FastifyInstance } from 'fastify'
+import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod'
+import type { Logger } from 'pino'
+import { bitrix24Routes } from '../routes/bitrix24.ts'
+import { healthRoutes, type Condition } from '../routes/health.ts'
+import { openapiRoutes, registerOpenapi } from '../routes/openapi.ts'
+import { sendProblem } from '../routes/problems.ts'
+import { registerRateLimit } from '../routes/rate-limits.ts'
+import { webhookRoutes } from '../routes/webhooks.ts'
+import type { Install } from './bitrix24/install.ts'
+import type { Config } from './config.ts'
+import { NotFound } from './errors.ts'
+import { answerClientError } from './http/client-error.ts'
+import type { Intake } from './intake.ts'
+import { createIdMask } from './log.ts'
+import type { Store } from './store/store.ts'
+
+export interface Dependencies {
+  readonly version: string
+  readonly log: Logger
+  readonly store: Pick<Store, 'probe'>
+  readonly intake: Intake
+  readonly install: Install
+  readonly condition: () => Condition
+  /** True from the first signal on: webhooks are refused and the relay is not ready, while calls under way end. */
+  readonly stopping: () => boolean
+  /** Milliseconds of a clock that never jumps. */
+  readonly now: () => number
+}
+
+/** How long a request may take to arrive. A test may be less patient. */
+export interface Patience {
+  readonly requestTimeoutMs: number
+  readonly checkEveryMs: number
+}
+
+const PATIENCE: Patience = { requestTimeoutMs: 15_000, checkEveryMs: 5_000 }
+
+/** All that the relay says by HTTP. */
+export function buildApp (config: Config, dependencies: Dependencies, patience = PATIENCE): FastifyInstance {
+  const { version, log, store, intake, install, condition, stopping, now } = dependencies
+
+  const app = Fastify({
+    loggerInstance: log,
+    disableRequestLogging: true,
+    // One logger for all: a child for each request costs more than the line that it would write.
+    childLoggerFactory: logger => logger,
+    bodyLimit: 1024 * 1024,
+    requestTimeout: patience.requestTimeoutMs,
+    // An install waits for several calls to the portal, during which its connection is silent.
+    connectionTimeout: 300_000,
+    // Longer than the minute for which load balancers usually keep a connection: whoever closes first must not be us.
+    keepAliveTimeout: 72_000,
+    http: { connectionsCheckingInterval: patience.checkEveryMs },
+    trustProxy: typeof config.trustProxy === 'number' ? hopsUpTo(config.trustProxy) : config.trustProxy && [...config.trustProxy],
+    exposeHeadRoutes: false,
+    clientErrorHandler: answerClientError,
+    frameworkErrors: (error, _request, reply) => { sendProblem(reply, error) },
+  }) as unknown as FastifyInstance
+
+  app.setValidatorCompiler(validatorCompiler)
+  app.setSerializerCompiler(serializerCompiler)
+  app.setNotFoundHandler((_request, reply) => { sendProblem(reply, new NotFound('there is nothing at this address for this method')) })
+  app.setErrorHandler((error, request, reply) => {
+    const status = sendProblem(reply, error)
+    if (status >= 500) log.error({ event: 'request.failed', method: request.method, route: request.routeOptions.url, status, err: error }, 'request.failed')
+  })
+
+  registerRateLimit(app)
+  registerOpenapi(app, version)
+  app.register(webhookRoutes, { intake, channels: config.channels, maxPerMinute: config.webhookRateLimit, stopping, maskId: createIdMask(config), log })
+  app.register(healthRoutes, { probe: store.probe, condition, stopping, now })
+  app.register(bitrix24Routes, { install, portalUrl: config.portal.url })
+  app.register(openapiRoutes)
+  return app
+}
+
+/** Trusts the addresses that the nearest proxies add, as many as there are. */
+function hopsUpTo (count: number): (address: string, hop: number) => boolean {
+  return (_address, hop) => hop < count
+}

@@ -1,0 +1,68 @@
+import { join } from 'node:path'
+import type { Test } from 'tap'
+import { buildApp, type Dependencies, type Patience } from '../src/app.ts'
+import { loadConfig, type Config } from '../src/config.ts'
+import { createIntake } from '../src/intake.ts'
+import { createLog } from '../src/log.ts'
+import { signStandardWebhook } from '../src/signatures/standard-webhooks.ts'
+import { openStore } from '../src/store/open.ts'
+import type { Outbox } from '../src/store/store.ts'
+import { KEY, SECRET } from './channel.ts'
+
+export const NOW = Date.UTC(2026, 10, 22, 10)
+
+export interface RelayChanges {
+  readonly env?: Record<string, string>
+  readonly accept?: (accept: Outbox['accept']) => Outbox['accept']
+  readonly dependencies?: Partial<Dependencies>
+  readonly patience?: Patience
+}
+
+export function config (env: Record<string, string> = {}): Config {
+  return loadConfig({
+    BITRIX24_PORTAL_URL: 'https://example.bitrix24.ru', BITRIX24_CONNECTOR: 'relay_demo', BITRIX24_LINE: '1', WEBHOOK_SECRET: SECRET, SETTLE_MS: '0', ...env,
+  }, () => { throw new Error('no files') })
+}
+
+/** The relay's HTTP side on a real store, with a clock that stands still; it ends with the test. */
+export async function buildRelay (t: Test, changes: RelayChanges = {}) {
+  const settings = config(changes.env)
+  const now = () => NOW
+  const store = await openStore({ databaseUrl: `file:${join(t.testdir(), 'relay.db')}`, encryptionKey: null, now })
+  const lines: Array<Record<string, unknown>> = []
+  const log = createLog('debug', { write: line => { lines.push(JSON.parse(line)) } })
+  const accept = changes.accept?.(store.outbox.accept) ?? store.outbox.accept
+  const app = buildApp(settings, {
+    version: '0.0.0',
+    log,
+    store,
+    intake: createIntake({ portal: settings.portal.host, channels: settings.channels, outbox: { accept }, now, wallTime: now, onAccepted: () => {} }),
+    install: { post: async () => ({ answer: 'event', portalOrigin: settings.portal.url }), code: async () => {} },
+    condition: () => ({ portal: 'ready', lines: [] }),
+    stopping: () => false,
+    now,
+    ...changes.dependencies,
+  }, changes.patience)
+  t.teardown(async () => {
+    await app.close()
+    await store.close()
+  })
+  return { app, store, lines }
+}
+
+/** An edit in the generic format. */
+export function edit (text: unknown = 'Hello', id: unknown = '1001') {
+  return { user: { id: '42', name: 'Ivan' }, message: { id, text }, chat: { id: 'channel-123' } }
+}
+
+/** A webhook of edits as its sender sends it. */
+export function webhook (data: unknown, changes: { url?: string, key?: Buffer, sentAt?: number, headers?: Record<string, string>, remoteAddress?: string } = {}) {
+  const payload = typeof data === 'string' || Buffer.isBuffer(data) ? data : JSON.stringify({ type: 'message.edited', timestamp: NOW / 1000, data })
+  return {
+    method: 'POST' as const,
+    url: changes.url ?? '/webhooks/default',
+    headers: { 'content-type': 'application/json', ...signStandardWebhook(changes.key ?? KEY, payload, changes.sentAt ?? NOW), ...changes.headers },
+    payload,
+    remoteAddress: changes.remoteAddress ?? '127.0.0.1',
+  }
+}
