@@ -51,7 +51,8 @@ export function buildApp (config: Config, dependencies: Dependencies, patience =
     connectionTimeout: 300_000,
     // Longer than the minute for which load balancers usually keep a connection: whoever closes first must not be us.
     keepAliveTimeout: 72_000,
-    http: { connectionsCheckingInterval: patience.checkEveryMs },
+    // Node exchanges the two limits when the headers' is the larger one, so that both must be said.
+    http: { headersTimeout: patience.requestTimeoutMs, requestTimeout: patience.requestTimeoutMs, connectionsCheckingInterval: patience.checkEveryMs },
     trustProxy: typeof config.trustProxy === 'number' ? hopsUpTo(config.trustProxy) : config.trustProxy && [...config.trustProxy],
     exposeHeadRoutes: false,
     clientErrorHandler: answerClientError,

@@ -5,24 +5,34 @@ import { problem, PROBLEM_TYPE } from '../problem.ts'
 /** Node's own note of the response that a socket is writing; with pipelining the next one takes its place as soon as that has finished. */
 type ServingSocket = Socket & { readonly _httpMessage?: ServerResponse | null }
 
+/** A parser that has failed once fails again with every byte that comes after. */
+const failed = new WeakSet<Socket>()
+
 /**
- * Answers bytes that the HTTP parser could not take, in their turn: a good request pipelined before them gets its own answer first.
+ * Answers what the HTTP server could not take, in its turn: a good request pipelined before it gets its own answer first.
  * An answer out of turn would be taken for that request's, and a sender would give up an edit that was accepted, or repeat it in vain.
  */
 export function answerClientError (error: Error & { readonly code?: string }, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || socket.destroyed) return
+  if (failed.has(socket)) return
+  failed.add(socket)
+  answerInTurn(error.code, socket)
+}
+
+function answerInTurn (code: string | undefined, socket: Socket): void {
   const serving = (socket as ServingSocket)._httpMessage
-  if (serving) {
-    serving.once('finish', () => answerClientError(error, socket))
+  // A response to a request that has not come to its end is the response to the very bytes that failed.
+  if (serving?.req.complete) {
+    serving.once('finish', () => answerInTurn(code, socket))
     return
   }
-  if (!socket.writable) {
+  if (code === 'ECONNRESET' || !socket.writable || serving?.headersSent) {
     socket.destroy()
     return
   }
-  const [status, detail] = explain(error.code)
+  const [status, detail] = explain(code)
   const body = JSON.stringify(problem(status, detail))
-  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: ${PROBLEM_TYPE}\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`)
+  socket.write(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: ${PROBLEM_TYPE}\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`)
+  socket.destroySoon()
 }
 
 function explain (code: string | undefined): [status: number, detail: string] {
