@@ -12,6 +12,8 @@ WORKDIR /app
 COPY --from=dependencies /app/node_modules node_modules
 COPY package.json LICENSE ./
 COPY docker/healthcheck.ts docker/
+# Files keep the modes that they have where the image is built, and a strict umask there would hide them from the user node.
+RUN chmod -R a+rX docker package.json LICENSE
 
 FROM base AS sandbox
 LABEL org.opencontainers.image.title="imconnector-relay-sandbox" \
@@ -20,6 +22,7 @@ LABEL org.opencontainers.image.title="imconnector-relay-sandbox" \
 COPY sandbox sandbox
 COPY demo/connector.ts demo/story.ts demo/
 COPY docker/conversation.ts docker/
+RUN chmod -R a+rX sandbox demo docker
 # Its port is published to the machine that runs it, which needs more than the container's own loopback.
 ENV HOST=0.0.0.0 PORT=4000
 EXPOSE 4000
@@ -34,6 +37,7 @@ VOLUME /data
 ENV DATABASE_URL=file:/data/relay.db
 COPY src src
 COPY routes routes
+RUN chmod -R a+rX src routes
 EXPOSE 3000
 USER node
 # The start may wait 30 s for another process to let go of the database.
