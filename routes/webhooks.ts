@@ -14,7 +14,7 @@ export interface WebhookRoutesOptions {
   readonly channels: ReadonlyMap<string, unknown>
   readonly maxPerMinute: number
   readonly stopping: () => boolean
-  /** How ids of users and chats stand in the log. */
+  /** How the ids of chats stand in the log. */
   readonly maskId: (id: string) => string
   readonly log: Logger
 }
@@ -56,15 +56,13 @@ export async function webhookRoutes (app: FastifyInstance, options: WebhookRoute
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
 
-  app.addHook<WebhookRoute>('onRequest', async (request, reply) => {
+  app.addHook<WebhookRoute>('onRequest', (request, reply, done) => {
     if (stopping()) {
       reply.header('connection', 'close')
-      throw new ShuttingDown('the relay is stopping')
+      return done(new ShuttingDown('the relay is stopping'))
     }
-    if (!channels.has(request.params.channel)) {
-      await limits.count(request, reply)
-      throw new NotFound('no such channel')
-    }
+    if (channels.has(request.params.channel)) return done()
+    limits.count(request, reply).then(() => done(new NotFound('no such channel')), done)
   })
 
   app.setErrorHandler((error, request: FastifyRequest<WebhookRoute>, reply) => {
@@ -94,6 +92,6 @@ export async function webhookRoutes (app: FastifyInstance, options: WebhookRoute
   })
 
   function describe ({ edit, result }: Receipt['edits'][number]) {
-    return edit === null ? result : { ...result, chat: maskId(edit.chat.id), user: maskId(edit.user.id) }
+    return edit === null ? result : { ...result, chat: maskId(edit.chat.id) }
   }
 }

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 
 /** Where an edit stands in its message's history: `at` in milliseconds (or a source's counter), `tie` a 64-bit integer. */
 export interface Revision {
@@ -84,5 +84,5 @@ export function contentDigest (message: EditedMessage): string {
 }
 
 function digest (parts: readonly unknown[], length: number): string {
-  return createHash('sha256').update(JSON.stringify(parts)).digest('base64url').slice(0, length)
+  return hash('sha256', JSON.stringify(parts), 'base64url').slice(0, length)
 }

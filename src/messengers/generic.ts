@@ -34,25 +34,58 @@ function parseEvent (event: unknown, nowMs: number): WebhookContent {
 
   const parsed = genericEvent.safeParse({ type: event.type, timestamp: event.timestamp, data })
   if (!parsed.success) throw invalid(parsed.error.issues.map(issue => toFault(issue, many)))
-  const faults = checkTime(parsed.data.timestamp, '/timestamp', nowMs)
+  const sentAt = toTime(parsed.data.timestamp)
+  const faults = checkTime(sentAt, '/timestamp', nowMs)
   const edits = parsed.data.data.map((edit, index) => {
-    const pointer = many ? `/data/${index}/message` : '/data/message'
-    faults.push(...checkMessage(edit.message, parsed.data.timestamp, pointer, nowMs))
-    return toEdit(edit, edit.message.edited_at ?? parsed.data.timestamp ?? 0)
+    faults.push(...checkMessage(edit.message, sentAt, many ? `/data/${index}/message` : '/data/message', nowMs))
+    return toEdit(edit, sentAt)
   })
   if (faults.length > 0) throw invalid(faults)
   return { kind: 'edits', edits }
 }
 
+/** Without a time of its own an edit is as new as its envelope; 0 is what is left when neither is known. */
+function toEdit ({ user, message, chat }: GenericEdit, sentAt: number | undefined): MessageEdit {
+  return {
+    user: {
+      id: String(user.id),
+      name: user.name ?? undefined,
+      lastName: user.last_name ?? undefined,
+      pictureUrl: user.picture?.url ?? undefined,
+      url: user.url ?? undefined,
+      gender: [user.sex, user.gender].find(isKnownGender),
+      email: user.email ?? undefined,
+      phone: user.phone ?? undefined,
+    },
+    message: {
+      id: String(message.id),
+      date: toTime(message.date),
+      text: formatText(message.text ?? '', message.format ?? 'plain'),
+      files: (message.files ?? []).map(({ url, name }) => typeof name === 'string' ? { url, name } : { url }),
+    },
+    chat: { id: String(chat.id), name: chat.name ?? undefined, url: chat.url ?? undefined },
+    revision: { at: toTime(message.edited_at) ?? sentAt ?? 0, tie: BigInt(message.revision ?? 0) },
+  }
+}
+
+/** Milliseconds. A number above 1e11 is milliseconds already: as seconds it would be after the year 5000. */
+function toTime (time: string | number | null | undefined): number | undefined {
+  if (time === null || time === undefined) return undefined
+  if (typeof time === 'string') return Date.parse(time)
+  return Math.round(time > 1e11 ? time : time * 1000)
+}
+
+function isKnownGender (value: unknown): value is 'male' | 'female' {
+  return value === 'male' || value === 'female'
+}
+
 function checkMessage (message: GenericEdit['message'], sentAt: number | undefined, pointer: string, nowMs: number): FieldFault[] {
-  const faults = [
-    ...checkTime(message.date, `${pointer}/date`, nowMs),
-    ...checkTime(message.edited_at, `${pointer}/edited_at`, nowMs),
-  ]
-  if (message.edited_at === undefined && sentAt === undefined) {
+  const editedAt = toTime(message.edited_at)
+  const faults = [...checkTime(toTime(message.date), `${pointer}/date`, nowMs), ...checkTime(editedAt, `${pointer}/edited_at`, nowMs)]
+  if (editedAt === undefined && sentAt === undefined) {
     faults.push({ pointer: `${pointer}/edited_at`, detail: 'is missing: without it, or a timestamp beside type, nobody knows which edit is newer' })
   }
-  if (message.text === undefined && (message.files ?? []).length === 0) {
+  if (typeof message.text !== 'string' && (message.files ?? []).length === 0) {
     faults.push({ pointer: `${pointer}/text`, detail: 'is missing: an edit has a text, files, or both' })
   }
   return faults
@@ -62,29 +95,6 @@ function checkMessage (message: GenericEdit['message'], sentAt: number | undefin
 function checkTime (time: number | undefined, pointer: string, nowMs: number): FieldFault[] {
   if (time === undefined || (time >= EARLIEST_MS && time <= nowMs + MAX_AHEAD_MS)) return []
   return [{ pointer, detail: 'must be between the year 2000 and 24 hours from now' }]
-}
-
-function toEdit ({ user, message, chat }: GenericEdit, at: number): MessageEdit {
-  return {
-    user: {
-      id: user.id,
-      name: user.name,
-      lastName: user.last_name,
-      pictureUrl: user.picture?.url,
-      url: user.url,
-      gender: user.sex ?? user.gender,
-      email: user.email,
-      phone: user.phone,
-    },
-    message: {
-      id: message.id,
-      date: message.date,
-      text: formatText(message.text ?? '', message.format ?? 'plain'),
-      files: message.files ?? [],
-    },
-    chat: { id: chat.id, name: chat.name, url: chat.url },
-    revision: { at, tie: message.revision ?? 0n },
-  }
 }
 
 function toFault (issue: z.core.$ZodIssue, many: boolean): FieldFault {
