@@ -1,0 +1,75 @@
+import type { AddressInfo } from 'node:net'
+import type { Logger } from 'pino'
+import { buildApp } from './app.ts'
+import { createClient, createDispatcher } from './bitrix24/client.ts'
+import { createInstall } from './bitrix24/install.ts'
+import { createOAuth } from './bitrix24/oauth.ts'
+import { createSession } from './bitrix24/session.ts'
+import { processClock, wallClock } from './clock.ts'
+import type { Config } from './config.ts'
+import { createCourier } from './courier/courier.ts'
+import { createIntake } from './intake.ts'
+import { createJanitor } from './janitor.ts'
+import { openStore } from './store/open.ts'
+
+/** How long calls to the portal may go on after the relay was told to stop. */
+const GRACE_MS = 10_000
+
+/** How long answers may still be on their way once nothing more is taken; connections that linger longer are cut. */
+const FAREWELL_MS = 2000
+
+export interface RelayOptions {
+  readonly config: Config
+  readonly version: string
+  readonly log: Logger
+  /** The database can take nothing any more: the process should end. */
+  readonly onLost: (error: Error) => void
+}
+
+export interface Relay {
+  readonly url: string
+  /** Takes no more webhooks, lets calls finish, notes the rest as of unknown outcome and closes the database. */
+  stop (): Promise<void>
+}
+
+/** Puts the parts together and starts them: the store first, then the way to the portal, then the door for webhooks. */
+export async function startRelay ({ config, version, log, onLost }: RelayOptions): Promise<Relay> {
+  const { portal } = config
+  const userAgent = `imconnector-relay/${version}`
+  const now = processClock()
+  const wallTime = wallClock
+  const wait = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms))
+
+  const store = await openStore({ databaseUrl: config.databaseUrl, encryptionKey: config.encryptionKey, now, onLost })
+  const { outbox, portals } = store
+  const dispatcher = createDispatcher()
+  const client = createClient({ dispatcher, now, userAgent })
+  const oauth = createOAuth({ dispatcher, now, userAgent })
+  const session = createSession({ portal, portals, client, oauth, now: wallTime, log })
+  await session.open()
+  const courier = await createCourier({ portal: portal.host, outbox, portals, session, bucket: portal.bucket, log, now, wallTime, random: Math.random })
+  const janitor = createJanitor({ outbox, retentionDays: config.retentionDays, now, log })
+  const install = createInstall({ session, portals, client, oauth, portal, onInstalled: courier.installed, now: wallTime, wait, log })
+  const intake = createIntake({ portal: portal.host, channels: config.channels, outbox, now, wallTime, onAccepted: courier.wake })
+
+  let isStopping = false
+  const app = buildApp(config, { version, log, store, intake, install, condition: courier.condition, stopping: () => isStopping, now })
+  courier.start()
+  janitor.start()
+  await app.listen({ host: config.host, port: config.port })
+  const { port } = app.server.address() as AddressInfo
+
+  return {
+    url: `http://${config.host}:${port}`,
+    async stop () {
+      isStopping = true
+      await Promise.all([courier.stop(GRACE_MS), janitor.stop()])
+      await session.settled()
+      const farewell = setTimeout(() => app.server.closeAllConnections(), FAREWELL_MS)
+      await app.close()
+      clearTimeout(farewell)
+      await store.close()
+      await dispatcher.destroy()
+    },
+  }
+}
