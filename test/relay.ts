@@ -16,6 +16,8 @@ export interface RelayChanges {
   readonly accept?: (accept: Outbox['accept']) => Outbox['accept']
   readonly dependencies?: Partial<Dependencies>
   readonly patience?: Patience
+  /** The time; NOW unless a real sender takes part. */
+  readonly clock?: () => number
 }
 
 export function config (env: Record<string, string> = {}): Config {
@@ -24,10 +26,10 @@ export function config (env: Record<string, string> = {}): Config {
   }, () => { throw new Error('no files') })
 }
 
-/** The relay's HTTP side on a real store, with a clock that stands still; it ends with the test. */
+/** The relay's HTTP side on a real store, with a clock that stands still unless told otherwise; it ends with the test. */
 export async function buildRelay (t: Test, changes: RelayChanges = {}) {
   const settings = config(changes.env)
-  const now = () => NOW
+  const now = changes.clock ?? (() => NOW)
   const store = await openStore({ databaseUrl: `file:${join(t.testdir(), 'relay.db')}`, encryptionKey: null, now })
   const lines: Array<Record<string, unknown>> = []
   const log = createLog('debug', { write: line => { lines.push(JSON.parse(line)) } })
