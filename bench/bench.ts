@@ -44,7 +44,7 @@ function relayEnv (name: string): Record<string, string> {
     BITRIX24_CONNECTOR: 'relay_demo',
     BITRIX24_LINE: '1',
     WEBHOOK_SECRET: SECRET,
-    WEBHOOK_RATE_LIMIT: '100000000',
+    WEBHOOK_RATE_LIMIT: '1000000',
     SETTLE_MS: '600000',
     DATABASE_URL: `file:${join(folder, name)}.db`,
   }
