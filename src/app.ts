@@ -1,4 +1,4 @@
-import Fastify, { type FastifyInstance } from 'fastify'
+import Fastify, { LogController, type FastifyInstance } from 'fastify'
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod'
 import type { Logger } from 'pino'
 import { bitrix24Routes } from '../routes/bitrix24.ts'
@@ -42,7 +42,7 @@ export function buildApp (config: Config, dependencies: Dependencies, patience =
 
   const app = Fastify({
     loggerInstance: log,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     // One logger for all: a child for each request costs more than the line that it would write.
     childLoggerFactory: logger => logger,
     bodyLimit: 1024 * 1024,
