@@ -2,6 +2,7 @@ import Fastify, { LogController, type FastifyInstance } from 'fastify'
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod'
 import type { Logger } from 'pino'
 import { bitrix24Routes } from '../routes/bitrix24.ts'
+import { editRoutes } from '../routes/edits.ts'
 import { healthRoutes, type Condition } from '../routes/health.ts'
 import { openapiRoutes, registerOpenapi } from '../routes/openapi.ts'
 import { sendProblem } from '../routes/problems.ts'
@@ -13,14 +14,20 @@ import { NotFound } from './errors.ts'
 import { answerClientError } from './http/client-error.ts'
 import type { Intake } from './intake.ts'
 import { createIdMask } from './log.ts'
-import type { Store } from './store/store.ts'
+import type { Redelivery } from './redelivery.ts'
+import type { Status } from './status.ts'
+import type { Outbox, Store } from './store/store.ts'
 
 export interface Dependencies {
   readonly version: string
   readonly log: Logger
-  readonly store: Pick<Store, 'probe'>
+  /** Fulfilled when a write has been made durable. */
+  readonly probe: Store['probe']
+  readonly outbox: Outbox
   readonly intake: Intake
   readonly install: Install
+  readonly redelivery: Redelivery
+  readonly status: () => Promise<Status>
   readonly condition: () => Condition
   /** True from the first signal on: webhooks are refused and the relay is not ready, while calls under way end. */
   readonly stopping: () => boolean
@@ -38,7 +45,7 @@ const PATIENCE: Patience = { requestTimeoutMs: 15_000, checkEveryMs: 5_000 }
 
 /** All that the relay says by HTTP. */
 export function buildApp (config: Config, dependencies: Dependencies, patience = PATIENCE): FastifyInstance {
-  const { version, log, store, intake, install, condition, stopping, now } = dependencies
+  const { version, log, probe, outbox, intake, install, redelivery, status, condition, stopping, now } = dependencies
 
   const app = Fastify({
     loggerInstance: log,
@@ -70,8 +77,9 @@ export function buildApp (config: Config, dependencies: Dependencies, patience =
   registerRateLimit(app)
   registerOpenapi(app, version)
   app.register(webhookRoutes, { intake, channels: config.channels, maxPerMinute: config.webhookRateLimit, stopping, maskId: createIdMask(config), log })
-  app.register(healthRoutes, { probe: store.probe, condition, stopping, now })
+  app.register(healthRoutes, { probe, condition, stopping, now })
   app.register(bitrix24Routes, { install, portalUrl: config.portal.url })
+  if (config.adminToken !== null) app.register(editRoutes, { adminToken: config.adminToken, outbox, redelivery, status })
   app.register(openapiRoutes)
   return app
 }

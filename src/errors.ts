@@ -40,6 +40,11 @@ export class TooManyRequests extends Error {
   }
 }
 
+/** The request contradicts the state of what it is about. */
+export class Conflict extends Error {
+  override name = 'Conflict'
+}
+
 /** The database cannot make a write durable now. Nothing was acknowledged; the sender should repeat. */
 export class StoreUnavailable extends Error {
   override name = 'StoreUnavailable'

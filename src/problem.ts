@@ -1,6 +1,7 @@
 import { STATUS_CODES } from 'node:http'
+import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod'
 import { z } from 'zod'
-import { BadRequest, Forbidden, NotFound, ShuttingDown, StoreUnavailable, TooManyRequests, Unauthenticated } from './errors.ts'
+import { BadRequest, Conflict, Forbidden, NotFound, ShuttingDown, StoreUnavailable, TooManyRequests, Unauthenticated, type FieldFault } from './errors.ts'
 
 export const PROBLEM_TYPE = 'application/problem+json'
 
@@ -29,6 +30,7 @@ const STATUS_OF: ReadonlyArray<readonly [new (...args: never[]) => Error, number
   [Unauthenticated, 401],
   [Forbidden, 403],
   [NotFound, 404],
+  [Conflict, 409],
   [TooManyRequests, 429],
   [StoreUnavailable, 503],
   [ShuttingDown, 503],
@@ -37,7 +39,8 @@ const STATUS_OF: ReadonlyArray<readonly [new (...args: never[]) => Error, number
 export function toProblem (error: unknown): ProblemAnswer {
   const status = STATUS_OF.find(([kind]) => error instanceof kind)?.[1] ?? statusOfServer(error)
   const detail = status === 500 ? 'the relay failed to answer; its log says why' : (error as Error).message
-  const errors = error instanceof BadRequest && error.faults.length > 0 ? { errors: [...error.faults] } : {}
+  const faults = faultsOf(error)
+  const errors = faults.length > 0 ? { errors: faults } : {}
   return {
     problem: { ...problem(status, detail), ...errors },
     retryAfterS: error instanceof TooManyRequests ? error.retryAfterS : status === 503 ? RETRY_AFTER_S : null,
@@ -46,6 +49,13 @@ export function toProblem (error: unknown): ProblemAnswer {
 
 export function problem (status: number, detail: string): Problem {
   return { type: 'about:blank', title: STATUS_CODES[status] ?? 'Unknown', status, detail }
+}
+
+/** Those that a parser of ours has found, or those that a route's schema has. */
+function faultsOf (error: unknown): FieldFault[] {
+  if (error instanceof BadRequest) return [...error.faults]
+  if (!hasZodFastifySchemaValidationErrors(error)) return []
+  return error.validation.map(({ instancePath, message }) => ({ pointer: instancePath, detail: message ?? 'is not valid' }))
 }
 
 /** Fastify's refusals of what never reached a route: too large, of an unknown type, not readable. */

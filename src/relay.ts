@@ -10,6 +10,8 @@ import type { Config } from './config.ts'
 import { createCourier } from './courier/courier.ts'
 import { createIntake } from './intake.ts'
 import { createJanitor } from './janitor.ts'
+import { createRedelivery } from './redelivery.ts'
+import { createStatus } from './status.ts'
 import { openStore } from './store/open.ts'
 
 /** How long calls to the portal may go on after the relay was told to stop. */
@@ -52,8 +54,11 @@ export async function startRelay ({ config, version, log, onLost }: RelayOptions
   const install = createInstall({ session, portals, client, oauth, portal, onInstalled: courier.installed, now: wallTime, wait, log })
   const intake = createIntake({ portal: portal.host, channels: config.channels, outbox, now, wallTime, onAccepted: courier.wake })
 
+  const redelivery = createRedelivery({ outbox, now, onDue: courier.wake })
+  const status = createStatus({ portal: portal.host, outbox, condition: courier.condition, authorizeUrl: session.authorizeUrl })
+
   let isStopping = false
-  const app = buildApp(config, { version, log, store, intake, install, condition: courier.condition, stopping: () => isStopping, now })
+  const app = buildApp(config, { version, log, probe: store.probe, outbox, intake, install, redelivery, status, condition: courier.condition, stopping: () => isStopping, now })
   courier.start()
   janitor.start()
   await app.listen({ host: config.host, port: config.port })

@@ -5,6 +5,8 @@ import { loadConfig, type Config } from '../src/config.ts'
 import { createIntake } from '../src/intake.ts'
 import { createLog } from '../src/log.ts'
 import { signStandardWebhook } from '../src/signatures/standard-webhooks.ts'
+import { createRedelivery } from '../src/redelivery.ts'
+import { createStatus } from '../src/status.ts'
 import { openStore } from '../src/store/open.ts'
 import type { Outbox } from '../src/store/store.ts'
 import { KEY, SECRET } from './channel.ts'
@@ -37,7 +39,10 @@ export async function buildRelay (t: Test, changes: RelayChanges = {}) {
   const app = buildApp(settings, {
     version: '0.0.0',
     log,
-    store,
+    probe: store.probe,
+    outbox: store.outbox,
+    redelivery: createRedelivery({ outbox: store.outbox, now, onDue: () => {} }),
+    status: createStatus({ portal: settings.portal.host, outbox: store.outbox, condition: () => ({ portal: 'ready', since: null, lines: [] }), authorizeUrl: () => null }),
     intake: createIntake({ portal: settings.portal.host, channels: settings.channels, outbox: { accept }, now, wallTime: now, onAccepted: () => {} }),
     install: { post: async () => ({ answer: 'event', portalOrigin: settings.portal.url }), code: async () => {} },
     condition: () => ({ portal: 'ready', lines: [] }),

@@ -2,8 +2,8 @@ import { existsSync } from 'node:fs'
 import { databasePath } from '../store/open.ts'
 import { sealPortals } from '../store/seal.ts'
 import { openForReading } from '../store/sqlite/database.ts'
-import { createSqliteOutbox } from '../store/sqlite/outbox.ts'
 import { createSqlitePortals } from '../store/sqlite/portals.ts'
+import { createSqliteReading } from '../store/sqlite/reading.ts'
 import { SCHEMA_VERSION, schemaVersion } from '../store/sqlite/schema.ts'
 import type { PortalRecord } from '../store/store.ts'
 
@@ -24,7 +24,7 @@ export async function readStore (databaseUrl: string, encryptionKey: Buffer | nu
     if (version !== SCHEMA_VERSION) throw new Error(`${path} has schema ${version}, and this version of the relay has ${SCHEMA_VERSION}: start the relay once, or use the version that wrote it`)
     const portals = createSqlitePortals(db)
     const sealed = sealPortals({ read: async name => portals.read(name), write: async () => { throw new Error('opened for reading') } }, encryptionKey)
-    return { path, record: await sealed.read(portal), pending: createSqliteOutbox(db).backlog(portal).pending }
+    return { path, record: await sealed.read(portal), pending: createSqliteReading(db).backlog(portal).pending }
   } finally {
     db.close()
   }

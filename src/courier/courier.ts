@@ -7,7 +7,7 @@ import { createAlarm } from './alarm.ts'
 import { createDelivery, type Delivered } from './delivery.ts'
 import { createBucket, createChunk, type BucketOptions } from './pace.ts'
 import { createParks, laneName, type PortalCondition } from './parks.ts'
-import { backoffMs, QUARANTINE_MS } from './retry.ts'
+import { backoffMs, LONGEST_WAIT_MS, QUARANTINE_MS } from './retry.ts'
 
 /** Two, so that one slow call does not stop everything; more would only fill the portal's limits. */
 const CALLS_IN_FLIGHT = 2
@@ -42,7 +42,7 @@ export type Courier = Awaited<ReturnType<typeof createCourier>>
 /** Takes what is due from the outbox to one portal, inside its limits. There is one courier for a portal at a time. */
 export async function createCourier (options: CourierOptions) {
   const { portal, outbox, portals, log, now, random } = options
-  const recovered = await outbox.recover(portal, now(), now() + QUARANTINE_MS)
+  const recovered = await outbox.recover({ portal, now: now(), quarantineUntil: now() + QUARANTINE_MS, latestDueAt: now() + LONGEST_WAIT_MS })
   if (recovered > 0) log.warn({ event: 'courier.recovered', messages: recovered }, 'courier.recovered')
   const record = await portals.read(portal)
 

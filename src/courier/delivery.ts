@@ -2,9 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { toWire, UPDATE_MESSAGES } from '../bitrix24/update-messages.ts'
 import type { Session, SessionResult } from '../bitrix24/session.ts'
 import type { Log } from '../log.ts'
-import type { ClaimedEdit, Lane, Outbox, Settlement } from '../store/store.ts'
+import type { Attempt, ClaimedEdit, Lane, Outbox, Settlement } from '../store/store.ts'
 import { conclude, type Conclusion } from './conclude.ts'
-import { isTooOld } from './retry.ts'
+import { hasExpired } from './retry.ts'
 
 /** The database is asked again after this long when it could not write. */
 const STORE_RETRY_MS = 1000
@@ -31,10 +31,10 @@ export interface Delivered {
 export function createDelivery (options: DeliveryOptions) {
   const { portal, outbox, session, log, now, wallTime, random, lastSuccessAt, signal } = options
 
-  async function settle (callId: string, settlements: readonly Settlement[]): Promise<void> {
+  async function settle (callId: string, settlements: readonly Settlement[], attempt: Attempt | null): Promise<void> {
     for (;;) {
       try {
-        return await outbox.settle(portal, callId, settlements, now())
+        return await outbox.settle({ portal, callId, settlements, attempt, now: now() })
       } catch (error) {
         // The call is over and only the note of it is missing; a restart would take it as of unknown outcome and repeat it.
         if (signal.aborted) throw error
@@ -46,16 +46,17 @@ export function createDelivery (options: DeliveryOptions) {
 
   return async function deliver (lane: Lane, callId: string, claimed: readonly ClaimedEdit[], learn: (delivered: Delivered) => Promise<void>): Promise<void> {
     const wall = wallTime()
-    const sent = claimed.filter(edit => !isTooOld(edit, wall))
-    const expired = claimed.filter(edit => isTooOld(edit, wall))
+    const sent = claimed.filter(edit => !hasExpired(edit, wall))
+    const expired = claimed.filter(edit => hasExpired(edit, wall))
       .map(({ id, version }): Settlement => ({ id, version, result: 'dead', reason: 'too-old', words: null, quarantineUntil: null }))
-    if (sent.length === 0) return await settle(callId, expired)
+    if (sent.length === 0) return await settle(callId, expired, null)
 
     const wire = toWire(lane, sent.map(({ edit, history }) => ({ edit, omitFiles: history.flags.includes('files-omitted') })))
     const result = await session.call(UPDATE_MESSAGES, wire, { signal })
     const conclusion = conclude(sent, result, { now: now(), random, lastSuccessAt: lastSuccessAt() })
     const settlements = [...expired, ...conclusion.settlements]
-    await Promise.all([settle(callId, settlements), learn({ messages: sent.length, result, conclusion })])
+    const attempt = { at: wall, durationMs: Math.round(result.durationMs), code: conclusion.code, words: conclusion.words }
+    await Promise.all([settle(callId, settlements, attempt), learn({ messages: sent.length, result, conclusion })])
     log.info({
       event: 'delivery.attempted',
       connector: lane.connector,

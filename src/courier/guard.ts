@@ -1,4 +1,5 @@
 import type { MessageEdit, RefusalReason } from '../edit.ts'
+import { isNamed } from '../profile.ts'
 import { isBlankForPortal } from '../text/blank.ts'
 
 /** Bitrix24 silently drops an edit of a message that it created more than three days ago. */
@@ -16,7 +17,7 @@ export interface GuardContext {
 export function guard (edit: MessageEdit, context: GuardContext): RefusalReason | null {
   if (isBlankForPortal(edit.message.text)) return 'empty-text'
   if ([edit.user.id, edit.chat.id, edit.message.id].some(isTooLong)) return 'id-too-long'
-  if (!context.allowAnonymous && isAnonymous(edit)) return 'anonymous-user'
+  if (!context.allowAnonymous && !isNamed(edit.user)) return 'anonymous-user'
   if (isTooOld(edit, context.now)) return 'too-old'
   return null
 }
@@ -28,8 +29,4 @@ export function isTooOld (edit: MessageEdit, now: number): boolean {
 
 function isTooLong (id: string): boolean {
   return id.length > MAX_ID_CHARACTERS && [...id].length > MAX_ID_CHARACTERS
-}
-
-function isAnonymous ({ user }: MessageEdit): boolean {
-  return isBlankForPortal(user.name ?? '') && isBlankForPortal(user.lastName ?? '')
 }

@@ -1,10 +1,11 @@
 import type { ClaimedEdit } from '../store/store.ts'
+import { PORTAL_EDIT_WINDOW_MS } from './guard.ts'
 
 const FIRST_MS = 1000
 const LONGEST_MS = 10 * 60_000
 
-/** The portal drops an update of a message older than three days, and answers success (CIMMessenger::CheckPossibilityUpdateMessage). */
-const EDITABLE_MS = 3 * 24 * 3600_000
+/** Nothing that waits for its next call waits longer, unless the settle time is longer still; what does has an old clock's time. */
+export const LONGEST_WAIT_MS = 15 * 60_000
 
 /** Bitrix24 ends a request after 60 s; with a margin, a call whose outcome is unknown can be applied no later than this. */
 export const QUARANTINE_MS = 70_000
@@ -19,6 +20,6 @@ export function backoffMs (failures: number, random: number): number {
 }
 
 /** Whether the portal would no longer take the edit. An original of unknown date is at least as old as the edit itself. */
-export function isTooOld (claimed: ClaimedEdit, wallTime: number): boolean {
-  return (claimed.edit.message.date ?? claimed.acceptedAt) + EDITABLE_MS < wallTime
+export function hasExpired (claimed: ClaimedEdit, wallTime: number): boolean {
+  return wallTime - (claimed.edit.message.date ?? claimed.acceptedAt) > PORTAL_EDIT_WINDOW_MS
 }

@@ -152,6 +152,17 @@ function release (held: OutboxRow, calledVersion: number, quarantineUntil: numbe
   return { ...row, dueAt, quarantineVersion: calledVersion, quarantineUntil }
 }
 
+/** Makes a finished row due again with the content that it holds, or says why not. */
+export function redeliver (held: OutboxRow, now: number): Settled | 'pending' | 'nothing-held' {
+  if (held.state === 'pending') return 'pending'
+  const shown = held.refused !== null && (held.revision === null || compareRevisions(held.refused.revision, held.revision) > 0)
+  if (held.revision === null || (shown && held.reason === held.refused?.reason)) return 'nothing-held'
+  const dueAt = Math.max(now, held.quarantineVersion === held.version ? 0 : held.quarantineUntil ?? 0)
+  const history = { ...freshHistory(0), chunkLimit: Math.min(held.history.chunkLimit, MAX_CHUNK), attempts: held.history.attempts }
+  const row: OutboxRow = { ...held, state: 'pending', reason: null, words: null, waitingSince: now, settledAt: null, dueAt, history }
+  return { row, delta: held.state === 'dead' ? { dead: -1 } : { delivered: -1 } }
+}
+
 /** What a row counts as in the ledger's `pending`: its waiting content, and the claimed one while a call carries it. */
 export function pendingRevisions (row: OutboxRow): number {
   if (row.state !== 'pending') return 0

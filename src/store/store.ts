@@ -1,4 +1,4 @@
-import type { DeadReason, EditState, MessageEdit, MessageKey, RefusalReason, Revision } from '../edit.ts'
+import type { ClientProfile, DeadReason, EditState, MessageEdit, MessageKey, RefusalReason, Revision } from '../edit.ts'
 
 /*
  * What the relay asks of a database. Every verb is asynchronous and, unless it only reads, durable once its promise is
@@ -79,6 +79,25 @@ export type Settlement = { readonly id: string, readonly version: number } & (
   | { readonly result: 'retry', readonly dueAt: number, readonly history: DeliveryHistory, readonly quarantineUntil: number | null }
 )
 
+/** One call as an operator sees it afterwards, the same for each message that it carried. */
+export interface Attempt {
+  readonly at: number
+  readonly durationMs: number
+  /** `ok`, the portal's code, or how the connection failed. */
+  readonly code: string
+  /** The portal's own words, if it had any. */
+  readonly words: string | null
+}
+
+export interface Settling {
+  readonly portal: string
+  readonly callId: string
+  readonly settlements: readonly Settlement[]
+  /** What the call came to; null when its messages were found too old to be sent. */
+  readonly attempt: Attempt | null
+  readonly now: number
+}
+
 /**
  * Cumulative counts of revisions, each changed in the transaction of the event it counts:
  * accepted = superseded + delivered + dead + pending, at every moment.
@@ -118,6 +137,43 @@ export interface EditRow {
   readonly refused: { readonly revision: Revision, readonly reason: RefusalReason } | null
 }
 
+export interface Recovery {
+  readonly portal: string
+  readonly now: number
+  readonly quarantineUntil: number
+  readonly latestDueAt: number
+}
+
+/** Which rows an operator asks for; a field that is absent matches all. */
+export interface EditFilter {
+  readonly state?: EditState | undefined
+  readonly reason?: DeadReason | undefined
+  readonly channel?: string | undefined
+  readonly chat?: string | undefined
+  readonly message?: string | undefined
+}
+
+/** A page of rows, the youngest first; `next` is the cursor of the page after it, null on the last one. */
+export interface EditPage {
+  readonly edits: readonly EditRow[]
+  readonly next: number | null
+}
+
+/**
+ * What a redelivery came to. `pending`: the row waits for a call already. `nothing-held`: a guard refused it, so there is no
+ * content that may be sent.
+ */
+export type RedeliveryOutcome = 'redelivered' | 'pending' | 'nothing-held' | 'not-found'
+
+/** What is known of a client, and from which revision of its profile. */
+export interface SeenProfile {
+  readonly portal: string
+  readonly connector: string
+  readonly profile: ClientProfile
+  readonly revision: Revision
+  readonly now: number
+}
+
 export interface Outbox {
   /**
    * Takes edits in the given order and answers in that order. Per message the greatest revision is kept:
@@ -131,6 +187,7 @@ export interface Outbox {
   /**
    * Takes the oldest due edits of a lane under `callId`, at most `limit` and no more than any one's `chunkLimit`,
    * and stores the bucket's level in the same transaction. A claimed message is given to no other call until settled.
+   * The client's profile is the newest one known, whichever webhook brought it.
    */
   claim (request: ClaimRequest): Promise<ClaimedEdit[]>
 
@@ -138,13 +195,14 @@ export interface Outbox {
    * Ends a call for each of its messages. What the row no longer holds under this call and version is left alone.
    * A `quarantineUntil` keeps every other version of the message waiting until that time, whatever happens meanwhile.
    */
-  settle (portal: string, callId: string, settlements: readonly Settlement[], now: number): Promise<void>
+  settle (settling: Settling): Promise<void>
 
   /**
    * Ends, as of unknown outcome, every call that a previous owner of the portal left open: its messages may be repeated at once
-   * in the same version, and in another one only after `quarantineUntil`. Returns how many messages that were.
+   * in the same version, and in another one only after `quarantineUntil`. Quarantines that still ran begin anew, and what is due
+   * after `latestDueAt` becomes due then, since the clock may have been moved meanwhile. Returns how many messages were in a call.
    */
-  recover (portal: string, now: number, quarantineUntil: number): Promise<number>
+  recover (recovery: Recovery): Promise<number>
 
   /** Counts the portal's pending rows one by one: for status and proofs, not for the way of the data. */
   backlog (portal: string): Promise<Backlog>
@@ -153,8 +211,30 @@ export interface Outbox {
 
   find (id: string): Promise<EditRow | null>
 
+  /** The last calls that carried a message, the youngest first. */
+  attempts (id: string): Promise<Attempt[]>
+
+  /** Rows that match, the youngest first, at most `limit` and beyond the cursor `after`. */
+  list (filter: EditFilter, page: { readonly after: number | null, readonly limit: number }): Promise<EditPage>
+
+  /**
+   * Makes finished edits due again, each in its own right; the newest content that the row holds is what is sent, so a newer edit is never
+   * overwritten. Answers in the given order.
+   */
+  redeliver (ids: readonly string[], now: number): Promise<RedeliveryOutcome[]>
+
   /** Removes rows that were finished before `finishedBefore`, at most `limit`; the ledger keeps their count. Returns how many. */
   prune (finishedBefore: number, limit: number): Promise<number>
+}
+
+/** Clients as their webhooks describe them: a bare user block would rename a client, so it is completed from here. */
+export interface Profiles {
+  /** Keeps each profile unless a newer revision of it is held. An edit's own profile is kept by `accept`. */
+  remember (profiles: readonly SeenProfile[]): Promise<void>
+  /** The newest profile with a name that is known of a client, or null. */
+  find (portal: string, connector: string, user: string): Promise<ClientProfile | null>
+  /** Forgets clients of whom nothing was heard since `seenBefore`, at most `limit`. Returns how many. */
+  prune (seenBefore: number, limit: number): Promise<number>
 }
 
 export interface PortalTokens {
@@ -192,6 +272,7 @@ export interface Portals {
 export interface Store {
   readonly outbox: Outbox
   readonly portals: Portals
+  readonly profiles: Profiles
   /** Fulfilled when a write has just been made durable. */
   probe (): Promise<void>
   /** Waits for what is under way, then lets go of the database. */

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { createBucket, createChunk } from '../../src/courier/pace.ts'
-import { backoffMs, isTooOld } from '../../src/courier/retry.ts'
+import { backoffMs, hasExpired } from '../../src/courier/retry.ts'
 import { freshHistory } from '../../src/store/fold.ts'
 import { incoming } from '../store/edits.ts'
 
@@ -72,8 +72,8 @@ t.test('back-off grows from a second to ten minutes, with jitter over all of it'
 t.test('an edit is too old three days after the original, or after itself when the original\'s time is unknown', async t => {
   const threeDays = 3 * 24 * 3600_000
   const claimed = (date?: number) => ({ ...incoming(date === undefined ? {} : { date }), version: 1, acceptedAt: 5000, history: freshHistory(0) })
-  t.equal(isTooOld(claimed(1000), 1000 + threeDays), false)
-  t.equal(isTooOld(claimed(1000), 1001 + threeDays), true)
-  t.equal(isTooOld(claimed(), 5000 + threeDays), false)
-  t.equal(isTooOld(claimed(), 5001 + threeDays), true)
+  t.equal(hasExpired(claimed(1000), 1000 + threeDays), false)
+  t.equal(hasExpired(claimed(1000), 1001 + threeDays), true)
+  t.equal(hasExpired(claimed(), 5000 + threeDays), false)
+  t.equal(hasExpired(claimed(), 5001 + threeDays), true)
 })

@@ -13,7 +13,7 @@ t.test('a relay that can write is alive and ready', async t => {
 })
 
 t.test('a relay that cannot write is not ready', async t => {
-  const { app } = await buildRelay(t, { dependencies: { store: { probe: async () => { throw new StoreUnavailable('hidden') } } } })
+  const { app } = await buildRelay(t, { dependencies: { probe: async () => { throw new StoreUnavailable('hidden') } } })
   const answer = await app.inject({ url: '/readyz' })
   t.equal(answer.statusCode, 503)
   t.strictSame(answer.json(), { status: 'store-unavailable', portal: 'ready', lines: [] })
@@ -21,7 +21,7 @@ t.test('a relay that cannot write is not ready', async t => {
 })
 
 t.test('a relay whose store does not answer is not ready', async t => {
-  const { app } = await buildRelay(t, { dependencies: { store: { probe: () => new Promise(() => {}) } } })
+  const { app } = await buildRelay(t, { dependencies: { probe: () => new Promise(() => {}) } })
   t.equal((await app.inject({ url: '/readyz' })).statusCode, 503)
 })
 
@@ -44,7 +44,7 @@ t.test('a portal in trouble is shown by code and without names, and does not mak
 t.test('the store is asked at most once a second, and once for all who ask at the same time', async t => {
   let probes = 0
   let time = NOW
-  const { app } = await buildRelay(t, { dependencies: { now: () => time, store: { probe: async () => { probes++ } } } })
+  const { app } = await buildRelay(t, { dependencies: { now: () => time, probe: async () => { probes++ } } })
   await Promise.all(Array.from({ length: 5 }, () => app.inject({ url: '/readyz' })))
   t.equal(probes, 1)
   time += 999

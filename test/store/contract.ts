@@ -1,5 +1,5 @@
 import type { Test } from 'tap'
-import type { ClaimedEdit, Settlement, Store } from '../../src/store/store.ts'
+import type { ClaimedEdit, EditFilter, Settlement, Store } from '../../src/store/store.ts'
 import { incoming, PORTAL, type EditOptions } from './edits.ts'
 
 /** Opens a store that is empty, and closes it when the test ends. */
@@ -146,7 +146,7 @@ export function outboxContract (t: Test, open: OpenEngine): void {
     await take({ message: 'newer', at: 1, text: 'old' })
     await claim('call-1', { limit: 10 })
     await take({ message: 'newer', at: 2, text: 'new' })
-    t.equal(await store.outbox.recover(PORTAL, 5000, 75_000), 2)
+    t.equal(await store.outbox.recover({ portal: PORTAL, now: 5000, quarantineUntil: 75_000, latestDueAt: 900_000 }), 2)
     t.strictSame(await claimTexts('call-2', { now: 5000 }), ['claimed'])
     t.strictSame(await claimTexts('call-3', { now: 74_999 }), [])
     t.strictSame(await claimTexts('call-4', { now: 75_000 }), ['new'])
@@ -159,7 +159,7 @@ export function outboxContract (t: Test, open: OpenEngine): void {
     const [edit] = await claim('call-1') as [ClaimedEdit]
     await take({ at: 2, text: 'second' })
     await settleAll(store, [edit], { result: 'retry', dueAt: 2000, history: edit.history, quarantineUntil: 70_000 }, 'call-1')
-    await store.outbox.recover(PORTAL, 3_600_000, 3_670_000)
+    await store.outbox.recover({ portal: PORTAL, now: 3_600_000, quarantineUntil: 3_670_000, latestDueAt: 4_500_000 })
     t.strictSame(await claimTexts('call-2', { now: 3_669_999 }), [])
     t.strictSame(await claimTexts('call-3', { now: 3_670_000 }), ['second'])
   })
@@ -230,6 +230,106 @@ export function outboxContract (t: Test, open: OpenEngine): void {
     t.equal((await store.outbox.backlog(PORTAL)).pending, 10)
   })
 
+  t.test('an operator finds edits by what they are, page by page, the youngest first', async t => {
+    const { take, store } = await start(t)
+    for (let n = 1; n <= 5; n++) await take({ message: `m${n}`, at: n })
+    await take({ message: 'empty', at: 1, text: '', refusal: 'empty-text' })
+    await take({ message: 'm5', at: 9, text: '', refusal: 'empty-text' })
+    const messages = async (filter: EditFilter, after: number | null = null, limit = 10) => {
+      const page = await store.outbox.list(filter, { after, limit })
+      return { found: page.edits.map(edit => edit.message), next: page.next }
+    }
+    const first = await messages({ state: 'pending' }, null, 2)
+    t.strictSame(first.found, ['m5', 'm4'])
+    const second = await messages({ state: 'pending' }, first.next, 2)
+    t.strictSame(second.found, ['m3', 'm2'])
+    t.strictSame(await messages({ state: 'pending' }, second.next, 2), { found: ['m1'], next: null })
+    t.strictSame((await messages({ state: 'dead' })).found, ['empty'])
+    t.strictSame((await messages({ reason: 'empty-text' })).found, ['empty', 'm5'], 'also where a better edit is held')
+    t.strictSame((await messages({ message: 'm2', chat: 'c1', channel: 'default' })).found, ['m2'])
+    t.strictSame((await messages({ channel: 'other' })).found, [])
+  })
+
+  t.test('each call is kept with the messages it carried, the last twenty of them', async t => {
+    const { take, store, claim } = await start(t)
+    await take({ at: 1 })
+    for (let n = 1; n <= 22; n++) {
+      const [edit] = await claim(`call-${n}`) as [ClaimedEdit]
+      const retry = { id: edit.id, version: edit.version, result: 'retry' as const, dueAt: 2000, history: edit.history, quarantineUntil: null }
+      await store.outbox.settle({ portal: PORTAL, callId: `call-${n}`, settlements: [retry], attempt: { at: n, durationMs: 5, code: 'INTERNAL_SERVER_ERROR', words: 'Internal server error' }, now: 2000 })
+    }
+    const attempts = await store.outbox.attempts(incoming().id)
+    t.equal(attempts.length, 20)
+    t.strictSame(attempts[0], { at: 22, durationMs: 5, code: 'INTERNAL_SERVER_ERROR', words: 'Internal server error' })
+    t.strictSame(await store.outbox.attempts('unknown'), [])
+  })
+
+  t.test('a finished edit can be delivered again, and what is newer is never overwritten', async t => {
+    const { take, store, claim, claimTexts } = await start(t)
+    await take({ at: 1, text: 'good' })
+    const { id } = incoming()
+    t.strictSame(await store.outbox.redeliver([id, 'unknown'], 3000), ['pending', 'not-found'])
+    await settleAll(store, await claim(), { result: 'dead', reason: 'rejected', words: 'no', quarantineUntil: null })
+    t.match(await store.outbox.ledger(), { dead: 1, pending: 0 })
+    t.strictSame(await store.outbox.redeliver([id], 3000), ['redelivered'])
+    t.strictSame(await store.outbox.ledger(), { accepted: 1, superseded: 0, delivered: 0, dead: 0, pending: 1 })
+    await take({ at: 2, text: 'newer', now: 3000 })
+    t.strictSame(await claimTexts('call', { now: 3000 }), ['newer'])
+    await store.outbox.settle({ portal: PORTAL, callId: 'call', settlements: [{ id, version: 2, result: 'delivered', flags: [] }], attempt: null, now: 3000 })
+    t.strictSame(await store.outbox.redeliver([id], 4000), ['redelivered'])
+    t.match(await store.outbox.ledger(), { delivered: 0, pending: 1 })
+  })
+
+  t.test('what a guard refused cannot be delivered again', async t => {
+    const { take, store, claim } = await start(t)
+    await take({ message: 'm1', at: 1, text: '', refusal: 'empty-text' })
+    t.strictSame(await store.outbox.redeliver([incoming().id], 3000), ['nothing-held'])
+    await take({ message: 'm2', at: 1, text: 'good' })
+    await settleAll(store, await claim(), { result: 'delivered', flags: [] })
+    await take({ message: 'm2', at: 2, text: '', refusal: 'empty-text' })
+    t.strictSame(await store.outbox.redeliver([incoming({ message: 'm2' }).id], 3000), ['nothing-held'])
+  })
+
+  t.test('a redelivery waits out the quarantine of another version', async t => {
+    const { take, store, claim, claimTexts } = await start(t)
+    await take({ at: 1, text: 'first' })
+    const [edit] = await claim('call-1') as [ClaimedEdit]
+    await take({ at: 2, text: 'second' })
+    await settleAll(store, [edit], { result: 'dead', reason: 'poison', words: null, quarantineUntil: 70_000 }, 'call-1')
+    t.strictSame(await claimTexts('call-2', { now: 69_999 }), [])
+    t.strictSame(await claimTexts('call-3', { now: 70_000 }), ['second'])
+  })
+
+  t.test('times of a clock that was moved back are brought forward at recovery', async t => {
+    const { take, store } = await start(t)
+    await take({ at: 1, now: 3_600_000 })
+    await store.outbox.recover({ portal: PORTAL, now: 1000, quarantineUntil: 71_000, latestDueAt: 901_000 })
+    t.equal(await nextDueAt(store), 901_000)
+  })
+
+  t.test('a claim carries the newest profile, whichever webhook brought it', async t => {
+    const { take, store, claim } = await start(t)
+    const seen = (at: number, name: string) => ({ portal: PORTAL, connector: 'relay_demo', profile: { id: 'u1', name }, revision: { at, tie: 0n }, now: 1000 })
+    await take({ at: 5 })
+    await store.profiles.remember([seen(7, 'Anna Maria')])
+    await store.profiles.remember([seen(6, 'Anne')])
+    t.strictSame(await store.profiles.find(PORTAL, 'relay_demo', 'u1'), { id: 'u1', name: 'Anna Maria' })
+    t.strictSame((await claim())[0]?.edit.user, { id: 'u1', name: 'Anna Maria' })
+    await store.profiles.remember([seen(9, 'Anna Maria'), seen(8, 'Late')])
+    t.strictSame(await store.profiles.find(PORTAL, 'relay_demo', 'u1'), { id: 'u1', name: 'Anna Maria' }, 'an unchanged profile is newer all the same')
+  })
+
+  t.test('a profile without a name is not worth remembering, and one not heard of is forgotten', async t => {
+    const { store } = await start(t)
+    const seen = (id: string, profile: object, now: number) => ({ portal: PORTAL, connector: 'relay_demo', profile: { id, ...profile }, revision: { at: 1, tie: 0n }, now })
+    await store.profiles.remember([seen('bare', { phone: '1' }, 1000), seen('old', { name: 'Old' }, 1000), seen('young', { lastName: 'Young' }, 5000)])
+    t.equal(await store.profiles.find(PORTAL, 'relay_demo', 'bare'), null)
+    t.equal(await store.profiles.find(PORTAL, 'other', 'old'), null)
+    t.equal(await store.profiles.prune(5000, 10), 1)
+    t.equal(await store.profiles.find(PORTAL, 'relay_demo', 'old'), null)
+    t.ok(await store.profiles.find(PORTAL, 'relay_demo', 'young'))
+  })
+
   t.test('finished rows are removed when their time has come, pending ones and the ledger never', async t => {
     const { take, store, claim } = await start(t)
     await take({ message: 'done', at: 1, now: 1000 })
@@ -282,7 +382,7 @@ type Ending = Settlement extends infer Each ? Each extends { result: string } ? 
 
 async function settleAll (store: Store, claimed: readonly ClaimedEdit[], ending: Ending, callId = 'call'): Promise<void> {
   const settlements = claimed.map(({ id, version }) => ({ id, version, ...ending }) as Settlement)
-  await store.outbox.settle(PORTAL, callId, settlements, 2500)
+  await store.outbox.settle({ portal: PORTAL, callId, settlements, attempt: { at: 2400, durationMs: 100, code: 'ok', words: null }, now: 2500 })
 }
 
 async function nextDueAt (store: Store): Promise<number> {

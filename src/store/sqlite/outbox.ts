@@ -1,17 +1,21 @@
 import type { DatabaseSync } from 'node:sqlite'
-import { fold, settle, type LedgerDelta, type OutboxRow } from '../fold.ts'
-import type { Backlog, ClaimedEdit, ClaimRequest, EditRow, IncomingEdit, IntakeResult, LaneDue, Ledger, Settlement } from '../store.ts'
-import { COLUMNS, WRITTEN, toEdit, toEditRow, toOutboxRow, writtenValues, type SqlRow } from './rows.ts'
+import type { MessageEdit } from '../../edit.ts'
+import { fold, redeliver, settle, type LedgerDelta, type OutboxRow } from '../fold.ts'
+import type { ClaimedEdit, ClaimRequest, IncomingEdit, IntakeResult, LaneDue, Recovery, RedeliveryOutcome, Settlement, Settling } from '../store.ts'
+import type { SqliteProfiles } from './profiles.ts'
+import { COLUMNS, WRITTEN, toEdit, toOutboxRow, writtenValues, type SqlRow } from './rows.ts'
 
 export type SqliteOutbox = ReturnType<typeof createSqliteOutbox>
+
+/** An edit that waits for days behind a broken portal would gather hundreds. */
+const KEPT_ATTEMPTS = 20
 
 /** How many due rows are looked at beyond the limit, to find some that may travel together. */
 const SCAN_FACTOR = 4
 
 /** The outbox's verbs, synchronous and without a transaction of their own: the caller commits them. */
-export function createSqliteOutbox (db: DatabaseSync) {
+export function createSqliteOutbox (db: DatabaseSync, profiles: SqliteProfiles) {
   const one = db.prepare(`SELECT ${COLUMNS} FROM outbox WHERE id = ?`)
-  const oneNamed = db.prepare(`SELECT ${COLUMNS}, connector, line FROM outbox JOIN lanes ON lanes.id = lane WHERE outbox.id = ?`)
   const insert = db.prepare(`INSERT INTO outbox (id, lane, chat, message, ${WRITTEN.join(', ')}) VALUES (?, ?, ?, ?, ${WRITTEN.map(() => '?').join(', ')})`)
   const update = db.prepare(`UPDATE outbox SET ${WRITTEN.map(column => `${column} = ?`).join(', ')} WHERE id = ?`)
   const due = db.prepare(`SELECT ${COLUMNS} FROM outbox WHERE lane = ? AND due_at <= ? AND call_id IS NULL ORDER BY due_at LIMIT ?`)
@@ -25,16 +29,26 @@ export function createSqliteOutbox (db: DatabaseSync) {
   const laneOf = db.prepare('SELECT id FROM lanes WHERE portal = ? AND connector = ? AND line = ?')
   const addLane = db.prepare('INSERT INTO lanes (portal, connector, line) VALUES (?, ?, ?) RETURNING id')
   const count = db.prepare('UPDATE ledger SET accepted = accepted + ?, superseded = superseded + ?, delivered = delivered + ?, dead = dead + ?')
-  const readLedger = db.prepare('SELECT accepted, superseded, delivered, dead, accepted - superseded - delivered - dead AS pending FROM ledger')
-  const countPending = db.prepare(`SELECT count(*) + coalesce(sum(call_id IS NOT NULL AND call_version <> version), 0) AS pending, min(waiting_since) AS oldest
-    FROM outbox JOIN lanes ON lanes.id = lane WHERE state = 'pending' AND portal = ?`)
   const setBucket = db.prepare(`INSERT INTO portals (portal, bucket_level, bucket_at) VALUES (?1, ?2, ?3)
     ON CONFLICT (portal) DO UPDATE SET bucket_level = ?2, bucket_at = ?3`)
-  const removeFinished = db.prepare('DELETE FROM outbox WHERE seq IN (SELECT seq FROM outbox WHERE settled_at < ? AND state <> \'pending\' LIMIT ?)')
+  const finishedRows = db.prepare("SELECT seq FROM outbox WHERE settled_at < ? AND state <> 'pending' LIMIT ?")
+  const removeRow = db.prepare('DELETE FROM outbox WHERE seq = ?')
+  const addAttempt = db.prepare('INSERT INTO attempts (edit, at, duration_ms, code, words) SELECT seq, ?, ?, ?, ? FROM outbox WHERE id = ?')
+  const removeOldAttempts = db.prepare(`DELETE FROM attempts WHERE edit = (SELECT seq FROM outbox WHERE id = ?1)
+    AND seq NOT IN (SELECT seq FROM attempts WHERE edit = (SELECT seq FROM outbox WHERE id = ?1) ORDER BY seq DESC LIMIT ${KEPT_ATTEMPTS})`)
+  const removeAttempts = db.prepare('DELETE FROM attempts WHERE edit = ?')
+  const bringForward = db.prepare('UPDATE outbox SET due_at = :latest WHERE lane = :lane AND due_at > :latest AND call_id IS NULL')
+
+  const laneIds = new Map<string, number>()
+  let counted = { accepted: 0, superseded: 0, delivered: 0, dead: 0 }
 
   function laneId (portal: string, connector: string, line: number): number {
-    const found = laneOf.get(portal, connector, line) ?? addLane.get(portal, connector, line)
-    return found?.id as number
+    const name = `${portal} ${connector} ${line}`
+    const known = laneIds.get(name)
+    if (known !== undefined) return known
+    const id = (laneOf.get(portal, connector, line) ?? addLane.get(portal, connector, line))?.id as number
+    laneIds.set(name, id)
+    return id
   }
 
   function load (id: string): OutboxRow | null {
@@ -42,12 +56,39 @@ export function createSqliteOutbox (db: DatabaseSync) {
     return sql === undefined ? null : toOutboxRow(sql)
   }
 
-  function add (delta: LedgerDelta): void {
-    const { accepted = 0, superseded = 0, delivered = 0, dead = 0 } = delta
-    if (accepted !== 0 || superseded !== 0 || delivered !== 0 || dead !== 0) count.run(accepted, superseded, delivered, dead)
+  function endCall (settlement: Settlement, callId: string, now: number): void {
+    const held = load(settlement.id)
+    const settled = held === null ? null : settle(held, callId, settlement, now)
+    if (settled === null) return
+    update.run(...writtenValues(settled.row), settled.row.id)
+    add(settled.delta)
+  }
+
+  /** An edit may have come without a name, or with an older one than another webhook brought since. */
+  function withNewestProfile (edit: MessageEdit, { portal, lane }: ClaimRequest): MessageEdit {
+    return { ...edit, user: profiles.find(portal, lane.connector, edit.user.id) ?? edit.user }
+  }
+
+  function add ({ accepted = 0, superseded = 0, delivered = 0, dead = 0 }: LedgerDelta): void {
+    counted.accepted += accepted
+    counted.superseded += superseded
+    counted.delivered += delivered
+    counted.dead += dead
   }
 
   return {
+    /** At the start of each transaction: what an earlier one that was rolled back had found is not there any more. */
+    begin (): void {
+      counted = { accepted: 0, superseded: 0, delivered: 0, dead: 0 }
+      laneIds.clear()
+    },
+
+    /** At the end of each transaction: the ledger changes once for all that the transaction counted. */
+    end (): void {
+      const { accepted, superseded, delivered, dead } = counted
+      if (accepted !== 0 || superseded !== 0 || delivered !== 0 || dead !== 0) count.run(accepted, superseded, delivered, dead)
+    },
+
     accept (edits: readonly IncomingEdit[]): IntakeResult[] {
       return edits.map(incoming => {
         const held = load(incoming.id)
@@ -58,6 +99,7 @@ export function createSqliteOutbox (db: DatabaseSync) {
           insert.run(row.id, laneId(portal, connector, line), chat, message, ...writtenValues(row))
         }
         add(delta)
+        profiles.rememberOne({ portal: incoming.key.portal, connector: incoming.key.connector, profile: incoming.edit.user, revision: incoming.edit.revision, now: incoming.now })
         return { id: incoming.id, outcome }
       })
     },
@@ -81,56 +123,55 @@ export function createSqliteOutbox (db: DatabaseSync) {
         // A due row of another version than the quarantined one proves that the quarantine is over.
         const quarantined = row.quarantineVersion === row.version
         takeCall.run(callId, quarantined ? row.quarantineVersion : null, quarantined ? row.quarantineUntil : null, sql.seq)
-        claimed.push({ id: row.id, version: row.version, channel: row.channel, edit: toEdit(row), acceptedAt: row.acceptedAt, history: row.history })
+        claimed.push({ id: row.id, version: row.version, channel: row.channel, edit: withNewestProfile(toEdit(row), request), acceptedAt: row.acceptedAt, history: row.history })
       }
       setBucket.run(portal, bucket.level, bucket.at)
       return claimed
     },
 
-    settle (callId: string, settlements: readonly Settlement[], now: number): void {
+    settle ({ callId, settlements, attempt, now }: Settling): void {
       for (const settlement of settlements) {
-        const held = load(settlement.id)
-        const settled = held === null ? null : settle(held, callId, settlement, now)
-        if (settled === null) continue
-        update.run(...writtenValues(settled.row), settled.row.id)
-        add(settled.delta)
+        endCall(settlement, callId, now)
+        if (attempt === null) continue
+        addAttempt.run(attempt.at, attempt.durationMs, attempt.code, attempt.words, settlement.id)
+        removeOldAttempts.run(settlement.id)
       }
     },
 
-    recover (portal: string, now: number, quarantineUntil: number): number {
+    recover ({ portal, now, quarantineUntil, latestDueAt }: Recovery): number {
       let recovered = 0
       for (const lane of lanesOf.all(portal)) {
+        bringForward.run({ lane: lane.id as number, latest: latestDueAt })
         extendQuarantine.run({ lane: lane.id as number, until: quarantineUntil })
         for (const sql of openCalls.all(lane.id as number) as unknown as SqlRow[]) {
           const held = toOutboxRow(sql)
           const history = { ...held.history, attempts: held.history.attempts + 1 }
-          const settlement: Settlement = { id: held.id, version: held.callVersion as number, result: 'retry', dueAt: now, history, quarantineUntil }
-          const settled = settle(held, held.callId as string, settlement, now)
-          if (settled === null) continue
-          update.run(...writtenValues(settled.row), settled.row.id)
-          add(settled.delta)
+          endCall({ id: held.id, version: held.callVersion as number, result: 'retry', dueAt: now, history, quarantineUntil }, held.callId as string, now)
           recovered++
         }
       }
       return recovered
     },
 
-    backlog (portal: string): Backlog {
-      const counted = countPending.get(portal)
-      return { pending: counted?.pending as number, oldestPendingAt: counted?.oldest as number | null }
-    },
-
-    ledger (): Ledger {
-      return { ...readLedger.get() } as unknown as Ledger
-    },
-
-    find (id: string): EditRow | null {
-      const sql = oneNamed.get(id) as unknown as SqlRow | undefined
-      return sql === undefined ? null : toEditRow(sql)
+    redeliver (ids: readonly string[], now: number): RedeliveryOutcome[] {
+      return ids.map(id => {
+        const held = load(id)
+        if (held === null) return 'not-found'
+        const redelivered = redeliver(held, now)
+        if (typeof redelivered === 'string') return redelivered
+        update.run(...writtenValues(redelivered.row), id)
+        add(redelivered.delta)
+        return 'redelivered'
+      })
     },
 
     prune (finishedBefore: number, limit: number): number {
-      return Number(removeFinished.run(finishedBefore, limit).changes)
+      const rows = finishedRows.all(finishedBefore, limit)
+      for (const { seq } of rows) {
+        removeAttempts.run(seq as number)
+        removeRow.run(seq as number)
+      }
+      return rows.length
     },
   }
 }

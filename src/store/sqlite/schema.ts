@@ -82,6 +82,30 @@ const migrations: readonly string[] = [
 
   CREATE TABLE heartbeat (one INTEGER PRIMARY KEY CHECK (one = 1), at INTEGER NOT NULL) STRICT;
   `,
+  `
+  CREATE TABLE attempts (
+    seq INTEGER PRIMARY KEY,
+    edit INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    duration_ms INTEGER NOT NULL,
+    code TEXT NOT NULL,
+    words TEXT
+  ) STRICT;
+  CREATE INDEX attempts_edit ON attempts (edit);
+
+  CREATE TABLE profiles (
+    seq INTEGER PRIMARY KEY,
+    portal TEXT NOT NULL,
+    connector TEXT NOT NULL,
+    user TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    tie INTEGER NOT NULL,
+    profile TEXT NOT NULL,
+    seen_at INTEGER NOT NULL,
+    UNIQUE (portal, connector, user)
+  ) STRICT;
+  CREATE INDEX profiles_seen ON profiles (seen_at);
+  `,
 ]
 
 export const SCHEMA_VERSION = migrations.length

@@ -1,6 +1,6 @@
 import { accessSync, closeSync, constants, mkdirSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
-import type { Outbox, Portals, Store } from '../store.ts'
+import type { Outbox, Portals, Profiles, Store } from '../store.ts'
 import { startGroupCommit, type CommitObserver } from './group-commit.ts'
 
 export interface SqliteOptions {
@@ -18,28 +18,41 @@ export interface SqliteOptions {
 export async function openSqliteStore (options: SqliteOptions): Promise<Store> {
   prepareFile(options.path)
   const { path, lockWaitMs, now, observeCommit = () => {}, onLost = () => {} } = options
-  const commit = await startGroupCommit({ path, lockWaitMs }, observeCommit, onLost)
+  const writer = await startGroupCommit({ path, role: 'writer', lockWaitMs }, observeCommit, onLost)
+  const reader = await startGroupCommit({ path, role: 'reader', lockWaitMs }, () => {}, onLost)
 
   const outbox: Outbox = {
-    accept: edits => commit.run('outbox', 'accept', edits),
-    lanes: portal => commit.run('outbox', 'lanes', portal),
-    claim: request => commit.run('outbox', 'claim', request),
-    settle: (_portal, callId, settlements, at) => commit.run('outbox', 'settle', callId, settlements, at),
-    recover: (portal, at, quarantineUntil) => commit.run('outbox', 'recover', portal, at, quarantineUntil),
-    backlog: portal => commit.run('outbox', 'backlog', portal),
-    ledger: () => commit.run('outbox', 'ledger'),
-    find: id => commit.run('outbox', 'find', id),
-    prune: (finishedBefore, limit) => commit.run('outbox', 'prune', finishedBefore, limit),
+    accept: edits => writer.run('outbox', 'accept', edits),
+    lanes: portal => writer.run('outbox', 'lanes', portal),
+    claim: request => writer.run('outbox', 'claim', request),
+    settle: settling => writer.run('outbox', 'settle', settling),
+    recover: recovery => writer.run('outbox', 'recover', recovery),
+    redeliver: (ids, at) => writer.run('outbox', 'redeliver', ids, at),
+    prune: (finishedBefore, limit) => writer.run('outbox', 'prune', finishedBefore, limit),
+    ledger: () => reader.run('reading', 'ledger'),
+    backlog: portal => reader.run('reading', 'backlog', portal),
+    find: id => reader.run('reading', 'find', id),
+    attempts: id => reader.run('reading', 'attempts', id),
+    list: (filter, page) => reader.run('reading', 'list', filter, page),
   }
   const portals: Portals = {
-    read: portal => commit.run('portals', 'read', portal),
-    write: (portal, patch) => commit.run('portals', 'write', portal, patch),
+    read: portal => writer.run('portals', 'read', portal),
+    write: (portal, patch) => writer.run('portals', 'write', portal, patch),
+  }
+  const profiles: Profiles = {
+    remember: seen => writer.run('profiles', 'remember', seen),
+    find: (portal, connector, user) => writer.run('profiles', 'find', portal, connector, user),
+    prune: (seenBefore, limit) => writer.run('profiles', 'prune', seenBefore, limit),
   }
   return {
     outbox,
     portals,
-    probe: () => commit.run('heartbeat', 'beat', now()),
-    close: () => commit.close(),
+    profiles,
+    probe: () => writer.run('heartbeat', 'beat', now()),
+    async close () {
+      await reader.close()
+      await writer.close()
+    },
   }
 }
 

@@ -1,0 +1,158 @@
+import type { FastifyInstance } from 'fastify'
+import type { ZodTypeProvider } from 'fastify-type-provider-zod'
+import { z } from 'zod'
+import { Conflict, NotFound } from '../src/errors.ts'
+import type { Redelivery } from '../src/redelivery.ts'
+import type { Status } from '../src/status.ts'
+import type { EditRow, Outbox } from '../src/store/store.ts'
+import { ADMIN_RATE_LIMIT, requireAdmin } from './admin.ts'
+import { describeProblems } from './problems.ts'
+
+const MAX_PAGE = 200
+
+export interface EditRoutesOptions {
+  readonly adminToken: string
+  readonly outbox: Pick<Outbox, 'find' | 'attempts' | 'list'>
+  readonly redelivery: Redelivery
+  readonly status: () => Promise<Status>
+}
+
+const reasonSchema = z.enum(['empty-text', 'too-old', 'id-too-long', 'anonymous-user', 'outgoing', 'rejected', 'poison'])
+
+const filterSchema = z.object({
+  state: z.enum(['pending', 'delivered', 'dead']).optional(),
+  reason: reasonSchema.optional().describe('why it is dead, or why a newer revision of it was refused'),
+  channel: z.string().max(64).optional(),
+  chat: z.string().max(1000).optional(),
+  message: z.string().max(1000).optional(),
+})
+
+const pageSchema = filterSchema.extend({
+  limit: z.coerce.number().int().min(1).max(MAX_PAGE).default(50),
+  cursor: z.coerce.number().int().min(1).optional().describe('the `next` of the page before'),
+})
+
+const revisionSchema = z.object({ at: z.number(), tie: z.string() })
+
+const editSchema = z.object({
+  id: z.string(),
+  channel: z.string(),
+  connector: z.string(),
+  line: z.number(),
+  chat: z.string(),
+  message: z.string(),
+  state: z.enum(['pending', 'delivered', 'dead']),
+  reason: reasonSchema.nullable(),
+  words: z.string().nullable().describe('the portal\'s own words for a dead edit'),
+  flags: z.array(z.string()),
+  revision: revisionSchema,
+  attempts: z.number().describe('calls that carried what is held'),
+  acceptedAt: z.string(),
+  settledAt: z.string().nullable(),
+  dueAt: z.string().nullable(),
+  refused: z.object({ reason: z.string(), revision: revisionSchema }).nullable().describe('the newest revision that a guard refused'),
+})
+
+const attemptSchema = z.object({ at: z.string(), durationMs: z.number(), code: z.string(), words: z.string().nullable() })
+
+const statusSchema = z.object({
+  ledger: z.object({ accepted: z.number(), superseded: z.number(), delivered: z.number(), dead: z.number(), pending: z.number() }),
+  backlog: z.object({ pending: z.number(), oldestPendingAt: z.string().nullable() }),
+  portal: z.object({ host: z.string(), condition: z.string(), since: z.string().nullable(), authorizeUrl: z.string().nullable() }),
+  lines: z.array(z.object({ connector: z.string(), line: z.number(), code: z.string(), since: z.string() })),
+})
+
+const refusals = { 401: 'Not the ADMIN_TOKEN', 429: 'Too many requests' }
+
+/** `/api/*`: what became of the edits, for an operator. */
+export async function editRoutes (app: FastifyInstance, { adminToken, outbox, redelivery, status }: EditRoutesOptions): Promise<void> {
+  const admin = requireAdmin(adminToken)
+  const api = app.withTypeProvider<ZodTypeProvider>()
+  app.addHook('onRoute', route => { route.config = { ...route.config, ...ADMIN_RATE_LIMIT } })
+  app.addHook('onRequest', admin)
+
+  api.get('/api/status', { schema: { summary: 'The ledger, the portal and its lines', response: { 200: statusSchema, ...describeProblems(refusals) } } }, async () => {
+    const { ledger, backlog, portal, lines } = await status()
+    return {
+      ledger,
+      backlog: { ...backlog, oldestPendingAt: toIso(backlog.oldestPendingAt) },
+      portal: { ...portal, since: toIso(portal.since) },
+      lines: lines.map(line => ({ ...line, since: toIso(line.since) ?? '' })),
+    }
+  })
+
+  api.get('/api/edits', {
+    schema: { summary: 'Edits that match, the youngest message first', querystring: pageSchema, response: { 200: z.object({ edits: z.array(editSchema), next: z.string().nullable() }), ...describeProblems(refusals) } },
+  }, async request => {
+    const { limit, cursor, ...filter } = request.query
+    const page = await outbox.list(filter, { after: cursor ?? null, limit })
+    return { edits: page.edits.map(toJson), next: page.next === null ? null : String(page.next) }
+  })
+
+  api.get('/api/edits/:id', {
+    schema: {
+      summary: 'One edit with its last calls',
+      params: z.object({ id: z.string().max(64) }),
+      response: { 200: editSchema.extend({ attempts: z.array(attemptSchema) }), ...describeProblems({ ...refusals, 404: 'No such edit' }) },
+    },
+  }, async request => {
+    const { id } = request.params
+    const [edit, attempts] = await Promise.all([outbox.find(id), outbox.attempts(id)])
+    if (edit === null) throw new NotFound('no such edit: it never was, or its retention is over')
+    return { ...toJson(edit), attempts: attempts.map(attempt => ({ ...attempt, at: new Date(attempt.at).toISOString() })) }
+  })
+
+  api.post('/api/edits/:id/redeliver', {
+    schema: {
+      summary: 'Sends a finished edit again',
+      params: z.object({ id: z.string().max(64) }),
+      response: { 202: editSchema, ...describeProblems({ ...refusals, 404: 'No such edit', 409: 'It waits for a call already, or a guard refused it' }) },
+    },
+  }, async (request, reply) => {
+    const { id } = request.params
+    const outcome = await redelivery.one(id)
+    const edit = await outbox.find(id)
+    if (outcome === 'not-found' || edit === null) throw new NotFound('no such edit: it never was, or its retention is over')
+    if (outcome === 'pending') throw new Conflict('the edit waits for its call already')
+    if (outcome === 'nothing-held') throw new Conflict(`a guard refused the edit (${edit.reason ?? 'unknown'}), so there is nothing that may be sent`)
+    reply.code(202)
+    return toJson(edit)
+  })
+
+  api.post('/api/edits/redeliver', {
+    schema: {
+      summary: 'Sends again what matches; only dead edits unless another state is named',
+      body: filterSchema.nullish(),
+      querystring: filterSchema,
+      response: { 202: z.object({ redelivered: z.number(), skipped: z.number() }), ...describeProblems(refusals) },
+    },
+  }, async (request, reply) => {
+    const filter = { state: 'dead' as const, ...withoutAbsent(request.query), ...withoutAbsent(request.body ?? {}) }
+    reply.code(202)
+    return await redelivery.matching(filter)
+  })
+}
+
+function withoutAbsent<Fields extends object> (fields: Fields): Fields {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Fields
+}
+
+function toJson (row: EditRow) {
+  return {
+    ...row,
+    flags: [...row.flags],
+    revision: toRevision(row.revision),
+    acceptedAt: new Date(row.acceptedAt).toISOString(),
+    settledAt: toIso(row.settledAt),
+    dueAt: toIso(row.dueAt),
+    refused: row.refused === null ? null : { reason: row.refused.reason, revision: toRevision(row.refused.revision) },
+  }
+}
+
+function toRevision ({ at, tie }: EditRow['revision']) {
+  return { at, tie: String(tie) }
+}
+
+function toIso (time: number | null): string | null {
+  return time === null ? null : new Date(time).toISOString()
+}

@@ -1,0 +1,46 @@
+import type { DatabaseSync } from 'node:sqlite'
+import type { Attempt, Backlog, EditFilter, EditPage, EditRow, Ledger } from '../store.ts'
+import { COLUMNS, toEditRow, type SqlRow } from './rows.ts'
+
+export type SqliteReading = ReturnType<typeof createSqliteReading>
+
+/** What an operator asks of the outbox; it may look through many rows, so it runs beside the writer and never in its way. */
+export function createSqliteReading (db: DatabaseSync) {
+  const named = `SELECT ${COLUMNS}, connector, line FROM outbox JOIN lanes ON lanes.id = lane`
+  const one = db.prepare(`${named} WHERE outbox.id = ?`)
+  const attemptsOf = db.prepare('SELECT at, duration_ms, code, words FROM attempts WHERE edit = (SELECT seq FROM outbox WHERE id = ?) ORDER BY seq DESC')
+  const page = db.prepare(`${named} WHERE seq < :after
+    AND (:state IS NULL OR state = :state) AND (:reason IS NULL OR reason = :reason OR refused_reason = :reason)
+    AND (:channel IS NULL OR channel = :channel) AND (:chat IS NULL OR chat = :chat) AND (:message IS NULL OR message = :message)
+    ORDER BY seq DESC LIMIT :limit`)
+  const readLedger = db.prepare('SELECT accepted, superseded, delivered, dead, accepted - superseded - delivered - dead AS pending FROM ledger')
+  const countPending = db.prepare(`SELECT count(*) + coalesce(sum(call_id IS NOT NULL AND call_version <> version), 0) AS pending, min(waiting_since) AS oldest
+    FROM outbox JOIN lanes ON lanes.id = lane WHERE state = 'pending' AND portal = ?`)
+
+  return {
+    ledger (): Ledger {
+      return { ...readLedger.get() } as unknown as Ledger
+    },
+
+    backlog (portal: string): Backlog {
+      const counted = countPending.get(portal)
+      return { pending: counted?.pending as number, oldestPendingAt: counted?.oldest as number | null }
+    },
+
+    find (id: string): EditRow | null {
+      const sql = one.get(id) as unknown as SqlRow | undefined
+      return sql === undefined ? null : toEditRow(sql)
+    },
+
+    attempts (id: string): Attempt[] {
+      return attemptsOf.all(id).map(sql => ({ at: sql.at as number, durationMs: sql.duration_ms as number, code: sql.code as string, words: sql.words as string | null }))
+    },
+
+    list (filter: EditFilter, { after, limit }: { readonly after: number | null, readonly limit: number }): EditPage {
+      const { state = null, reason = null, channel = null, chat = null, message = null } = filter
+      const rows = page.all({ after: after ?? Number.MAX_SAFE_INTEGER, state, reason, channel, chat, message, limit: limit + 1 }) as unknown as SqlRow[]
+      const edits = rows.slice(0, limit)
+      return { edits: edits.map(toEditRow), next: rows.length > limit ? edits.at(-1)?.seq ?? null : null }
+    },
+  }
+}
