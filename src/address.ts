@@ -1,5 +1,6 @@
 import type { Channel, UserField } from './config.ts'
 import type { ClientProfile, FileLink, MessageEdit } from './edit.ts'
+import type { SeenClient } from './messengers/messenger.ts'
 import { isBlankForPortal } from './text/blank.ts'
 import { neutralise, neutraliseUrl } from './text/neutralise.ts'
 
@@ -14,6 +15,7 @@ export function address (edit: MessageEdit, channel: Channel): MessageEdit {
   const ids = { user: edit.user.id, chat: edit.chat.id, message: edit.message.id }
   const files = edit.message.files.map(file => file.name === undefined ? file : { url: file.url, name: neutralise(file.name) })
   return {
+    direction: edit.direction,
     user: { ...selectProfile(edit.user, channel), id: fillTemplate(channel.ids.user, ids) },
     message: {
       id: fillTemplate(channel.ids.message, ids),
@@ -24,6 +26,12 @@ export function address (edit: MessageEdit, channel: Channel): MessageEdit {
     chat: { id: fillTemplate(channel.ids.chat, ids), name: neutraliseName(edit.chat.name), url: edit.chat.url },
     revision: edit.revision,
   }
+}
+
+/** A client as an edit of it would carry it, or null when the channel's template for users needs a chat that is not known. */
+export function addressClient ({ user, chat }: SeenClient, channel: Channel): ClientProfile | null {
+  if (chat === undefined && channel.ids.user.includes('{chat}')) return null
+  return { ...selectProfile(user, channel), id: fillTemplate(channel.ids.user, { user: user.id, chat: chat ?? '' }) }
 }
 
 /** One pass: a placeholder in an id stays as it is. */

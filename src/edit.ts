@@ -44,6 +44,8 @@ export interface Chat {
 
 /** One new text of one message, in the relay's own words. */
 export interface MessageEdit {
+  /** Whose message it is: `out` is the operator's own, which came from the portal. */
+  readonly direction?: 'in' | 'out' | undefined
   readonly user: ClientProfile
   readonly message: EditedMessage
   readonly chat: Chat

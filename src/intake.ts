@@ -1,17 +1,18 @@
-import { address } from './address.ts'
+import { address, addressClient } from './address.ts'
 import type { Channel } from './config.ts'
 import { guard } from './courier/guard.ts'
 import { contentDigest, messageRowId, type MessageEdit } from './edit.ts'
 import { NotFound } from './errors.ts'
 import { messengerFactories } from './messengers/factories.ts'
-import type { EditResult, WebhookReply, WebhookRequest } from './messengers/messenger.ts'
-import type { IncomingEdit, IntakeResult, Outbox } from './store/store.ts'
+import type { EditResult, SeenClient, WebhookReply, WebhookRequest } from './messengers/messenger.ts'
+import type { IncomingEdit, IntakeResult, Outbox, Profiles } from './store/store.ts'
 
 export interface IntakeOptions {
   /** The configured portal's host. */
   readonly portal: string
   readonly channels: ReadonlyMap<string, Channel>
   readonly outbox: Pick<Outbox, 'accept'>
+  readonly profiles: Pick<Profiles, 'find' | 'remember'>
   /** Milliseconds of a clock that never jumps, the courier's; for waits. */
   readonly now: () => number
   /** Milliseconds of the wall clock; for dates. */
@@ -52,6 +53,24 @@ export function createIntake (options: IntakeOptions): Intake {
     }
   }
 
+  /** An edit of a client without a name gets the profile that another webhook brought, and the guard is asked again. */
+  async function complete (incoming: IncomingEdit, channel: Channel, wallTime: number): Promise<IncomingEdit> {
+    if (incoming.refusal !== 'anonymous-user') return incoming
+    const profile = await options.profiles.find(incoming.key.portal, incoming.key.connector, incoming.edit.user.id)
+    if (profile === null) return incoming
+    const edit = { ...incoming.edit, user: profile }
+    return { ...incoming, edit, refusal: guard(edit, { now: wallTime, allowAnonymous: channel.allowAnonymous }) }
+  }
+
+  async function remember (clients: readonly SeenClient[], channel: Channel): Promise<void> {
+    const { portal, now } = options
+    const seen = clients.flatMap(client => {
+      const profile = addressClient(client, channel)
+      return profile === null ? [] : [{ portal, connector: channel.connector, profile, revision: client.revision, now: now() }]
+    })
+    if (seen.length > 0) await options.profiles.remember(seen)
+  }
+
   return {
     async receive (channelId, request, admit) {
       const source = sources.get(channelId)
@@ -63,11 +82,14 @@ export function createIntake (options: IntakeOptions): Intake {
       await admit?.()
       const content = messenger.parse(request, wallTime)
       if (content.kind === 'ignored') {
+        await remember(content.clients, channel)
         const result: EditResult = { outcome: 'ignored' }
         return { reply: messenger.reply([result]), edits: [{ edit: null, result }] }
       }
 
-      const incoming = content.edits.map(edit => prepare(channel, edit, wallTime))
+      const prepared = content.edits.map(edit => prepare(channel, edit, wallTime))
+      const isNameless = prepared.some(edit => edit.refusal === 'anonymous-user')
+      const incoming = isNameless ? await Promise.all(prepared.map(edit => complete(edit, channel, wallTime))) : prepared
       const accepted = await options.outbox.accept(incoming)
       if (accepted.some(result => result.outcome === 'accepted')) options.onAccepted()
       const results = accepted.map((result, index) => toResult(result, incoming[index]))

@@ -43,7 +43,7 @@ export async function startRelay ({ config, version, log, onLost }: RelayOptions
   const wait = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms))
 
   const store = await openStore({ databaseUrl: config.databaseUrl, encryptionKey: config.encryptionKey, now, onLost })
-  const { outbox, portals } = store
+  const { outbox, portals, profiles } = store
   const dispatcher = createDispatcher()
   const client = createClient({ dispatcher, now, userAgent })
   const oauth = createOAuth({ dispatcher, now, userAgent })
@@ -52,7 +52,7 @@ export async function startRelay ({ config, version, log, onLost }: RelayOptions
   const courier = await createCourier({ portal: portal.host, outbox, portals, session, bucket: portal.bucket, log, now, wallTime, random: Math.random })
   const janitor = createJanitor({ outbox, retentionDays: config.retentionDays, now, log })
   const install = createInstall({ session, portals, client, oauth, portal, onInstalled: courier.installed, now: wallTime, wait, log })
-  const intake = createIntake({ portal: portal.host, channels: config.channels, outbox, now, wallTime, onAccepted: courier.wake })
+  const intake = createIntake({ portal: portal.host, channels: config.channels, outbox, profiles, now, wallTime, onAccepted: courier.wake })
 
   const redelivery = createRedelivery({ outbox, now, onDue: courier.wake })
   const status = createStatus({ portal: portal.host, outbox, condition: courier.condition, authorizeUrl: session.authorizeUrl })

@@ -1,16 +1,17 @@
 import t from 'tap'
-import { messageRowId } from '../src/edit.ts'
+import { messageRowId, type ClientProfile } from '../src/edit.ts'
 import { BadRequest, NotFound, StoreUnavailable, Unauthenticated } from '../src/errors.ts'
 import { createIntake } from '../src/intake.ts'
 import { signStandardWebhook } from '../src/signatures/standard-webhooks.ts'
-import type { IncomingEdit, IntakeResult } from '../src/store/store.ts'
+import type { IncomingEdit, IntakeResult, SeenProfile } from '../src/store/store.ts'
 import { channel, KEY } from './channel.ts'
 
 const NOW = Date.UTC(2026, 10, 22, 10)
 
 /** An intake whose outbox keeps what it is given and answers as a real one does for messages it has never seen. */
-function build (changes: { channels?: ReturnType<typeof channel>[], accept?: (edits: readonly IncomingEdit[]) => Promise<IntakeResult[]> } = {}) {
+function build (changes: { channels?: ReturnType<typeof channel>[], known?: Record<string, ClientProfile>, accept?: (edits: readonly IncomingEdit[]) => Promise<IntakeResult[]> } = {}) {
   const kept: IncomingEdit[] = []
+  const remembered: SeenProfile[] = []
   let nudges = 0
   const intake = createIntake({
     portal: 'example.bitrix24.ru',
@@ -21,11 +22,15 @@ function build (changes: { channels?: ReturnType<typeof channel>[], accept?: (ed
         return edits.map(edit => ({ id: edit.id, outcome: edit.refusal === null ? 'accepted' : 'refused' }))
       }),
     },
+    profiles: {
+      find: async (_portal, _connector, user) => changes.known?.[user] ?? null,
+      remember: async seen => { remembered.push(...seen) },
+    },
     now: () => NOW - 5,
     wallTime: () => NOW,
     onAccepted: () => { nudges++ },
   })
-  return { intake, kept, nudges: () => nudges }
+  return { intake, kept, remembered, nudges: () => nudges }
 }
 
 function signed (body: string | object) {
@@ -106,4 +111,29 @@ t.test('when the outbox cannot keep it, the sender is not told that it did', asy
   const { intake, nudges } = build({ accept: async () => { throw new StoreUnavailable('disk full') } })
   await t.rejects(intake.receive('default', event(edit())), StoreUnavailable)
   t.equal(nudges(), 0)
+})
+
+t.test('an edit without a name is completed by the profile that is known, and refused without one', async t => {
+  const { intake, kept } = build({ known: { 42: { id: '42', name: 'Ivan', phone: '+7999' } } })
+  const nameless = (user: string) => ({ user: { id: user }, message: { id: `m${user}`, text: 'Hello' }, chat: { id: 'c' } })
+  const { reply } = await intake.receive('default', event([nameless('42'), nameless('43')]))
+  t.match(reply.body, { edits: [{ outcome: 'accepted' }, { outcome: 'refused', reason: 'anonymous-user' }] })
+  t.strictSame(kept[0]?.edit.user, { id: '42', name: 'Ivan', phone: '+7999' })
+})
+
+t.test('a client is remembered from any event that describes him, as an edit of him would be addressed', async t => {
+  const { intake, remembered } = build({ channels: [channel({ ids: { user: '{chat}/{user}', chat: '{chat}', message: '{message}' }, userFields: ['name'] })] })
+  const created = (data: unknown) => signed({ type: 'message.created', timestamp: NOW / 1000 - 60, data })
+  await intake.receive('default', created({ user: { id: 7, name: '[b]Ann', phone: '1' }, chat: { id: 'c' }, message: { id: 1, text: 'Hi' } }))
+  t.match(remembered, [{ portal: 'example.bitrix24.ru', connector: 'relay_demo', profile: { id: 'c/7', name: '[\u200Bb]Ann' }, revision: { at: NOW - 60_000, tie: 0n }, now: NOW - 5 }])
+  t.equal(remembered[0]?.profile.phone, undefined)
+  await intake.receive('default', created({ user: { id: 8, name: 'Without a chat' } }))
+  await intake.receive('default', created([{ user: 'nonsense' }, null, 7]))
+  t.equal(remembered.length, 1, 'what cannot be read or addressed is passed over')
+})
+
+t.test('the operator\'s own edit is refused', async t => {
+  const { intake } = build()
+  const own = { ...edit(), message: { id: '1', text: 'Hello', direction: 'out' } }
+  t.match((await intake.receive('default', event(own))).reply.body, { edits: [{ outcome: 'refused', reason: 'outgoing' }] })
 })

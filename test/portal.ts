@@ -50,7 +50,7 @@ export async function startPortal (t: Test, options: { limits?: boolean } = {}) 
 /** A message as the connector sent it. */
 export function original (message: string, text = 'original', options: { user?: string, chat?: string } = {}): Original {
   const { user = 'u1', chat = 'c1' } = options
-  return { user: { id: user, name: 'Anna', last_name: 'Petrova' }, message: { id: message, text }, chat: { id: chat, name: 'Support' } }
+  return { user: { id: user, last_name: 'Petrova', name: 'Anna' }, message: { id: message, text }, chat: { id: chat, name: 'Support' } }
 }
 
 /** Asks until the answer is what was waited for, or 10 s have gone by; then the test's own assertion tells. */

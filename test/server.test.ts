@@ -17,10 +17,15 @@ async function startRelay (t: Test, portalUrl: string, env: Record<string, strin
   return { relay, settings }
 }
 
-async function sendEdit (relay: Running, message: string, text: string, editedAt = Date.now()) {
-  const body = JSON.stringify({
-    type: 'message.edited', data: { user: { id: 'u1', name: 'Anna', last_name: 'Petrova' }, message: { id: message, edited_at: editedAt, text }, chat: { id: 'c1', name: 'Support' } },
-  })
+const client = { id: 'u1', last_name: 'Petrova', name: 'Anna' }
+const chat = { id: 'c1', name: 'Support' }
+
+async function sendEdit (relay: Running, message: string, text: string, user: object = client) {
+  return await sendEvent(relay, { type: 'message.edited', data: { user, message: { id: message, edited_at: Date.now(), text }, chat } })
+}
+
+async function sendEvent (relay: Running, event: object) {
+  const body = JSON.stringify(event)
   const key = readSecret(secret) as Buffer
   const response = await fetch(`${relay.url}/webhooks/default`, {
     method: 'POST', headers: { 'content-type': 'application/json', ...signStandardWebhook(key, body, Date.now()) }, body,
@@ -57,6 +62,21 @@ t.test('a relay that is started before it is installed keeps what it is given, a
   t.match(await install.json(), { status: 200 })
   t.equal(await eventually(async () => await portal.text('m1'), text => text === 'edited'), 'edited')
   t.match(await (await fetch(`${relay.url}/readyz`)).json(), { status: 'ready', portal: 'ready' })
+})
+
+t.test('a client of whom a webhook has told keeps his name when an edit comes without one', async t => {
+  const portal = await startPortal(t)
+  await (await portal.connector()).send([original('m1'), original('m2')])
+  const { relay } = await startRelay(t, portal.url)
+  t.match(await sendEdit(relay, 'm1', 'edited', { id: 'u1' }), { body: { edits: [{ outcome: 'refused', reason: 'anonymous-user' }] } })
+  t.match(await sendEvent(relay, { type: 'message.created', timestamp: Date.now(), data: { user: client, message: { id: 'm9' }, chat } }), { status: 202, body: { edits: [{ outcome: 'ignored' }] } })
+  t.match(await sendEdit(relay, 'm1', 'edited once', { id: 'u1' }), { body: { edits: [{ outcome: 'accepted' }] } })
+  await eventually(async () => await portal.text('m1'), text => text === 'edited once')
+  const [before] = await portal.users()
+  t.match(before, { externalId: 'u1', name: 'Anna', lastName: 'Petrova' })
+  await sendEdit(relay, 'm2', 'edited too', { id: 'u1' })
+  await eventually(async () => await portal.text('m2'), text => text === 'edited too')
+  t.strictSame(await portal.users(), [before], 'the block is the same to the byte, so the profile is not written again')
 })
 
 t.test('what was acknowledged before kill -9 is delivered by the next life', async t => {

@@ -15,6 +15,7 @@ export interface GuardContext {
 
 /** Why an edit must not be sent, or null. `edit` is as it would go to the portal: its ids and its text are final. */
 export function guard (edit: MessageEdit, context: GuardContext): RefusalReason | null {
+  if (edit.direction === 'out') return 'outgoing'
   if (isBlankForPortal(edit.message.text)) return 'empty-text'
   if ([edit.user.id, edit.chat.id, edit.message.id].some(isTooLong)) return 'id-too-long'
   if (!context.allowAnonymous && !isNamed(edit.user)) return 'anonymous-user'

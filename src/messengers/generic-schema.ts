@@ -76,6 +76,7 @@ const message = z.object({
   date: time.nullish(),
   edited_at: time.nullish(),
   revision: revision.nullish(),
+  direction: z.enum(['in', 'out'], 'must be in (the client\'s) or out (the operator\'s own)').nullish(),
   text: string(100_000).nullish(),
   format: z.enum(TEXT_FORMATS, `must be one of ${TEXT_FORMATS.join(', ')}`).nullish(),
   files: z.array(z.object({ url: fileUrl, name: string(1000).nullish() }, 'must be an object with a url'), 'must be an array')
@@ -92,7 +93,18 @@ export const MAX_EDITS = 100
 
 export const genericEdit = z.object({ user, message, chat }, 'must be an object with user, message and chat')
 
+/** What is read of an event that is no edit: who the client is, as far as it says so. */
+export const genericClient = z.object({
+  user,
+  chat: chat.nullish().catch(undefined),
+  message: z.object({ date: time.nullish().catch(undefined), edited_at: time.nullish().catch(undefined) }).nullish().catch(undefined),
+})
+
+export type GenericUser = z.output<typeof user>
+
 export type GenericEdit = z.output<typeof genericEdit>
+
+export const genericTime = time.nullish().catch(undefined)
 
 /** What is parsed: `data` has been made a list. */
 export const genericEvent = z.object({

@@ -1,12 +1,12 @@
 import type { z } from 'zod'
-import type { MessageEdit } from '../edit.ts'
+import type { ClientProfile, MessageEdit } from '../edit.ts'
 import { BadRequest, type FieldFault } from '../errors.ts'
 import { readSecret, STANDARD_WEBHOOKS } from '../signatures/standard-webhooks.ts'
 import { verifyHmac } from '../signatures/verify.ts'
 import { formatText } from '../text/format.ts'
-import { genericEvent, MAX_EDITS, type GenericEdit } from './generic-schema.ts'
+import { genericClient, genericEvent, genericTime, MAX_EDITS, type GenericEdit, type GenericUser } from './generic-schema.ts'
 import { parseJson } from './json.ts'
-import type { MessengerFactory, WebhookContent } from './messenger.ts'
+import type { MessengerFactory, SeenClient, WebhookContent } from './messenger.ts'
 
 const EARLIEST_MS = Date.UTC(2000)
 const MAX_AHEAD_MS = 24 * 60 * 60 * 1000
@@ -25,7 +25,7 @@ export const createGeneric: MessengerFactory = channel => {
 function parseEvent (event: unknown, nowMs: number): WebhookContent {
   if (!isObject(event)) throw new BadRequest('the body must be an object with type and data')
   if (typeof event.type !== 'string') throw invalid([{ pointer: '/type', detail: 'must be a string; "message.edited" is what the relay acts on' }])
-  if (event.type !== 'message.edited') return { kind: 'ignored' }
+  if (event.type !== 'message.edited') return { kind: 'ignored', clients: readClients(event, nowMs) }
 
   // Before the list is looked into: a megabyte of empty edits would come back as a million faults.
   const many = Array.isArray(event.data)
@@ -47,16 +47,8 @@ function parseEvent (event: unknown, nowMs: number): WebhookContent {
 /** Without a time of its own an edit is as new as its envelope; 0 is what is left when neither is known. */
 function toEdit ({ user, message, chat }: GenericEdit, sentAt: number | undefined): MessageEdit {
   return {
-    user: {
-      id: String(user.id),
-      name: user.name ?? undefined,
-      lastName: user.last_name ?? undefined,
-      pictureUrl: user.picture?.url ?? undefined,
-      url: user.url ?? undefined,
-      gender: [user.sex, user.gender].find(isKnownGender),
-      email: user.email ?? undefined,
-      phone: user.phone ?? undefined,
-    },
+    direction: message.direction ?? undefined,
+    user: toProfile(user),
     message: {
       id: String(message.id),
       date: toTime(message.date),
@@ -66,6 +58,32 @@ function toEdit ({ user, message, chat }: GenericEdit, sentAt: number | undefine
     chat: { id: String(chat.id), name: chat.name ?? undefined, url: chat.url ?? undefined },
     revision: { at: toTime(message.edited_at) ?? sentAt ?? 0, tie: BigInt(message.revision ?? 0) },
   }
+}
+
+function toProfile (user: GenericUser): ClientProfile {
+  return {
+    id: String(user.id),
+    name: user.name ?? undefined,
+    lastName: user.last_name ?? undefined,
+    pictureUrl: user.picture?.url ?? undefined,
+    url: user.url ?? undefined,
+    gender: [user.sex, user.gender].find(isKnownGender),
+    email: user.email ?? undefined,
+    phone: user.phone ?? undefined,
+  }
+}
+
+/** The clients of an event that is no edit. It is not the relay's to judge such an event, so what cannot be read is passed over. */
+function readClients (event: Readonly<Record<string, unknown>>, nowMs: number): SeenClient[] {
+  const data: unknown[] = Array.isArray(event.data) ? event.data.slice(0, MAX_EDITS) as unknown[] : [event.data]
+  const sentAt = toTime(genericTime.parse(event.timestamp))
+  return data.flatMap(item => {
+    const { success, data: seen } = genericClient.safeParse(item)
+    if (!success) return []
+    const at = toTime(seen.message?.edited_at) ?? toTime(seen.message?.date) ?? sentAt ?? nowMs
+    const chat = seen.chat?.id
+    return [{ user: toProfile(seen.user), chat: chat === undefined ? undefined : String(chat), revision: { at: Math.min(at, nowMs), tie: 0n } }]
+  })
 }
 
 /** Milliseconds. A number above 1e11 is milliseconds already: as seconds it would be after the year 5000. */

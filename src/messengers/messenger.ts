@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import type { MessageEdit, RefusalReason, WebhookOutcome } from '../edit.ts'
+import type { ClientProfile, MessageEdit, RefusalReason, Revision, WebhookOutcome } from '../edit.ts'
 
 /** One HTTP request of a messenger, before anything of it is believed. */
 export interface WebhookRequest {
@@ -8,13 +8,21 @@ export interface WebhookRequest {
   readonly body: Buffer
 }
 
+/** A client whom an event describes that is no edit, with the messenger's own ids. */
+export interface SeenClient {
+  readonly user: ClientProfile
+  readonly chat?: string | undefined
+  readonly revision: Revision
+}
+
 /**
  * What a webhook says. The edits carry the messenger's own ids and the client's names as given; their texts are BB code
- * already. `ignored` is a well-formed event that is no edit: it is acknowledged, because a messenger would repeat it or give us up.
+ * already. `ignored` is a well-formed event that is no edit: it is acknowledged, because a messenger would repeat it or give us up. The clients that it describes
+ * complete later edits that come without a name.
  */
 export type WebhookContent =
   | { readonly kind: 'edits', readonly edits: readonly MessageEdit[] }
-  | { readonly kind: 'ignored' }
+  | { readonly kind: 'ignored', readonly clients: readonly SeenClient[] }
 
 /** What became of one edit of a webhook; an ignored event has no row and so no id. */
 export interface EditResult {
