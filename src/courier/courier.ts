@@ -4,6 +4,7 @@ import type { Log } from '../log.ts'
 import { MAX_CHUNK } from '../store/fold.ts'
 import type { Lane, Outbox, Portals } from '../store/store.ts'
 import { createAlarm } from './alarm.ts'
+import { createBudget } from './budget.ts'
 import { createDelivery, type Delivered } from './delivery.ts'
 import { createBucket, createChunk, type BucketOptions } from './pace.ts'
 import { createParks, laneName, type PortalCondition } from './parks.ts'
@@ -15,9 +16,6 @@ const CALLS_IN_FLIGHT = 2
 /** Single failures are the messages' matter; from this many in a row on, the portal is left in peace for a while. */
 const PATIENCE = 3
 const LONGEST_PAUSE_MS = 60_000
-
-/** How long the method rests when the portal says that its operating time is used up and not until when. */
-const METHOD_REST_MS = 10_000
 
 /** The courier comes back after this long when the database failed it. */
 const STORE_RETRY_MS = 1000
@@ -49,6 +47,7 @@ export async function createCourier (options: CourierOptions) {
   const abort = new AbortController()
   const alarm = createAlarm()
   const bucket = createBucket(options.bucket, record.bucket, now())
+  const budget = createBudget(options)
   const chunk = createChunk(MAX_CHUNK)
   const parks = createParks({ ...options, signal: abort.signal }, record)
   const deliver = createDelivery({ ...options, lastSuccessAt: () => lastSuccessAt, signal: abort.signal })
@@ -64,7 +63,7 @@ export async function createCourier (options: CourierOptions) {
   async function tick (): Promise<number> {
     while (!halt.signal.aborted && calls.size < CALLS_IN_FLIGHT) {
       const time = now()
-      const heldUntil = Math.max(pausedUntil, time + bucket.waitMs(time))
+      const heldUntil = Math.max(pausedUntil, budget.heldUntil(), time + bucket.waitMs(time))
       const probe = parks.dueProbe()
       if (probe !== null) {
         bucket.take(time, 1)
@@ -89,6 +88,7 @@ export async function createCourier (options: CourierOptions) {
   async function learn (lane: Lane, { messages, result, conclusion }: Delivered): Promise<void> {
     // The claim has counted one request; a refresh or a moved portal has cost more, a missing token none.
     bucket.take(now(), result.requests - 1)
+    if (result.kind === 'answered') budget.answered(result.time)
     if (conclusion.action === 'none') {
       failuresInARow = 0
       lastSuccessAt = now()
@@ -103,7 +103,9 @@ export async function createCourier (options: CourierOptions) {
       case 'park-line': return parks.parkLine(lane, conclusion.code)
       case 'park-portal':
       case 'refresh': return await parks.parkPortal(conclusion.code)
-      case 'pause-method': return pause(Math.max(askedMs, METHOD_REST_MS))
+      case 'pause-method':
+        budget.blocked()
+        return pause(askedMs)
       case 'slow-down':
         bucket.slowDown(now())
         return pause(Math.max(askedMs, backoffMs(failuresInARow, random())))

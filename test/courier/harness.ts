@@ -70,6 +70,7 @@ export async function attach (t: Test, portal: Awaited<ReturnType<typeof startPo
       courier.wake()
     },
     take: async (edit: EditOfMessage) => await take(store, portal.host, edit, now()),
+    takeMany: async (edits: readonly EditOfMessage[]) => { await Promise.all(edits.map(edit => take(store, portal.host, edit, now()))) },
     state: async (message: string, line = 1) => await store.outbox.find(rowId(portal.host, { message, line })),
   }
 }
