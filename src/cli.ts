@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import packageJson from '../package.json' with { type: 'json' }
 import { createClient, createDispatcher } from './bitrix24/client.ts'
 import { examine } from './cli/doctor.ts'
+import { addOperatorCommands } from './cli/operator.ts'
 import { readStore } from './cli/read-store.ts'
 import { send } from './cli/send.ts'
 import { wallClock } from './clock.ts'
@@ -13,6 +14,8 @@ import { generateSecret, readSecret } from './signatures/standard-webhooks.ts'
 const { env } = process
 const readFile = (path: string) => readFileSync(path, 'utf8')
 
+const relayUrl = env.RELAY_URL || `http://127.0.0.1:${env.PORT || 3000}`
+
 const program = new Command('relay').description('Beside the relay: secrets, test webhooks, and what is wrong').version(packageJson.version)
 
 program.command('secret')
@@ -22,7 +25,7 @@ program.command('secret')
 program.command('send')
   .description('sign an edit and post it to the relay, as a messenger would')
   .argument('<file>', 'JSON, a whole event or only its data; - reads standard input')
-  .option('--url <url>', 'the relay', env.RELAY_URL || `http://127.0.0.1:${env.PORT || 3000}`)
+  .option('--url <url>', 'the relay', relayUrl)
   .option('--channel <id>', 'the channel', 'default')
   .option('--secret <secret>', 'the channel\'s secret; the first of WEBHOOK_SECRET otherwise')
   .action(async (file: string, options: { url: string, channel: string, secret?: string }) => {
@@ -53,6 +56,16 @@ program.command('doctor')
     }
     await dispatcher.close()
   })
+
+addOperatorCommands(program, relayUrl, findToken)
+
+function findToken (): string {
+  const faults: string[] = []
+  const token = readText('ADMIN_TOKEN', true, env, readFile, faults)
+  if (faults[0] !== undefined) throw new Error(faults[0])
+  if (token === null) throw new Error('there is no token to ask with: set ADMIN_TOKEN to the one of the relay')
+  return token
+}
 
 function findKey (given: string | undefined): Buffer {
   const faults: string[] = []

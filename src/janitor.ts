@@ -1,6 +1,6 @@
 import { createAlarm } from './courier/alarm.ts'
 import type { Log } from './log.ts'
-import type { Outbox } from './store/store.ts'
+import type { Outbox, Profiles } from './store/store.ts'
 
 const EVERY_MS = 10 * 60_000
 const DAY_MS = 24 * 3600_000
@@ -10,22 +10,29 @@ const BATCH = 500
 
 export interface JanitorOptions {
   readonly outbox: Pick<Outbox, 'prune'>
+  readonly profiles: Pick<Profiles, 'prune'>
   readonly retentionDays: number
   readonly now: () => number
   readonly log: Log
 }
 
-/** Removes finished rows whose retention is over, a little at a time. */
-export function createJanitor ({ outbox, retentionDays, now, log }: JanitorOptions) {
+/** Removes finished rows and clients not heard of, once their retention is over, a little at a time. */
+export function createJanitor ({ outbox, profiles, retentionDays, now, log }: JanitorOptions) {
   const alarm = createAlarm()
   const halt = new AbortController()
   let loop: Promise<void> = Promise.resolve()
 
   async function sweep (): Promise<void> {
-    const finishedBefore = now() - retentionDays * DAY_MS
+    const before = now() - retentionDays * DAY_MS
+    const edits = await drain(() => outbox.prune(before, BATCH))
+    const clients = await drain(() => profiles.prune(before, BATCH))
+    if (edits + clients > 0) log.info({ event: 'retention.removed', edits, clients }, 'retention.removed')
+  }
+
+  async function drain (prune: () => Promise<number>): Promise<number> {
     let removed = 0
-    for (let batch = BATCH; batch === BATCH && !halt.signal.aborted; removed += batch) batch = await outbox.prune(finishedBefore, BATCH)
-    if (removed > 0) log.info({ event: 'retention.removed', edits: removed }, 'retention.removed')
+    for (let batch = BATCH; batch === BATCH && !halt.signal.aborted; removed += batch) batch = await prune()
+    return removed
   }
 
   async function run (): Promise<void> {

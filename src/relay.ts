@@ -50,7 +50,7 @@ export async function startRelay ({ config, version, log, onLost }: RelayOptions
   const session = createSession({ portal, portals, client, oauth, now: wallTime, log })
   await session.open()
   const courier = await createCourier({ portal: portal.host, outbox, portals, session, bucket: portal.bucket, log, now, wallTime, random: Math.random })
-  const janitor = createJanitor({ outbox, retentionDays: config.retentionDays, now, log })
+  const janitor = createJanitor({ outbox, profiles, retentionDays: config.retentionDays, now, log })
   const install = createInstall({ session, portals, client, oauth, portal, onInstalled: courier.installed, now: wallTime, wait, log })
   const intake = createIntake({ portal: portal.host, channels: config.channels, outbox, profiles, now, wallTime, onAccepted: courier.wake })
 

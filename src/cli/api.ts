@@ -1,0 +1,56 @@
+/** The relay's own API, for the operator's commands. */
+export interface ApiOptions {
+  /** The relay's address, without a path. */
+  readonly url: string
+  readonly token: string
+}
+
+export interface EditLine {
+  readonly id: string
+  readonly channel: string
+  readonly connector: string
+  readonly line: number
+  readonly chat: string
+  readonly message: string
+  readonly state: string
+  readonly reason: string | null
+  readonly flags: readonly string[]
+  readonly attempts: number
+  readonly acceptedAt: string
+}
+
+interface Problem { readonly detail?: string, readonly errors?: ReadonlyArray<{ readonly pointer: string, readonly detail: string }> }
+
+/** Asks the API. Rejects with an Error that says what the relay said, or that it cannot be reached. */
+export async function askApi<Answer> ({ url, token }: ApiOptions, path: string, init: { readonly method?: string, readonly body?: object } = {}): Promise<Answer> {
+  const response = await fetch(new URL(path, url), {
+    method: init.method ?? 'GET',
+    headers: { authorization: `Bearer ${token}`, ...(init.body === undefined ? {} : { 'content-type': 'application/json' }) },
+    ...(init.body === undefined ? {} : { body: JSON.stringify(init.body) }),
+    redirect: 'manual',
+    signal: AbortSignal.timeout(30_000),
+  })
+  const text = await response.text()
+  if (response.ok) return JSON.parse(text) as Answer
+  throw new Error(`${url} answers ${response.status}: ${explain(text)}`)
+}
+
+/** One line for each edit, in columns. */
+export function formatEdits (edits: readonly EditLine[]): string {
+  const rows = edits.map(edit => [
+    edit.id, edit.state, [edit.reason ?? '', ...edit.flags].filter(Boolean).join(','), String(edit.attempts), edit.acceptedAt, edit.channel,
+    `${edit.connector}/${edit.line}`, edit.chat, edit.message,
+  ])
+  const table = [['id', 'state', 'reason', 'calls', 'accepted', 'channel', 'line', 'chat', 'message'], ...rows]
+  const widths = table[0]?.map((_title, column) => Math.max(...table.map(row => row[column]?.length ?? 0))) ?? []
+  return table.map(row => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd()).join('\n')
+}
+
+function explain (text: string): string {
+  try {
+    const { detail = text, errors = [] } = JSON.parse(text) as Problem
+    return [detail, ...errors.map(fault => `${fault.pointer} ${fault.detail}`)].join('; ')
+  } catch {
+    return text.slice(0, 200)
+  }
+}

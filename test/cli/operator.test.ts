@@ -1,0 +1,61 @@
+import t, { type Test } from 'tap'
+import { spawn } from 'node:child_process'
+import { join } from 'node:path'
+import { createLog } from '../../src/log.ts'
+import { buildRelay, edit, webhook } from '../relay.ts'
+
+const ADMIN_TOKEN = 'an-admin-token-of-the-test'
+const PORTAL = 'example.bitrix24.ru'
+
+async function start (t: Test) {
+  const { app, store } = await buildRelay(t, { env: { ADMIN_TOKEN }, dependencies: { log: createLog('silent') } })
+  const url = await app.listen({ host: '127.0.0.1', port: 0 })
+  const relay = async (...args: string[]) => {
+    const child = spawn(process.execPath, [join(import.meta.dirname, '../../src/cli.ts'), ...args], { env: { PATH: process.env.PATH, RELAY_URL: url, ADMIN_TOKEN } })
+    let output = ''
+    child.stdout.on('data', data => { output += String(data) })
+    child.stderr.on('data', data => { output += String(data) })
+    const code = await new Promise<number | null>(resolve => child.once('close', resolve))
+    return { code, output }
+  }
+  const kill = async () => {
+    for (const claimed of await store.outbox.claim({ portal: PORTAL, lane: { connector: 'relay_demo', line: 1 }, callId: 'call', now: Number.MAX_SAFE_INTEGER, limit: 1, bucket: { level: 0, at: 0 } })) {
+      const dead = { id: claimed.id, version: claimed.version, result: 'dead' as const, reason: 'rejected' as const, words: 'no', quarantineUntil: null }
+      await store.outbox.settle({ portal: PORTAL, callId: 'call', settlements: [dead], attempt: null, now: 1 })
+    }
+  }
+  return { app, url, relay, kill }
+}
+
+t.test('status shows the ledger and the portal', async t => {
+  const { app, relay } = await start(t)
+  await app.inject(webhook([edit('Hello', 1), edit(' ', 2)]))
+  t.match(await relay('status'), { code: 0, output: /ledger {3}accepted 2 = superseded 0 \+ delivered 0 \+ dead 1 \+ pending 1\nbacklog .*\nportal {3}example\.bitrix24\.ru ready/ })
+})
+
+t.test('edits lists what matches, and where to go on', async t => {
+  const { app, relay } = await start(t)
+  await app.inject(webhook([edit('Hello', 1), edit('Hello', 2), edit(' ', 3)]))
+  t.match(await relay('edits', '--state', 'dead'), { code: 0, output: /^id .*\n[\w-]{24} +dead +empty-text +0 .* default +relay_demo\/1 +channel-123 +3\n$/ })
+  const page = await relay('edits', '--state', 'pending', '--limit', '1')
+  const cursor = /more: --cursor (\d+)/.exec(page.output)?.[1] as string
+  t.match(await relay('edits', '--state', 'pending', '--limit', '1', '--cursor', cursor), { code: 0, output: / channel-123 +1\n$/ })
+})
+
+t.test('redeliver takes an id or a filter, and says what cannot be', async t => {
+  const { app, relay, kill } = await start(t)
+  const answer = await app.inject(webhook([edit('Hello', 1)]))
+  const id = answer.json().edits[0].id as string
+  t.match(await relay('redeliver', id), { code: 1, output: /answers 409: the edit waits for its call already/ })
+  await kill()
+  t.match(await relay('redeliver', id), { code: 0, output: new RegExp(`${id} +pending`) })
+  await kill()
+  t.match(await relay('redeliver', '--reason', 'rejected'), { code: 0, output: /^1 will be delivered again, 0 cannot be/ })
+  t.match(await relay('redeliver'), { code: 1, output: /say which: an id, or a filter/ })
+})
+
+t.test('a relay that refuses or cannot be reached is named', async t => {
+  const { relay } = await start(t)
+  t.match(await relay('edits', '--state', 'lost'), { code: 1, output: /answers 400: .*\/state/ })
+  t.match(await relay('status', '--url', 'http://127.0.0.1:9'), { code: 1, output: /ECONNREFUSED|bad port/ })
+})
