@@ -3,6 +3,7 @@ import type { Logger } from 'pino'
 import { z } from 'zod'
 import { NotFound, ShuttingDown, Unauthenticated } from '../src/errors.ts'
 import type { Intake, Receipt } from '../src/intake.ts'
+import type { WebhookObserver } from '../src/metrics/webhooks.ts'
 import { genericEventDocument } from '../src/messengers/generic-schema.ts'
 import { describeProblems, sendProblem } from './problems.ts'
 import { createWebhookLimits } from './rate-limits.ts'
@@ -16,6 +17,7 @@ export interface WebhookRoutesOptions {
   readonly stopping: () => boolean
   /** How the ids of chats stand in the log. */
   readonly maskId: (id: string) => string
+  readonly observer: WebhookObserver
   readonly log: Logger
 }
 
@@ -50,7 +52,7 @@ const schema = {
 
 /** `POST /webhooks/:channel`. The body stays bytes until its sender has proven who it is. */
 export async function webhookRoutes (app: FastifyInstance, options: WebhookRoutesOptions): Promise<void> {
-  const { intake, channels, stopping, maskId, log } = options
+  const { intake, channels, stopping, maskId, observer, log } = options
   const limits = createWebhookLimits(app, channels, options.maxPerMinute)
 
   app.removeAllContentTypeParsers()
@@ -69,6 +71,7 @@ export async function webhookRoutes (app: FastifyInstance, options: WebhookRoute
     const status = sendProblem(reply, error)
     const level = status === 429 ? 'debug' : status >= 500 ? 'error' : 'warn'
     const channel = channels.has(request.params.channel) ? request.params.channel : null
+    observer.onRejected(channel, status)
     log[level]({ event: 'webhook.rejected', channel, status, durationMs: reply.elapsedTime, err: error }, 'webhook.rejected')
   })
 
@@ -87,6 +90,7 @@ export async function webhookRoutes (app: FastifyInstance, options: WebhookRoute
       })
 
     reply.code(receipt.reply.status)
+    observer.onReceived(channel, receipt.edits)
     log.info({ event: 'webhook.accepted', channel, bytes: body.length, durationMs: reply.elapsedTime, edits: receipt.edits.map(describe) }, 'webhook.accepted')
     return receipt.reply.body
   })

@@ -4,6 +4,7 @@ import type { Logger } from 'pino'
 import { bitrix24Routes } from '../routes/bitrix24.ts'
 import { editRoutes } from '../routes/edits.ts'
 import { healthRoutes, type Condition } from '../routes/health.ts'
+import { metricsRoutes } from '../routes/metrics.ts'
 import { openapiRoutes, registerOpenapi } from '../routes/openapi.ts'
 import { sendProblem } from '../routes/problems.ts'
 import { registerRateLimit } from '../routes/rate-limits.ts'
@@ -14,6 +15,7 @@ import { NotFound } from './errors.ts'
 import { answerClientError } from './http/client-error.ts'
 import type { Intake } from './intake.ts'
 import { createIdMask } from './log.ts'
+import { unobserved, type WebhookObserver } from './metrics/webhooks.ts'
 import type { Redelivery } from './redelivery.ts'
 import type { Status } from './status.ts'
 import type { Outbox, Store } from './store/store.ts'
@@ -29,6 +31,9 @@ export interface Dependencies {
   readonly redelivery: Redelivery
   readonly status: () => Promise<Status>
   readonly condition: () => Condition
+  readonly webhookObserver?: WebhookObserver
+  /** The text of all metrics; without it there are none to be had. */
+  readonly scrape?: () => Promise<string>
   /** True from the first signal on: webhooks are refused and the relay is not ready, while calls under way end. */
   readonly stopping: () => boolean
   /** Milliseconds of a clock that never jumps. */
@@ -45,7 +50,7 @@ const PATIENCE: Patience = { requestTimeoutMs: 15_000, checkEveryMs: 5_000 }
 
 /** All that the relay says by HTTP. */
 export function buildApp (config: Config, dependencies: Dependencies, patience = PATIENCE): FastifyInstance {
-  const { version, log, probe, outbox, intake, install, redelivery, status, condition, stopping, now } = dependencies
+  const { version, log, probe, outbox, intake, install, redelivery, status, condition, webhookObserver: observer = unobserved, scrape, stopping, now } = dependencies
 
   const app = Fastify({
     loggerInstance: log,
@@ -76,10 +81,11 @@ export function buildApp (config: Config, dependencies: Dependencies, patience =
 
   registerRateLimit(app)
   registerOpenapi(app, version)
-  app.register(webhookRoutes, { intake, channels: config.channels, maxPerMinute: config.webhookRateLimit, stopping, maskId: createIdMask(config), log })
+  app.register(webhookRoutes, { intake, channels: config.channels, maxPerMinute: config.webhookRateLimit, stopping, maskId: createIdMask(config), observer, log })
   app.register(healthRoutes, { probe, condition, stopping, now })
   app.register(bitrix24Routes, { install, portalUrl: config.portal.url })
   if (config.adminToken !== null) app.register(editRoutes, { adminToken: config.adminToken, outbox, redelivery, status })
+  if (config.adminToken !== null && scrape !== undefined) app.register(metricsRoutes, { adminToken: config.adminToken, scrape })
   app.register(openapiRoutes)
   return app
 }

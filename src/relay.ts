@@ -10,6 +10,8 @@ import type { Config } from './config.ts'
 import { createCourier } from './courier/courier.ts'
 import { createIntake } from './intake.ts'
 import { createJanitor } from './janitor.ts'
+import { createMetrics } from './metrics/metrics.ts'
+import { createScrape } from './metrics/scrape.ts'
 import { createRedelivery } from './redelivery.ts'
 import { createStatus } from './status.ts'
 import { openStore } from './store/open.ts'
@@ -42,23 +44,25 @@ export async function startRelay ({ config, version, log, onLost }: RelayOptions
   const wallTime = wallClock
   const wait = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms))
 
-  const store = await openStore({ databaseUrl: config.databaseUrl, encryptionKey: config.encryptionKey, now, onLost })
+  const metrics = createMetrics({ version, channels: config.channels.keys(), now })
+  const store = await openStore({ databaseUrl: config.databaseUrl, encryptionKey: config.encryptionKey, now, observeCommit: metrics.onCommit, onLost })
   const { outbox, portals, profiles } = store
   const dispatcher = createDispatcher()
   const client = createClient({ dispatcher, now, userAgent })
   const oauth = createOAuth({ dispatcher, now, userAgent })
-  const session = createSession({ portal, portals, client, oauth, now: wallTime, log })
+  const session = createSession({ portal, portals, client, oauth, now: wallTime, log, onRenewal: metrics.onRenewal })
   await session.open()
-  const courier = await createCourier({ portal: portal.host, outbox, portals, session, bucket: portal.bucket, log, now, wallTime, random: Math.random })
+  const courier = await createCourier({ portal: portal.host, outbox, portals, session, bucket: portal.bucket, log, now, wallTime, random: Math.random, observer: metrics.courier })
   const janitor = createJanitor({ outbox, profiles, retentionDays: config.retentionDays, now, log })
   const install = createInstall({ session, portals, client, oauth, portal, onInstalled: courier.installed, now: wallTime, wait, log })
   const intake = createIntake({ portal: portal.host, channels: config.channels, outbox, profiles, now, wallTime, onAccepted: courier.wake })
 
   const redelivery = createRedelivery({ outbox, now, onDue: courier.wake })
   const status = createStatus({ portal: portal.host, outbox, condition: courier.condition, authorizeUrl: session.authorizeUrl })
+  const scrape = createScrape({ registry: metrics.registry, portal: portal.host, outbox, condition: courier.condition, bucketLevel: courier.bucketLevel, burst: portal.bucket.burst, now })
 
   let isStopping = false
-  const app = buildApp(config, { version, log, probe: store.probe, outbox, intake, install, redelivery, status, condition: courier.condition, stopping: () => isStopping, now })
+  const app = buildApp(config, { version, log, probe: store.probe, outbox, intake, install, redelivery, status, condition: courier.condition, webhookObserver: metrics.webhooks, scrape, stopping: () => isStopping, now })
   courier.start()
   janitor.start()
   await app.listen({ host: config.host, port: config.port })

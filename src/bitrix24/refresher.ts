@@ -26,6 +26,8 @@ export interface RefresherOptions {
   readonly oauth: OAuth
   readonly now: () => number
   readonly log: Log
+  /** Told of every renewal that has ended. */
+  readonly onRenewal?: (renewal: Renewal) => void
 }
 
 /** Where the portal's tokens are granted: as configured, else as the install said, else by the portal's country. */
@@ -39,7 +41,7 @@ export const NO_CREDENTIALS = 'set BITRIX24_CLIENT_ID and BITRIX24_CLIENT_SECRET
  * Bitrix24 rotates the refresh token with each use, and a pair that is lost can only be had again by an install. Therefore there is
  * one refresh at a time, a mark of it is committed before it is sent, and the new pair is stored before anyone uses it.
  */
-export function createRefresher ({ portal, portals, oauth, now, log }: RefresherOptions): Refresher {
+export function createRefresher ({ portal, portals, oauth, now, log, onRenewal = () => {} }: RefresherOptions): Refresher {
   let current: Promise<Renewal> | null = null
   let turn: Promise<unknown> = Promise.resolve()
   /** A granted pair that the store would not take yet: asking for another one would lose it. */
@@ -119,9 +121,15 @@ export function createRefresher ({ portal, portals, oauth, now, log }: Refresher
     }
   }
 
+  async function observed (refusedToken: string): Promise<Renewal> {
+    const renewal = await refresh(refusedToken)
+    onRenewal(renewal)
+    return renewal
+  }
+
   return {
     renew (refusedToken) {
-      current ??= refresh(refusedToken).finally(() => { current = null })
+      current ??= observed(refusedToken).finally(() => { current = null })
       return current
     },
     underWay: () => current,

@@ -6,7 +6,7 @@ import type { CallResult, Client } from './client.ts'
 import { actionFor } from './codes.ts'
 import { pinnedOrigin } from './hosts.ts'
 import type { OAuth } from './oauth.ts'
-import { createRefresher } from './refresher.ts'
+import { createRefresher, type Renewal } from './refresher.ts'
 
 /** `requests`: how many HTTP requests the portal has counted for it. Those to the OAuth server are no concern of its limits. */
 export type SessionResult = CallResult & { readonly requests: number }
@@ -38,13 +38,14 @@ export interface SessionOptions {
   readonly oauth: OAuth
   readonly now: () => number
   readonly log: Log
+  readonly onRenewal?: (renewal: Renewal) => void
 }
 
 /** Refused tokens of earlier pairs that a call may meet while others renew them. */
 const MAX_REPLACED = 3
 
-export function createSession ({ portal, portals, client, oauth, now, log }: SessionOptions): Session {
-  const refresher = createRefresher({ portal, portals, oauth, now, log })
+export function createSession ({ portal, portals, client, oauth, now, log, onRenewal }: SessionOptions): Session {
+  const refresher = createRefresher({ portal, portals, oauth, now, log, onRenewal })
 
   async function follow (location: string, endpoint: string): Promise<boolean> {
     const origin = pinnedOrigin(portal.url, location)

@@ -6,6 +6,7 @@ import type { Lane, Outbox, Portals } from '../store/store.ts'
 import { createAlarm } from './alarm.ts'
 import { createBudget } from './budget.ts'
 import { createDelivery, type Delivered } from './delivery.ts'
+import type { CourierObserver } from './observer.ts'
 import { createBucket, createChunk, type BucketOptions } from './pace.ts'
 import { createParks, laneName, type PortalCondition } from './parks.ts'
 import { backoffMs, LONGEST_WAIT_MS, QUARANTINE_MS } from './retry.ts'
@@ -24,7 +25,7 @@ export interface CourierOptions {
   readonly portal: string
   readonly outbox: Outbox
   readonly portals: Portals
-  readonly session: Pick<Session, 'call'>
+  readonly session: Pick<Session, 'call' | 'authorizeUrl'>
   readonly bucket: BucketOptions
   readonly log: Log
   /** Milliseconds of a clock that never jumps; for waits. */
@@ -33,6 +34,7 @@ export interface CourierOptions {
   readonly wallTime: () => number
   /** In [0, 1), for jitter. */
   readonly random: () => number
+  readonly observer?: CourierObserver
 }
 
 export type Courier = Awaited<ReturnType<typeof createCourier>>
@@ -171,6 +173,9 @@ export async function createCourier (options: CourierOptions) {
     },
 
     condition: (): PortalCondition => parks.condition(),
+
+    /** Requests in our share of the portal's leaky bucket. */
+    bucketLevel: (): number => bucket.take(now(), 0).level,
   }
 }
 

@@ -4,6 +4,7 @@ import type { Session, SessionResult } from '../bitrix24/session.ts'
 import type { Log } from '../log.ts'
 import type { Attempt, ClaimedEdit, Lane, Outbox, Settlement } from '../store/store.ts'
 import { conclude, type Conclusion } from './conclude.ts'
+import { unobserved, type CourierObserver } from './observer.ts'
 import { hasExpired } from './retry.ts'
 
 /** The database is asked again after this long when it could not write. */
@@ -19,6 +20,7 @@ export interface DeliveryOptions {
   readonly random: () => number
   readonly lastSuccessAt: () => number | null
   readonly signal: AbortSignal
+  readonly observer?: CourierObserver
 }
 
 export interface Delivered {
@@ -29,12 +31,13 @@ export interface Delivered {
 
 /** Carries claimed edits of one lane to the portal and notes in the outbox what became of each; null when none was worth a call. */
 export function createDelivery (options: DeliveryOptions) {
-  const { portal, outbox, session, log, now, wallTime, random, lastSuccessAt, signal } = options
+  const { portal, outbox, session, log, now, wallTime, random, lastSuccessAt, signal, observer = unobserved } = options
 
-  async function settle (callId: string, settlements: readonly Settlement[], attempt: Attempt | null): Promise<void> {
+  async function settle (callId: string, claimed: readonly ClaimedEdit[], settlements: readonly Settlement[], attempt: Attempt | null): Promise<void> {
     for (;;) {
       try {
-        return await outbox.settle({ portal, callId, settlements, attempt, now: now() })
+        await outbox.settle({ portal, callId, settlements, attempt, now: now() })
+        return observer.onSettled(claimed, settlements, now())
       } catch (error) {
         // The call is over and only the note of it is missing; a restart would take it as of unknown outcome and repeat it.
         if (signal.aborted) throw error
@@ -49,14 +52,15 @@ export function createDelivery (options: DeliveryOptions) {
     const sent = claimed.filter(edit => !hasExpired(edit, wall))
     const expired = claimed.filter(edit => hasExpired(edit, wall))
       .map(({ id, version }): Settlement => ({ id, version, result: 'dead', reason: 'too-old', words: null, quarantineUntil: null }))
-    if (sent.length === 0) return await settle(callId, expired, null)
+    if (sent.length === 0) return await settle(callId, claimed, expired, null)
 
     const wire = toWire(lane, sent.map(({ edit, history }) => ({ edit, omitFiles: history.flags.includes('files-omitted') })))
     const result = await session.call(UPDATE_MESSAGES, wire, { signal })
     const conclusion = conclude(sent, result, { now: now(), random, lastSuccessAt: lastSuccessAt() })
+    observer.onCall({ messages: sent.length, result, action: conclusion.action })
     const settlements = [...expired, ...conclusion.settlements]
     const attempt = { at: wall, durationMs: Math.round(result.durationMs), code: conclusion.code, words: conclusion.words }
-    await Promise.all([settle(callId, settlements, attempt), learn({ messages: sent.length, result, conclusion })])
+    await Promise.all([settle(callId, claimed, settlements, attempt), learn({ messages: sent.length, result, conclusion })])
     log.info({
       event: 'delivery.attempted',
       connector: lane.connector,

@@ -2,6 +2,7 @@ import { isProbed } from '../bitrix24/codes.ts'
 import type { Session } from '../bitrix24/session.ts'
 import type { Log } from '../log.ts'
 import type { Lane, PortalRecord, Portals } from '../store/store.ts'
+import { unobserved, type CourierObserver } from './observer.ts'
 
 const FIRST_PROBE_MS = 60_000
 const SLOWEST_PROBE_MS = 15 * 60_000
@@ -9,11 +10,12 @@ const SLOWEST_PROBE_MS = 15 * 60_000
 export interface ParksOptions {
   readonly portal: string
   readonly portals: Portals
-  readonly session: Pick<Session, 'call'>
+  readonly session: Pick<Session, 'call' | 'authorizeUrl'>
   readonly log: Log
   readonly now: () => number
   readonly wallTime: () => number
   readonly signal: AbortSignal
+  readonly observer?: CourierObserver
 }
 
 /** What an operator is shown of the portal and its lines. */
@@ -39,9 +41,10 @@ export type Parks = ReturnType<typeof createParks>
  * every 15 minutes, and ends by itself or by an install.
  */
 export function createParks (options: ParksOptions, record: PortalRecord) {
-  const { portal, portals, session, log, now, wallTime, signal } = options
+  const { portal, portals, session, log, now, wallTime, signal, observer = unobserved } = options
   const lines = new Map<string, Park & Lane>()
   let parked = restore(record)
+  if (parked !== null) report(parked.code)
 
   /** Whatever parked the portal in an earlier life may be over, so the first probe is due at once. */
   function restore ({ parked, tokens }: PortalRecord): Park | null {
@@ -61,14 +64,22 @@ export function createParks (options: ParksOptions, record: PortalRecord) {
   async function parkPortal (code: string): Promise<void> {
     if (parked !== null) return
     parked = begin(code)
-    log.error({ event: 'portal.parked', code }, 'portal.parked')
+    observer.onParked('portal', code)
+    report(code)
     await portals.write(portal, { parked: { code, since: parked.since } })
+  }
+
+  /** A park that only an install ends says where an administrator can grant new tokens. */
+  function report (code: string): void {
+    const authorizeUrl = isProbed(code) ? null : session.authorizeUrl()
+    log.error({ event: 'portal.parked', code, ...(authorizeUrl === null ? {} : { authorizeUrl }) }, 'portal.parked')
   }
 
   function parkLine ({ connector, line }: Lane, code: string): void {
     const name = laneName({ connector, line })
     if (lines.has(name)) return
     lines.set(name, { connector, line, ...begin(code) })
+    observer.onParked('line', code)
     log.error({ event: 'line.parked', connector, line, code }, 'line.parked')
   }
 
@@ -85,7 +96,9 @@ export function createParks (options: ParksOptions, record: PortalRecord) {
     if (parked === null) return
     const code = result.kind === 'refused' ? result.code : before.code
     parked = prolong(before, code)
-    if (code !== before.code) await portals.write(portal, { parked: { code, since: before.since } })
+    if (code === before.code) return
+    report(code)
+    await portals.write(portal, { parked: { code, since: before.since } })
   }
 
   async function probeLine (before: Park & Lane): Promise<void> {

@@ -207,6 +207,12 @@ export interface Outbox {
   /** Counts the portal's pending rows one by one: for status and proofs, not for the way of the data. */
   backlog (portal: string): Promise<Backlog>
 
+  /**
+   * Since when the portal's oldest pending edit has been waiting, or null. Cheap enough to be asked all the time: of each line only
+   * the edits in a call and the 1000 that are due first are looked at.
+   */
+  oldestPending (portal: string): Promise<number | null>
+
   ledger (): Promise<Ledger>
 
   find (id: string): Promise<EditRow | null>

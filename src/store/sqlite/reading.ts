@@ -17,6 +17,11 @@ export function createSqliteReading (db: DatabaseSync) {
   const countPending = db.prepare(`SELECT count(*) + coalesce(sum(call_id IS NOT NULL AND call_version <> version), 0) AS pending, min(waiting_since) AS oldest
     FROM outbox JOIN lanes ON lanes.id = lane WHERE state = 'pending' AND portal = ?`)
 
+  const lanesOf = db.prepare('SELECT id FROM lanes WHERE portal = ?')
+  const oldestOf = db.prepare(`SELECT min(waiting_since) AS oldest FROM (
+    SELECT waiting_since FROM (SELECT waiting_since FROM outbox WHERE lane = ?1 AND due_at IS NOT NULL AND call_id IS NULL ORDER BY due_at LIMIT 1000)
+    UNION ALL SELECT waiting_since FROM outbox WHERE lane = ?1 AND call_id IS NOT NULL AND state = 'pending')`)
+
   return {
     ledger (): Ledger {
       return { ...readLedger.get() } as unknown as Ledger
@@ -25,6 +30,11 @@ export function createSqliteReading (db: DatabaseSync) {
     backlog (portal: string): Backlog {
       const counted = countPending.get(portal)
       return { pending: counted?.pending as number, oldestPendingAt: counted?.oldest as number | null }
+    },
+
+    oldestPending (portal: string): number | null {
+      const times = lanesOf.all(portal).map(lane => oldestOf.get(lane.id as number)?.oldest as number | null).filter(time => time !== null)
+      return times.length === 0 ? null : Math.min(...times)
     },
 
     find (id: string): EditRow | null {

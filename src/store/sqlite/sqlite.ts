@@ -31,6 +31,7 @@ export async function openSqliteStore (options: SqliteOptions): Promise<Store> {
     prune: (finishedBefore, limit) => writer.run('outbox', 'prune', finishedBefore, limit),
     ledger: () => reader.run('reading', 'ledger'),
     backlog: portal => reader.run('reading', 'backlog', portal),
+    oldestPending: portal => reader.run('reading', 'oldestPending', portal),
     find: id => reader.run('reading', 'find', id),
     attempts: id => reader.run('reading', 'attempts', id),
     list: (filter, page) => reader.run('reading', 'list', filter, page),
