@@ -1,0 +1,120 @@
+import t from 'tap'
+import type { SessionResult } from '../../src/bitrix24/session.ts'
+import { createParks } from '../../src/courier/parks.ts'
+import type { PortalRecord } from '../../src/store/store.ts'
+
+const MINUTE_MS = 60_000
+const LINE = { connector: 'relay_demo', line: 1 }
+const installed: PortalRecord = {
+  memberId: null,
+  applicationToken: null,
+  endpoint: null,
+  oauthUrl: null,
+  tokens: { accessToken: 'a', refreshToken: 'r', accessExpiresAt: null },
+  importedToken: null,
+  refreshStartedAt: null,
+  refreshTries: 0,
+  parked: null,
+  bucket: null,
+}
+
+function build (record: PortalRecord = installed) {
+  let time = 0
+  let answer: Partial<SessionResult> = { kind: 'refused', code: 'insufficient_scope', status: 403 }
+  const asked: string[] = []
+  const written: unknown[] = []
+  const logged: object[] = []
+  const parks = createParks({
+    portal: 'example.bitrix24.ru',
+    portals: { read: async () => record, write: async (_portal, patch) => { written.push(patch.parked) } },
+    session: { call: async method => { asked.push(method); return answer as SessionResult }, authorizeUrl: () => 'https://example.bitrix24.ru/oauth/authorize/?client_id=local.1' },
+    log: { info: (fields: object) => { logged.push(fields) }, warn: () => {}, error: (fields: object) => { logged.push(fields) } },
+    now: () => time,
+    wallTime: () => 1_700_000_000_000 + time,
+    signal: new AbortController().signal,
+  }, record)
+  return {
+    parks,
+    asked,
+    written,
+    logged,
+    answer: (next: Partial<SessionResult>) => { answer = next },
+    /** Goes to the next probe and makes it; how long that was, or null when none will come. */
+    async probe (): Promise<number | null> {
+      const next = parks.nextProbeAt()
+      if (next === Infinity) return null
+      const waited = next - time
+      time = next
+      await parks.dueProbe()?.()
+      return waited
+    },
+  }
+}
+
+t.test('a portal that works is not parked and not asked', async t => {
+  const { parks, probe } = build()
+  t.equal(parks.isPortalParked(), false)
+  t.equal(await probe(), null)
+  t.strictSame(parks.condition(), { portal: 'ready', since: null, lines: [] })
+})
+
+t.test('a parked portal is asked from every minute to every fifteen, is reported once, and wakes by itself', async t => {
+  const { parks, probe, logged, written, asked, answer } = build()
+  await parks.parkPortal('insufficient_scope')
+  await parks.parkPortal('insufficient_scope')
+  const waits = []
+  for (let n = 0; n < 6; n++) waits.push(await probe())
+  t.strictSame(waits.map(wait => (wait ?? 0) / MINUTE_MS), [1, 2, 4, 8, 15, 15])
+  t.strictSame(logged, [{ event: 'portal.parked', code: 'insufficient_scope' }])
+  t.match(parks.condition(), { portal: 'insufficient_scope', since: 1_700_000_000_000 })
+  answer({ kind: 'answered' })
+  await probe()
+  t.equal(parks.isPortalParked(), false)
+  t.strictSame(written, [{ code: 'insufficient_scope', since: 1_700_000_000_000 }, null])
+  t.strictSame(new Set(asked), new Set(['app.info']))
+})
+
+t.test('what only an install can end is not asked about, and the log says where to grant new tokens', async t => {
+  for (const code of ['invalid_grant', 'not-installed']) {
+    const { parks, probe, logged } = build()
+    await parks.parkPortal(code)
+    t.equal(await probe(), null)
+    t.match(logged, [{ event: 'portal.parked', code, authorizeUrl: /oauth\/authorize/ }])
+    await parks.wakePortal()
+    t.equal(parks.isPortalParked(), false)
+  }
+})
+
+t.test('a probe that finds another trouble reports that one', async t => {
+  const { parks, probe, logged, written, answer } = build()
+  await parks.parkPortal('PAYMENT_REQUIRED')
+  answer({ kind: 'refused', code: 'invalid_grant', status: 400 })
+  await probe()
+  t.match(parks.condition(), { portal: 'invalid_grant' })
+  t.equal(await probe(), null)
+  t.match(logged, [{ code: 'PAYMENT_REQUIRED' }, { code: 'invalid_grant' }])
+  t.match(written, [{ code: 'PAYMENT_REQUIRED' }, { code: 'invalid_grant' }])
+})
+
+t.test('a park of an earlier life is asked about at once, and a portal without tokens is not installed', async t => {
+  const { parks, probe } = build({ ...installed, parked: { code: 'PAYMENT_REQUIRED', since: 5 } })
+  t.strictSame(parks.condition(), { portal: 'PAYMENT_REQUIRED', since: 5, lines: [] })
+  t.equal(await probe(), 0)
+  t.match(build({ ...installed, tokens: null }).parks.condition(), { portal: 'not-installed' })
+})
+
+t.test('a parked line is asked about, and wakes when it is active', async t => {
+  const { parks, probe, logged, asked, answer } = build()
+  parks.parkLine(LINE, 'NOT_ACTIVE_LINE')
+  parks.parkLine(LINE, 'NOT_ACTIVE_LINE')
+  t.equal(parks.isLineParked(LINE), true)
+  t.equal(parks.isLineParked({ ...LINE, line: 2 }), false)
+  answer({ kind: 'answered', result: { STATUS: false } })
+  t.equal(await probe(), MINUTE_MS)
+  t.equal(await probe(), 2 * MINUTE_MS)
+  answer({ kind: 'answered', result: { STATUS: true } })
+  await probe()
+  t.equal(parks.isLineParked(LINE), false)
+  t.strictSame(new Set(asked), new Set(['imconnector.status']))
+  t.match(logged, [{ event: 'line.parked', code: 'NOT_ACTIVE_LINE' }, { event: 'line.woken' }])
+})
