@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { Session } from '../bitrix24/session.ts'
 import type { Log } from '../log.ts'
 import { MAX_CHUNK } from '../store/fold.ts'
-import type { Lane, Outbox, Portals } from '../store/store.ts'
+import type { ChannelLane, Lane, Outbox, Portals } from '../store/store.ts'
 import { createAlarm } from './alarm.ts'
 import { createBudget } from './budget.ts'
 import { createDelivery, type Delivered } from './delivery.ts'
@@ -78,7 +78,7 @@ export async function createCourier (options: CourierOptions) {
       const lanes = (await outbox.lanes(portal)).filter(lane => !parks.isLineParked(lane))
       const lane = nextInTurn(lanes.filter(lane => lane.dueAt <= time), served)
       if (lane === null) return Math.min(parks.nextProbeAt(), ...lanes.map(lane => lane.dueAt))
-      served = laneName(lane)
+      served = turnName(lane)
       const callId = randomUUID()
       const claimed = await outbox.claim({ portal, lane, callId, now: time, limit: chunk.size(), bucket: bucket.take(time, 1) })
       if (claimed.length > 0) start(deliver(lane, callId, claimed, delivered => learn(lane, delivered)))
@@ -179,8 +179,12 @@ export async function createCourier (options: CourierOptions) {
   }
 }
 
-/** The lane after the one that was served last, so that a flood on one cannot starve another. */
-function nextInTurn<Each extends Lane> (lanes: readonly Each[], served: string): Each | null {
-  const sorted = [...lanes].sort((a, b) => laneName(a) < laneName(b) ? -1 : 1)
-  return sorted.find(lane => laneName(lane) > served) ?? sorted[0] ?? null
+/** The lane after the one that was served last, so that a flood on one line or channel cannot starve another. */
+function nextInTurn<Each extends ChannelLane> (lanes: readonly Each[], served: string): Each | null {
+  const sorted = [...lanes].sort((a, b) => turnName(a) < turnName(b) ? -1 : 1)
+  return sorted.find(lane => turnName(lane) > served) ?? sorted[0] ?? null
+}
+
+function turnName (lane: ChannelLane): string {
+  return `${laneName(lane)}/${lane.channel}`
 }

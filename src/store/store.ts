@@ -28,7 +28,12 @@ export interface Lane {
   readonly line: number
 }
 
-export interface LaneDue extends Lane {
+/** What is served in turn: the edits of one channel for one connector and line. */
+export interface ChannelLane extends Lane {
+  readonly channel: string
+}
+
+export interface LaneDue extends ChannelLane {
   readonly dueAt: number
 }
 
@@ -40,7 +45,7 @@ export interface BucketLevel {
 
 export interface ClaimRequest {
   readonly portal: string
-  readonly lane: Lane
+  readonly lane: ChannelLane
   readonly callId: string
   readonly now: number
   readonly limit: number

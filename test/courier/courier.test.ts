@@ -114,7 +114,7 @@ t.test('a call that a dead courier left open is repeated at once in the same ver
   const { portal, take, databaseUrl, close, store } = await startHarness(t)
   await (await portal.connector()).send([original('m1')])
   await take({ message: 'm1', text: 'edited', at: 1 })
-  await store.outbox.claim({ portal: portal.host, lane: { connector: 'relay_demo', line: 1 }, callId: 'lost', now: Number.MAX_SAFE_INTEGER, limit: 1, bucket: { level: 1, at: 0 } })
+  await store.outbox.claim({ portal: portal.host, lane: { connector: 'relay_demo', line: 1, channel: 'default' }, callId: 'lost', now: Number.MAX_SAFE_INTEGER, limit: 1, bucket: { level: 1, at: 0 } })
   await close()
   const second = await attach(t, portal, databaseUrl)
   t.match(second.logged, [{ event: 'courier.recovered', messages: 1 }])

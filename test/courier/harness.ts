@@ -83,6 +83,7 @@ export interface EditOfMessage {
   readonly user?: string
   readonly email?: string
   readonly chat?: string
+  readonly channel?: string
   readonly date?: number
   readonly files?: ReadonlyArray<{ readonly url: string }>
 }
@@ -92,7 +93,7 @@ function rowId (portal: string, { message, line = 1, chat = 'c1' }: { message: s
 }
 
 async function take (store: Store, portal: string, options: EditOfMessage, now: number): Promise<string | undefined> {
-  const { message, text, at, line = 1, user = 'u1', chat = 'c1', files = [], date, email } = options
+  const { message, text, at, line = 1, user = 'u1', chat = 'c1', files = [], date, email, channel = 'default' } = options
   const edit: MessageEdit = {
     user: { id: user, lastName: 'Petrova', name: 'Anna', ...(email === undefined ? {} : { email }) },
     message: { id: message, ...(date === undefined ? {} : { date }), text, files },
@@ -101,7 +102,7 @@ async function take (store: Store, portal: string, options: EditOfMessage, now: 
   }
   const key = { portal, connector: 'relay_demo', line, chat, message }
   const [result] = await store.outbox.accept([{
-    id: messageRowId(key), key, channel: 'default', edit, digest: contentDigest(edit.message), refusal: null, now, settleMs: 0,
+    id: messageRowId(key), key, channel, edit, digest: contentDigest(edit.message), refusal: null, now, settleMs: 0,
   }])
   return result?.outcome
 }

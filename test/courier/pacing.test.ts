@@ -102,3 +102,13 @@ t.test('a flood on one line does not starve another', async t => {
   await runClocks(harness, 1, async () => (await harness.state('m1', 2))?.state === 'delivered')
   t.ok((await portal.calls()).length <= 4, 'its turn comes after at most one call of each other line that is under way')
 })
+
+t.test('a flood of one channel does not starve another on the same line', async t => {
+  const harness = await startHarness(t)
+  const { portal, take, takeMany, courier } = harness
+  await takeMany(Array.from({ length: 500 }, (_, index) => ({ message: `flood${index}`, text: 'text', at: 1, channel: 'flood' })))
+  await take({ message: 'm1', text: 'one', at: 1 })
+  courier.start()
+  await runClocks(harness, 1, async () => (await harness.state('m1'))?.attempts === 1)
+  t.ok((await portal.calls()).length <= 4)
+})

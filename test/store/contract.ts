@@ -5,7 +5,7 @@ import { incoming, PORTAL, type EditOptions } from './edits.ts'
 /** Opens a store that is empty, and closes it when the test ends. */
 export type OpenEngine = (t: Test) => Promise<Store>
 
-const LANE = { connector: 'relay_demo', line: 1 }
+const LANE = { connector: 'relay_demo', line: 1, channel: 'default' }
 const BUCKET = { level: 1, at: 1000 }
 
 /** What every engine promises (src/store/store.ts), as tests that take the engine as an argument. */
@@ -215,9 +215,9 @@ export function outboxContract (t: Test, open: OpenEngine): void {
     const { take, store, claimTexts } = await start(t)
     await take({ message: 'a', line: 1, text: 'one' })
     await take({ message: 'b', line: 2, text: 'two' })
-    t.strictSame(await store.outbox.lanes(PORTAL), [{ connector: 'relay_demo', line: 1, dueAt: 1000 }, { connector: 'relay_demo', line: 2, dueAt: 1000 }])
+    t.strictSame(await store.outbox.lanes(PORTAL), [{ connector: 'relay_demo', line: 1, channel: 'default', dueAt: 1000 }, { connector: 'relay_demo', line: 2, channel: 'default', dueAt: 1000 }])
     t.strictSame(await claimTexts('call-1', { limit: 10 }), ['one'])
-    t.strictSame(await store.outbox.lanes(PORTAL), [{ connector: 'relay_demo', line: 2, dueAt: 1000 }])
+    t.strictSame(await store.outbox.lanes(PORTAL), [{ connector: 'relay_demo', line: 2, channel: 'default', dueAt: 1000 }])
     t.strictSame(await store.outbox.lanes('other.bitrix24.ru'), [])
   })
 

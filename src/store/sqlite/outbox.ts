@@ -25,9 +25,9 @@ export function createSqliteOutbox (db: DatabaseSync, profiles: SqliteProfiles) 
   const extendQuarantine = db.prepare(`UPDATE outbox SET quarantine_until = :until,
     due_at = CASE WHEN due_at IS NOT NULL AND version <> quarantine_version THEN max(due_at, :until) ELSE due_at END
     WHERE quarantine_until IS NOT NULL AND lane = :lane`)
-  const lanesOf = db.prepare('SELECT id, connector, line FROM lanes WHERE portal = ? ORDER BY id')
-  const laneOf = db.prepare('SELECT id FROM lanes WHERE portal = ? AND connector = ? AND line = ?')
-  const addLane = db.prepare('INSERT INTO lanes (portal, connector, line) VALUES (?, ?, ?) RETURNING id')
+  const lanesOf = db.prepare('SELECT id, connector, line, channel FROM lanes WHERE portal = ? ORDER BY id')
+  const laneOf = db.prepare('SELECT id FROM lanes WHERE portal = ? AND connector = ? AND line = ? AND channel = ?')
+  const addLane = db.prepare('INSERT INTO lanes (portal, connector, line, channel) VALUES (?, ?, ?, ?) RETURNING id')
   const count = db.prepare('UPDATE ledger SET accepted = accepted + ?, superseded = superseded + ?, delivered = delivered + ?, dead = dead + ?')
   const setBucket = db.prepare(`INSERT INTO portals (portal, bucket_level, bucket_at) VALUES (?1, ?2, ?3)
     ON CONFLICT (portal) DO UPDATE SET bucket_level = ?2, bucket_at = ?3`)
@@ -42,11 +42,11 @@ export function createSqliteOutbox (db: DatabaseSync, profiles: SqliteProfiles) 
   const laneIds = new Map<string, number>()
   let counted = { accepted: 0, superseded: 0, delivered: 0, dead: 0 }
 
-  function laneId (portal: string, connector: string, line: number): number {
-    const name = `${portal} ${connector} ${line}`
+  function laneId (portal: string, connector: string, line: number, channel: string): number {
+    const name = `${portal} ${connector} ${line} ${channel}`
     const known = laneIds.get(name)
     if (known !== undefined) return known
-    const id = (laneOf.get(portal, connector, line) ?? addLane.get(portal, connector, line))?.id as number
+    const id = (laneOf.get(portal, connector, line, channel) ?? addLane.get(portal, connector, line, channel))?.id as number
     laneIds.set(name, id)
     return id
   }
@@ -96,7 +96,7 @@ export function createSqliteOutbox (db: DatabaseSync, profiles: SqliteProfiles) 
         if (row !== null && held !== null) update.run(...writtenValues(row), row.id)
         if (row !== null && held === null) {
           const { portal, connector, line, chat, message } = incoming.key
-          insert.run(row.id, laneId(portal, connector, line), chat, message, ...writtenValues(row))
+          insert.run(row.id, laneId(portal, connector, line, incoming.channel), chat, message, ...writtenValues(row))
         }
         add(delta)
         profiles.rememberOne({ portal: incoming.key.portal, connector: incoming.key.connector, profile: incoming.edit.user, revision: incoming.edit.revision, now: incoming.now })
@@ -107,13 +107,13 @@ export function createSqliteOutbox (db: DatabaseSync, profiles: SqliteProfiles) 
     lanes (portal: string): LaneDue[] {
       return lanesOf.all(portal).flatMap(lane => {
         const dueAt = nextDue.get(lane.id as number)?.due as number | null
-        return dueAt === null ? [] : [{ connector: lane.connector as string, line: lane.line as number, dueAt }]
+        return dueAt === null ? [] : [{ connector: lane.connector as string, line: lane.line as number, channel: lane.channel as string, dueAt }]
       })
     },
 
     claim (request: ClaimRequest): ClaimedEdit[] {
       const { portal, lane, callId, now, bucket } = request
-      const candidates = due.all(laneId(portal, lane.connector, lane.line), now, request.limit * SCAN_FACTOR) as unknown as SqlRow[]
+      const candidates = due.all(laneId(portal, lane.connector, lane.line, lane.channel), now, request.limit * SCAN_FACTOR) as unknown as SqlRow[]
       const claimed: ClaimedEdit[] = []
       let limit = request.limit
       for (const sql of candidates) {

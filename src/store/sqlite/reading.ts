@@ -11,7 +11,7 @@ export function createSqliteReading (db: DatabaseSync) {
   const attemptsOf = db.prepare('SELECT at, duration_ms, code, words FROM attempts WHERE edit = (SELECT seq FROM outbox WHERE id = ?) ORDER BY seq DESC')
   const page = db.prepare(`${named} WHERE seq < :after
     AND (:state IS NULL OR state = :state) AND (:reason IS NULL OR reason = :reason OR refused_reason = :reason)
-    AND (:channel IS NULL OR channel = :channel) AND (:chat IS NULL OR chat = :chat) AND (:message IS NULL OR message = :message)
+    AND (:channel IS NULL OR outbox.channel = :channel) AND (:chat IS NULL OR chat = :chat) AND (:message IS NULL OR message = :message)
     ORDER BY seq DESC LIMIT :limit`)
   const readLedger = db.prepare('SELECT accepted, superseded, delivered, dead, accepted - superseded - delivered - dead AS pending FROM ledger')
   const countPending = db.prepare(`SELECT count(*) + coalesce(sum(call_id IS NOT NULL AND call_version <> version), 0) AS pending, min(waiting_since) AS oldest

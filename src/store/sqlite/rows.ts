@@ -40,7 +40,7 @@ export interface SqlRow {
   refused_seen: string | null
 }
 
-export const COLUMNS = `seq, outbox.id AS id, channel, chat, message, at, CAST(tie AS TEXT) AS tie_text, seen, content, version, state, reason, words,
+export const COLUMNS = `seq, outbox.id AS id, outbox.channel AS channel, chat, message, at, CAST(tie AS TEXT) AS tie_text, seen, content, version, state, reason, words,
   accepted_at, waiting_since, settled_at, due_at, attempts, chunk_limit, suspicions, suspected_at, unknown_user_repeats, flags,
   call_id, call_version, quarantine_version, quarantine_until,
   refused_at, CAST(refused_tie AS TEXT) AS refused_tie_text, refused_reason, refused_seen`

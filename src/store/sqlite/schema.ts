@@ -11,7 +11,8 @@ const migrations: readonly string[] = [
     portal TEXT NOT NULL,
     connector TEXT NOT NULL,
     line INTEGER NOT NULL,
-    UNIQUE (portal, connector, line)
+    channel TEXT NOT NULL,
+    UNIQUE (portal, connector, line, channel)
   ) STRICT;
 
   CREATE TABLE outbox (
