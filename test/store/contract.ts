@@ -343,6 +343,26 @@ export function outboxContract (t: Test, open: OpenEngine): void {
     t.strictSame(await store.outbox.ledger(), before)
   })
 
+  t.test('the oldest pending edit is known by how long it has waited, in whichever line, also while a call carries it or it is to be repeated', async t => {
+    const { store, take, claim } = await start(t)
+    const oldest = async () => await store.outbox.oldestPending(PORTAL)
+    t.equal(await oldest(), null)
+    await take({ message: 'm1', at: 1, now: 1000 })
+    await take({ message: 'm2', at: 1, now: 1200, line: 2 })
+    await take({ message: 'm1', at: 2, now: 1500 })
+    t.equal(await oldest(), 1000, 'a newer edit of the message does not make it younger')
+    const first = await claim()
+    t.equal(await oldest(), 1000)
+    const [edit] = first
+    await settleAll(store, first, { result: 'retry', dueAt: 9000, history: (edit as ClaimedEdit).history, quarantineUntil: null })
+    t.equal(await oldest(), 1000)
+    await settleAll(store, await claim('again', { now: 9000 }), { result: 'delivered', flags: [] }, 'again')
+    t.equal(await oldest(), 1200)
+    await settleAll(store, await claim('other', { line: 2 }), { result: 'dead', reason: 'rejected', words: null, quarantineUntil: null }, 'other')
+    t.equal(await oldest(), null)
+    t.equal(await store.outbox.oldestPending('elsewhere.bitrix24.ru'), null)
+  })
+
   t.test('a portal of which nothing is known has an empty record, and a patch changes only what it names', async t => {
     const { store: { portals } } = await start(t)
     t.match(await portals.read(PORTAL), { tokens: null, parked: null, refreshTries: 0, bucket: null })

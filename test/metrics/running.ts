@@ -1,0 +1,67 @@
+import { join } from 'node:path'
+import type { Test } from 'tap'
+import { sandboxEnv } from '../../demo/processes.ts'
+import { loadConfig } from '../../src/config.ts'
+import { createLog } from '../../src/log.ts'
+import { startRelay } from '../../src/relay.ts'
+import { signStandardWebhook } from '../../src/signatures/standard-webhooks.ts'
+import { KEY, SECRET } from '../channel.ts'
+import { eventually, startPortal } from '../portal.ts'
+
+export const ADMIN_TOKEN = 'an-admin-token-of-the-test'
+
+/** A sample's name with its labels, as they are written, and its value. */
+export type Samples = ReadonlyMap<string, number>
+
+export function readSamples (text: string): Samples {
+  const lines = text.split('\n').filter(line => line !== '' && !line.startsWith('#'))
+  return new Map(lines.map(line => {
+    const at = line.lastIndexOf(' ')
+    return [line.slice(0, at), Number(line.slice(at + 1))]
+  }))
+}
+
+/** The whole relay on the sandbox, as `npm start` puts it together, with somebody who scrapes it. */
+export async function startScraped (t: Test, env: Record<string, string> = {}) {
+  const portal = await startPortal(t)
+  const lines: string[] = []
+  const config = loadConfig({
+    ...sandboxEnv(portal.url),
+    HOST: '127.0.0.1',
+    PORT: '0',
+    WEBHOOK_SECRET: SECRET,
+    ADMIN_TOKEN,
+    SETTLE_MS: '0',
+    DATABASE_URL: `file:${join(t.testdir(), 'relay.db')}`,
+    ...env,
+  }, () => { throw new Error('no files') })
+  const relay = await startRelay({ config, version: '1.2.3', log: createLog('debug', { write: line => { lines.push(line) } }), onLost: error => { throw error } })
+  t.teardown(() => relay.stop())
+
+  const scrapeText = async (): Promise<string> => {
+    const response = await fetch(`${relay.url}/metrics`, { headers: { authorization: `Bearer ${ADMIN_TOKEN}` } })
+    if (!response.ok) throw new Error(`the scrape was answered with ${response.status}`)
+    return await response.text()
+  }
+  return {
+    portal,
+    relay,
+    lines,
+    scrapeText,
+    scrape: async (): Promise<Samples> => readSamples(await scrapeText()),
+    /** Scrapes until a sample has the value. */
+    scrapeUntil: async (sample: string, value: number): Promise<Samples> =>
+      await eventually(async () => readSamples(await scrapeText()), samples => samples.get(sample) === value),
+    send: async (data: unknown, { type = 'message.edited', key = KEY, channel = 'default' } = {}): Promise<number> => {
+      const body = JSON.stringify({ type, timestamp: Date.now(), data })
+      const headers = { 'content-type': 'application/json', ...signStandardWebhook(key, body, Date.now()) }
+      const response = await fetch(`${relay.url}/webhooks/${channel}`, { method: 'POST', headers, body })
+      await response.body?.cancel()
+      return response.status
+    },
+  }
+}
+
+export function edit (message: string, text: string, editedAt: number = Date.now(), user: object = { id: '79161234567', last_name: 'Petrova', name: 'Anna' }) {
+  return { user, message: { id: message, text, edited_at: editedAt }, chat: { id: 'chat-4711', name: 'Support' } }
+}
