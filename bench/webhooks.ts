@@ -14,14 +14,27 @@ export function prepareWebhooks (count: number, first = 0): Buffer[] {
   })
 }
 
-export function webhookBody (message: string, now: number): string {
+export function webhookBody (message: string, now: number, number = 0): string {
   return JSON.stringify({
     type: 'message.edited',
     timestamp: new Date(now).toISOString(),
     data: {
       user: { id: '42', name: 'Ivan', last_name: 'Petrov', url: 'https://messenger.example/users/42' },
-      message: { id: message, date: Math.floor(now / 1000) - 3600, edited_at: Math.floor(now / 1000), text: 'Good afternoon, the delivery is wanted on Thursday, not on Friday' },
+      message: { id: message, date: Math.floor(now / 1000) - 3600, edited_at: Math.floor(now / 1000), revision: number, text: 'Good afternoon, the delivery is wanted on Thursday, not on Friday' + (number === 0 ? '' : ` (${number})`) },
       chat: { id: 'channel-123', name: 'Support' },
     },
   })
+}
+
+/** A relay whose portal nobody is at: it acknowledges and keeps. */
+export function unreachablePortalEnv (databasePath: string): Record<string, string> {
+  return {
+    BITRIX24_PORTAL_URL: 'http://127.0.0.1:9',
+    BITRIX24_CONNECTOR: 'relay_demo',
+    BITRIX24_LINE: '1',
+    WEBHOOK_SECRET: SECRET,
+    WEBHOOK_RATE_LIMIT: '1000000',
+    SETTLE_MS: '600000',
+    DATABASE_URL: `file:${databasePath}`,
+  }
 }

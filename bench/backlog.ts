@@ -1,0 +1,59 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { startRelayProcess, type Running } from '../demo/processes.ts'
+import { contentDigest, messageRowId, type MessageEdit } from '../src/edit.ts'
+import { openStore } from '../src/store/open.ts'
+import { runLoad, type LoadResult } from './load.ts'
+import { prepareWebhooks, unreachablePortalEnv } from './webhooks.ts'
+
+const ROWS = 1_000_000
+const BATCH = 1000
+const CONNECTIONS = 64
+
+export interface BacklogResult {
+  readonly rows: number
+  readonly readyMs: number
+  readonly residentMiB: number
+  readonly load: LoadResult
+}
+
+/** A relay that starts on a database in which a million edits wait for a portal that cannot be reached. */
+export async function measureBacklog (folder: string): Promise<BacklogResult> {
+  const path = join(folder, 'backlog.db')
+  await fill(path)
+  const env = unreachablePortalEnv(path)
+  const started = performance.now()
+  const relay = await startRelayProcess(env)
+  const readyMs = performance.now() - started
+  await runLoad({ port: relay.port, connections: CONNECTIONS, requests: prepareWebhooks(40_000, ROWS), durationMs: 4000 })
+  const load = await runLoad({ port: relay.port, connections: CONNECTIONS, requests: prepareWebhooks(100_000, ROWS + 40_000), durationMs: 6000 })
+  const residentMiB = readResidentMiB(relay)
+  await relay.stop()
+  return { rows: ROWS, readyMs, residentMiB, load }
+}
+
+async function fill (path: string): Promise<void> {
+  const store = await openStore({ databaseUrl: `file:${path}`, encryptionKey: null, now: Date.now })
+  for (let first = 0; first < ROWS; first += BATCH) {
+    await store.outbox.accept(Array.from({ length: BATCH }, (_, index) => pendingEdit(first + index)))
+  }
+  await store.close()
+}
+
+function pendingEdit (number: number) {
+  const now = Date.now()
+  const edit: MessageEdit = {
+    user: { id: `user-${number % 50_000}`, name: 'Ivan', lastName: 'Petrov' },
+    message: { id: `backlog-${number}`, text: `Good afternoon, the delivery is wanted on Thursday, not on Friday (${number})`, files: [] },
+    chat: { id: `chat-${number % 50_000}` },
+    revision: { at: now, tie: 0n },
+  }
+  const key = { portal: '127.0.0.1:9', connector: 'relay_demo', line: 1, chat: edit.chat.id, message: edit.message.id }
+  return { id: messageRowId(key), key, channel: 'default', edit, digest: contentDigest(edit.message), refusal: null, now, settleMs: 0 }
+}
+
+/** What the process holds in memory, as Linux counts it. */
+function readResidentMiB (relay: Running): number {
+  const status = readFileSync(`/proc/${relay.child.pid}/status`, 'utf8')
+  return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1] ?? Number.NaN) / 1024
+}
