@@ -20,7 +20,8 @@ const sent = fc.array(fc.record({
 const event: fc.Arbitrary<Event> = fc.oneof(
   { weight: 12, arbitrary: fc.record({ kind: fc.constant('step' as const), which: fc.nat(9), choice: fc.nat(9) }) },
   { weight: 4, arbitrary: fc.record({ kind: fc.constant('arrive' as const), together: fc.integer({ min: 1, max: 3 }) }) },
-  { weight: 2, arbitrary: fc.record({ kind: fc.constant('wait' as const), ms: fc.constantFrom(1, 1000, 5000, 30_000, 59_000, 61_000, 71_000) }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('wait' as const), ms: fc.constantFrom(1, 1000, 5000, 30_000, 55_000, 71_000) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('late' as const), which: fc.nat(9) }) },
   { weight: 1, arbitrary: fc.constant({ kind: 'crash' as const }) }
 )
 

@@ -19,6 +19,8 @@ export type Event =
   | { readonly kind: 'step', readonly which: number, readonly choice: number }
   | { readonly kind: 'wait', readonly ms: number }
   | { readonly kind: 'crash' }
+  /** The portal applies a call whose client has gone. */
+  | { readonly kind: 'late', readonly which: number }
 
 /** So few that nothing can be taken for poison, which would be another property. */
 const MAX_FAILURES = 4
@@ -152,12 +154,12 @@ export function createWorld (outbox: Outbox, portalName: string, sent: readonly 
         if (toSend.length > 0) arrive(event.together)
         return await quiet()
       }
+      if (event.kind === 'late') {
+        const late = portal.lateCalls()
+        return late[event.which % late.length]?.()
+      }
       const steps = life.waiting().length
-      const late = portal.lateCalls()
-      if (steps + late.length === 0) return
-      const which = event.which % (steps + late.length)
-      if (which < steps) await life.run(which, event.choice)
-      else late[which - steps]?.()
+      if (steps > 0) await life.run(event.which % steps, event.choice)
     },
 
     /** Lets everything come to its end: all edits arrive, every call is answered, and what was applied late is applied. */

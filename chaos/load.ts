@@ -1,0 +1,116 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { readSecret, signStandardWebhook } from '../src/signatures/standard-webhooks.ts'
+import type { Arena } from './arena.ts'
+
+/** What senders know of their webhooks. */
+export interface Tally {
+  webhooks: number
+  /** Webhooks answered with 202. */
+  acknowledged: number
+  /** Edits answered as `accepted`. */
+  accepted: number
+  /** Answered with 503: nothing of them was taken. */
+  turnedAway: number
+  /** Sent and never answered: taken or not, nobody knows. */
+  unanswered: number
+  /** Answers that should not have come. */
+  readonly unexpected: string[]
+}
+
+export interface Answer {
+  readonly status: number | 'unanswered' | 'unsent'
+  readonly outcome: string | null
+}
+
+const ANSWER_TIMEOUT_MS = 20_000
+
+/** Part of the edits that senders send a second time, much later or out of turn. */
+const REPEATED = 0.15
+
+export type Senders = ReturnType<typeof createSenders>
+
+/**
+ * Senders of edits that remember what they were told. The n-th edit of a message has the text "<message> #<n>" and revision n; several
+ * senders work on the same messages, so that edits overtake each other.
+ */
+export function createSenders (arena: Arena) {
+  const key = readSecret(arena.secret)
+  if (key === null) throw new Error('the secret that was just made cannot be read')
+  const signingKey = key
+  const startedAt = arena.now()
+  const tally: Tally = { webhooks: 0, acknowledged: 0, accepted: 0, turnedAway: 0, unanswered: 0, unexpected: [] }
+  const newest = new Map<string, number>()
+  const acknowledged = new Map<string, number>()
+  const doubtful = new Map<string, Set<number>>()
+
+  async function post (body: string): Promise<Answer> {
+    const headers = { 'content-type': 'application/json', ...signStandardWebhook(signingKey, body, arena.now()) }
+    try {
+      const response = await fetch(`${arena.url}/webhooks/default`, { method: 'POST', headers, body, signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS) })
+      const answer = await response.json() as { edits?: Array<{ outcome: string }>, detail?: string }
+      return { status: response.status, outcome: answer.edits?.[0]?.outcome ?? answer.detail ?? null }
+    } catch (error) {
+      return { status: isRefused(error) ? 'unsent' : 'unanswered', outcome: null }
+    }
+  }
+
+  async function send (message: string, number: number): Promise<Answer> {
+    const data = { user: { id: 'u1', last_name: 'Petrova', name: 'Anna' }, message: { id: message, edited_at: startedAt + number, text: `${message} #${number}` }, chat: { id: 'c1' } }
+    const answer = await post(JSON.stringify({ type: 'message.edited', data }))
+    if (answer.status !== 'unsent') tally.webhooks++
+    if (answer.status === 202) {
+      tally.acknowledged++
+      if (answer.outcome === 'accepted') tally.accepted++
+      else if (answer.outcome !== 'duplicate' && answer.outcome !== 'stale') tally.unexpected.push(`outcome ${answer.outcome}`)
+      acknowledged.set(message, Math.max(acknowledged.get(message) ?? 0, number))
+    } else if (answer.status === 503) {
+      tally.turnedAway++
+    } else if (answer.status === 'unanswered') {
+      tally.unanswered++
+      doubtful.set(message, (doubtful.get(message) ?? new Set()).add(number))
+    } else if (answer.status !== 'unsent') {
+      tally.unexpected.push(`${answer.status} ${answer.outcome}`)
+    }
+    return answer
+  }
+
+  function next (message: string): number {
+    const number = (newest.get(message) ?? 0) + 1
+    newest.set(message, number)
+    return number
+  }
+
+  return {
+    tally,
+    /** Sends the next edit of a message. */
+    edit: (message: string) => send(message, next(message)),
+
+    /** Whether the n-th edit is what a portal may show in the end: the newest acknowledged one, or a newer one in doubt. */
+    mayEndWith (message: string, number: number): boolean {
+      const least = acknowledged.get(message) ?? 0
+      return number === least || (number > least && doubtful.get(message)?.has(number) === true)
+    },
+
+    /** Keeps `senders` busy until the function that it returns is called. */
+    run (senders: number, pauseMs = 8): () => Promise<void> {
+      const halt = new AbortController()
+      const loops = Array.from({ length: senders }, async () => {
+        while (!halt.signal.aborted) {
+          const message = arena.names[Math.floor(Math.random() * arena.names.length)] as string
+          const known = newest.get(message) ?? 0
+          const { status } = known > 0 && Math.random() < REPEATED ? await send(message, 1 + Math.floor(Math.random() * known)) : await send(message, next(message))
+          await sleep(status === 'unsent' ? 40 : pauseMs * Math.random())
+        }
+      })
+      return async () => {
+        halt.abort()
+        await Promise.all(loops)
+      }
+    },
+  }
+}
+
+/** Nobody listened, so nothing was sent. */
+function isRefused (error: unknown): boolean {
+  return error instanceof Error && error.cause instanceof Error && 'code' in error.cause && error.cause.code === 'ECONNREFUSED'
+}

@@ -1,0 +1,42 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { openArena } from '../arena.ts'
+import { createSenders } from '../load.ts'
+import { drain, judge, weigh, type Report } from '../verdict.ts'
+
+/**
+ * `kill -9` at random moments under load, also while the relay starts, while it renews its tokens, and again before what the last one left
+ * in doubt is settled. The portal takes 1 ms for each message, so that there is always a call to be cut.
+ */
+export async function killNine (rounds: number): Promise<Report> {
+  const arena = await openArena()
+  try {
+    const faults: string[] = []
+    let installs = 0
+    let inCalls = 0
+    await arena.load({ msPerMessage: 1 })
+    const senders = createSenders(arena)
+    const stopLoad = senders.run(8)
+    for (let round = 1; round <= rounds; round++) {
+      if (round % 3 === 0) await arena.fault([{ method: '*', fault: 'expired-token' }])
+      await sleep(50 + Math.random() * 450)
+      await arena.stop('SIGKILL')
+      if (round % 5 === 0) await arena.killAtStart(Math.random() * 500)
+      await arena.start()
+      const status = await arena.status()
+      faults.push(...weigh(status))
+      inCalls += Number(/"event":"courier.recovered","messages":(\d+)/.exec(arena.relay().output())?.[1] ?? 0)
+      if (status.portal.condition !== 'ready') {
+        await arena.install()
+        installs++
+      }
+      // Otherwise all messages would soon wait out a quarantine, and there would be nothing left to interrupt.
+      if (round % 2 === 0) await arena.pass(75_000)
+    }
+    await stopLoad()
+    installs += await drain(arena, senders)
+    const notes = [`${inCalls} messages were in a call`, ...installs > 0 ? [`${installs} installs after a lost token pair`] : []]
+    return await judge(arena, senders, { scenario: 'kill -9 under load', rounds, faults, notes })
+  } finally {
+    await arena.close()
+  }
+}

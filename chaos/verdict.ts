@@ -1,0 +1,88 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Arena, Status } from './arena.ts'
+import type { Senders } from './load.ts'
+
+/** Longer than the quarantine of a call whose outcome is unknown. */
+const BEYOND_QUARANTINE_MS = 75_000
+
+/** One row of the table. */
+export interface Report {
+  readonly scenario: string
+  readonly rounds: number
+  readonly webhooks: number
+  readonly acknowledged: number
+  /** Messages of which the portal does not show the newest acknowledged text. */
+  readonly lost: number
+  /** Messages that showed an older text after a newer one. */
+  readonly older: number
+  /** What else was not as it must be; empty when all was well. */
+  readonly faults: readonly string[]
+  /** What this run came across. */
+  readonly notes: readonly string[]
+}
+
+/** What a ledger and its rows must agree on at every moment. */
+export function weigh ({ ledger, backlog }: Status): string[] {
+  const { accepted, superseded, delivered, dead, pending } = ledger
+  const faults: string[] = []
+  if (accepted !== superseded + delivered + dead + pending) faults.push(`the ledger does not add up: ${JSON.stringify(ledger)}`)
+  if (pending !== backlog.pending) faults.push(`the ledger says ${pending} pending and the rows ${backlog.pending}`)
+  return faults
+}
+
+/**
+ * Lets the relay deliver everything, and says how many installs it took. Quarantines and back-offs are not waited for: when nothing moves,
+ * the clocks of relay and portal are moved on together. Rejects when there is no end to it.
+ */
+export async function drain (arena: Arena, senders: Senders, patienceMs = 60_000): Promise<number> {
+  const deadline = performance.now() + patienceMs
+  let installs = 0
+  let before = -1
+  let still = 0
+  for (;;) {
+    const status = await arena.status()
+    const { pending } = status.ledger
+    if (pending === 0) return installs
+    if (performance.now() > deadline) throw new Error(`there is no end to it: ${JSON.stringify(status)}\n${arena.relay().output().slice(-3000)}`)
+    still = pending === before ? still + 1 : 0
+    before = pending
+    if (status.portal.condition !== 'ready') {
+      await arena.install()
+      installs++
+    } else if (still >= 5) {
+      still = 0
+      await arena.pass(BEYOND_QUARANTINE_MS)
+      // A timer does not know that the clocks were moved; a new edit makes the courier look.
+      await senders.edit('waker')
+    }
+    await sleep(60)
+  }
+}
+
+/** Compares what senders were told with what the portal shows and has shown, and with the ledger. */
+export async function judge (arena: Arena, senders: Senders, about: Pick<Report, 'scenario' | 'rounds'> & { readonly faults?: readonly string[], readonly notes?: readonly string[] }): Promise<Report> {
+  const { tally } = senders
+  const status = await arena.status()
+  const faults = [...about.faults ?? [], ...tally.unexpected.slice(0, 5), ...weigh(status)]
+  const { accepted, dead, pending } = status.ledger
+  if (accepted < tally.accepted || accepted > tally.accepted + tally.unanswered) {
+    faults.push(`the ledger has ${accepted} accepted; senders were told so ${tally.accepted} times and got no answer ${tally.unanswered} times`)
+  }
+  if (dead > 0) faults.push(`${dead} are dead`)
+  if (pending > 0) faults.push(`${pending} are still pending`)
+
+  const messages = await arena.messages()
+  const lost = messages.filter(({ message, text, deleted }) => deleted || !senders.mayEndWith(message, numberOf(text)))
+  const older = messages.filter(({ history }) => history.some(({ text }, index) => index > 0 && numberOf(text) < numberOf(history[index - 1]?.text ?? '')))
+  const notes = [...about.notes ?? [], ...tally.unanswered > 0 ? [`${tally.unanswered} unanswered`] : [], ...tally.turnedAway > 0 ? [`${tally.turnedAway} × 503`] : []]
+  return { scenario: about.scenario, rounds: about.rounds, webhooks: tally.webhooks, acknowledged: tally.acknowledged, lost: lost.length, older: older.length, faults, notes }
+}
+
+export function holds ({ lost, older, faults }: Report): boolean {
+  return lost === 0 && older === 0 && faults.length === 0
+}
+
+/** The n of "<message> #<n>". */
+function numberOf (text: string): number {
+  return Number(text.slice(text.lastIndexOf('#') + 1))
+}
