@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import { ShuttingDown, StoreUnavailable } from '../../errors.ts'
-import type { Job, JobResult, WorkerMessage, WorkerOptions } from './worker.ts'
+import type { Fault, Job, WorkerMessage, WorkerOptions } from './worker.ts'
 
 /** Jobs that may wait for the commit that runs; more are refused, since a sender that is answered late repeats anyway. */
 const MAX_WAITING = 20_000
@@ -17,7 +17,7 @@ interface Waiting {
 
 export interface GroupCommit {
   /** Runs one verb in the next commit. Rejects with StoreUnavailable when it could not be made durable. */
-  run<Result> (part: Job['part'], verb: string, ...args: readonly unknown[]): Promise<Result>
+  run<Result> (part: string, verb: string, ...args: readonly unknown[]): Promise<Result>
   close (): Promise<void>
 }
 
@@ -50,7 +50,8 @@ export async function startGroupCommit (options: WorkerOptions, observe: CommitO
     running = []
     next()
     observe({ jobs: finished.length, commitMs: message.commitMs })
-    finished.forEach((waiter, index) => settle(waiter, message.results[index] as JobResult))
+    const { values, faults } = message.result
+    finished.forEach((waiter, index) => settle(waiter, values[index], faults?.[index] ?? null))
   })
   worker.on('error', error => {
     lost = new StoreUnavailable('the writer of the database has stopped', { cause: error })
@@ -70,12 +71,12 @@ export async function startGroupCommit (options: WorkerOptions, observe: CommitO
   }
 
   return {
-    run<Result> (part: Job['part'], verb: string, ...args: readonly unknown[]): Promise<Result> {
+    run<Result> (part: string, verb: string, ...args: readonly unknown[]): Promise<Result> {
       return new Promise<Result>((resolve, reject) => {
         if (lost !== null) return reject(lost)
         if (closing) return reject(new ShuttingDown('the store is closed'))
         if (waiting.length >= MAX_WAITING) return reject(new StoreUnavailable('too many edits wait for the disk'))
-        waiting.push({ job: { part, verb, args }, resolve: value => resolve(value as Result), reject })
+        waiting.push({ job: [part, verb, ...args], resolve: value => resolve(value as Result), reject })
         // Requests that arrive in the same turn of the event loop share the commit.
         if (running.length === 0 && waiting.length === 1) setImmediate(next)
       })
@@ -94,8 +95,8 @@ export async function startGroupCommit (options: WorkerOptions, observe: CommitO
   }
 }
 
-function settle (waiter: Waiting, result: JobResult): void {
-  if ('value' in result) waiter.resolve(result.value)
-  else if (result.transient) waiter.reject(new StoreUnavailable(`the database cannot write: ${result.error}`))
-  else waiter.reject(new Error(`the store failed: ${result.error}`))
+function settle (waiter: Waiting, value: unknown, fault: Fault | null): void {
+  if (fault === null) waiter.resolve(value)
+  else if (fault.transient) waiter.reject(new StoreUnavailable(`the database cannot write: ${fault.error}`))
+  else waiter.reject(new Error(`the store failed: ${fault.error}`))
 }

@@ -1,7 +1,8 @@
 import { accessSync, closeSync, constants, mkdirSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
-import type { Outbox, Portals, Profiles, Store } from '../store.ts'
+import type { IntakeResult, Outbox, Portals, Profiles, Store } from '../store.ts'
 import { startGroupCommit, type CommitObserver } from './group-commit.ts'
+import { encodeEdits } from './wire.ts'
 
 export interface SqliteOptions {
   /** The database's file; its folder is made when it is missing. */
@@ -22,7 +23,10 @@ export async function openSqliteStore (options: SqliteOptions): Promise<Store> {
   const reader = await startGroupCommit({ path, role: 'reader', lockWaitMs }, () => {}, onLost)
 
   const outbox: Outbox = {
-    accept: edits => writer.run('outbox', 'accept', edits),
+    async accept (edits) {
+      const outcomes = await writer.run<Array<IntakeResult['outcome']>>('outbox', 'accept', encodeEdits(edits))
+      return edits.map(({ id }, index) => ({ id, outcome: outcomes[index] as IntakeResult['outcome'] }))
+    },
     lanes: portal => writer.run('outbox', 'lanes', portal),
     claim: request => writer.run('outbox', 'claim', request),
     settle: settling => writer.run('outbox', 'settle', settling),

@@ -5,26 +5,32 @@ import { createSqliteOutbox } from './outbox.ts'
 import { createSqlitePortals } from './portals.ts'
 import { createSqliteProfiles } from './profiles.ts'
 import { createSqliteReading } from './reading.ts'
+import { decodeEdits, type Wire } from './wire.ts'
 
 /*
  * A thread with a connection of its own to the database. It gets batches of jobs, runs each batch in one transaction and answers once
  * the commit is on disk, so that a slow disk stops neither the HTTP server nor the jobs that gather meanwhile.
  */
 
-/** One verb with its arguments; all of them survive a structured clone. */
-export interface Job {
-  readonly part: string
-  readonly verb: string
-  readonly args: readonly unknown[]
-}
+/** A part, one of its verbs, and the verb's arguments, all of which survive a structured clone. Lists are cloned faster than objects. */
+export type Job = readonly [part: string, verb: string, ...args: unknown[]]
 
 /** `transient` says that the database could not do it now (full, locked, read-only), as against a fault of ours. */
-export type JobResult = { readonly value: unknown } | { readonly error: string, readonly transient: boolean }
+export interface Fault {
+  readonly error: string
+  readonly transient: boolean
+}
+
+/** For each job its value, or in `faults` why it has none; `faults` is null when all went well. */
+export interface BatchResult {
+  readonly values: readonly unknown[]
+  readonly faults: ReadonlyArray<Fault | null> | null
+}
 
 export type WorkerMessage =
   | { readonly type: 'ready' }
   | { readonly type: 'failed', readonly error: string }
-  | { readonly type: 'done', readonly results: readonly JobResult[], readonly commitMs: number }
+  | { readonly type: 'done', readonly result: BatchResult, readonly commitMs: number }
   | { readonly type: 'closed' }
 
 export interface WorkerOptions {
@@ -60,8 +66,8 @@ try {
       return
     }
     const started = performance.now()
-    const results = runBatch(db, verbs, jobs)
-    send({ type: 'done', results, commitMs: performance.now() - started })
+    const result = runBatch(db, verbs, jobs)
+    send({ type: 'done', result, commitMs: performance.now() - started })
   })
   send({ type: 'ready' })
 } catch (error) {
@@ -72,28 +78,30 @@ function writerVerbs (db: DatabaseSync): Verbs {
   const profiles = createSqliteProfiles(db)
   const beat = db.prepare('INSERT INTO heartbeat (one, at) VALUES (1, ?1) ON CONFLICT (one) DO UPDATE SET at = ?1')
   const outbox = createSqliteOutbox(db, profiles)
+  const accept = (edits: Wire) => outbox.accept(decodeEdits(edits)).map(result => result.outcome)
   const heartbeat = { beat: (at: number) => { beat.run(at) } }
-  return { parts: { outbox, portals: createSqlitePortals(db), profiles, heartbeat }, begin: outbox.begin, end: outbox.end }
+  return { parts: { outbox: { ...outbox, accept }, portals: createSqlitePortals(db), profiles, heartbeat }, begin: outbox.begin, end: outbox.end }
 }
 
 /** A batch that fails is rolled back whole and tried again job by job, so that one bad job fails alone. */
-function runBatch (db: DatabaseSync, verbs: Verbs, jobs: readonly Job[]): JobResult[] {
+function runBatch (db: DatabaseSync, verbs: Verbs, jobs: readonly Job[]): BatchResult {
   try {
-    return inTransaction(db, verbs, jobs)
+    return { values: inTransaction(db, verbs, jobs), faults: null }
   } catch (error) {
-    if (jobs.length === 1) return [{ error: describe(error), transient: isTransient(error) }]
-    return jobs.map(job => runBatch(db, verbs, [job])[0] as JobResult)
+    if (jobs.length === 1) return { values: [null], faults: [{ error: describe(error), transient: isTransient(error) }] }
+    const results = jobs.map(job => runBatch(db, verbs, [job]))
+    return { values: results.map(result => result.values[0]), faults: results.map(result => result.faults?.[0] ?? null) }
   }
 }
 
-function inTransaction (db: DatabaseSync, verbs: Verbs, jobs: readonly Job[]): JobResult[] {
+function inTransaction (db: DatabaseSync, verbs: Verbs, jobs: readonly Job[]): unknown[] {
   db.exec(role === 'writer' ? 'BEGIN IMMEDIATE' : 'BEGIN')
   try {
     verbs.begin?.()
-    const results = jobs.map(job => ({ value: run(verbs, job) }))
+    const values = jobs.map(job => run(verbs, job))
     verbs.end?.()
     db.exec('COMMIT')
-    return results
+    return values
   } catch (error) {
     // SQLite has already rolled back by itself after a full disk or an I/O error.
     if (db.isTransaction) db.exec('ROLLBACK')
@@ -101,11 +109,10 @@ function inTransaction (db: DatabaseSync, verbs: Verbs, jobs: readonly Job[]): J
   }
 }
 
-function run (verbs: Verbs, job: Job): unknown {
-  const part = verbs.parts[job.part] as Readonly<Record<string, (...args: readonly unknown[]) => unknown>> | undefined
-  const verb = part?.[job.verb]
-  if (verb === undefined) throw new Error(`the store has no verb ${job.part}.${job.verb}`)
-  return verb(...job.args)
+function run (verbs: Verbs, [part, name, ...args]: Job): unknown {
+  const verb = (verbs.parts[part] as Readonly<Record<string, (...args: readonly unknown[]) => unknown>> | undefined)?.[name]
+  if (verb === undefined) throw new Error(`the store has no verb ${part}.${name}`)
+  return verb(...args)
 }
 
 /** Errors of SQLite carry its result code; whatever else is thrown here is a fault of this program. */
