@@ -1,7 +1,8 @@
 import { accessSync, closeSync, constants, mkdirSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { ShuttingDown } from '../../errors.ts'
 import type { IntakeResult, Outbox, Portals, Profiles, Store } from '../store.ts'
-import { startGroupCommit, type CommitObserver } from './group-commit.ts'
+import { startGroupCommit, type CommitObserver, type GroupCommit } from './group-commit.ts'
 import { encodeEdits } from './wire.ts'
 
 export interface SqliteOptions {
@@ -20,7 +21,7 @@ export async function openSqliteStore (options: SqliteOptions): Promise<Store> {
   prepareFile(options.path)
   const { path, lockWaitMs, now, observeCommit = () => {}, onLost = () => {} } = options
   const writer = await startGroupCommit({ path, role: 'writer', lockWaitMs }, observeCommit, onLost)
-  const reader = await startGroupCommit({ path, role: 'reader', lockWaitMs }, () => {}, onLost)
+  const reading = createReading(() => startGroupCommit({ path, role: 'reader', lockWaitMs }, () => {}, onLost))
 
   const outbox: Outbox = {
     async accept (edits) {
@@ -33,12 +34,12 @@ export async function openSqliteStore (options: SqliteOptions): Promise<Store> {
     recover: recovery => writer.run('outbox', 'recover', recovery),
     redeliver: (ids, at) => writer.run('outbox', 'redeliver', ids, at),
     prune: (finishedBefore, limit) => writer.run('outbox', 'prune', finishedBefore, limit),
-    ledger: () => reader.run('reading', 'ledger'),
-    backlog: portal => reader.run('reading', 'backlog', portal),
-    oldestPending: portal => reader.run('reading', 'oldestPending', portal),
-    find: id => reader.run('reading', 'find', id),
-    attempts: id => reader.run('reading', 'attempts', id),
-    list: (filter, page) => reader.run('reading', 'list', filter, page),
+    ledger: () => reading.run('ledger'),
+    backlog: portal => reading.run('backlog', portal),
+    oldestPending: portal => reading.run('oldestPending', portal),
+    find: id => reading.run('find', id),
+    attempts: id => reading.run('attempts', id),
+    list: (filter, page) => reading.run('list', filter, page),
   }
   const portals: Portals = {
     read: portal => writer.run('portals', 'read', portal),
@@ -55,8 +56,28 @@ export async function openSqliteStore (options: SqliteOptions): Promise<Store> {
     profiles,
     probe: () => writer.run('heartbeat', 'beat', now()),
     async close () {
-      await reader.close()
+      await reading.close()
       await writer.close()
+    },
+  }
+}
+
+/** The reader's thread is started when an operator first asks for something, since it costs some 30 MB. */
+function createReading (start: () => Promise<GroupCommit>) {
+  let started: Promise<GroupCommit> | null = null
+  let closed = false
+  return {
+    async run<Result> (verb: string, ...args: readonly unknown[]): Promise<Result> {
+      if (closed) throw new ShuttingDown('the store is closed')
+      started ??= start().catch((error: unknown) => {
+        started = null
+        throw error
+      })
+      return await (await started).run('reading', verb, ...args)
+    },
+    async close (): Promise<void> {
+      closed = true
+      await (await started)?.close()
     },
   }
 }
