@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { toWire, UPDATE_MESSAGES } from '../bitrix24/update-messages.ts'
 import type { Session, SessionResult } from '../bitrix24/session.ts'
+import { StoreUnavailable } from '../errors.ts'
 import type { Log } from '../log.ts'
 import type { Attempt, ClaimedEdit, Lane, Outbox, Settlement } from '../store/store.ts'
 import { conclude, type Conclusion } from './conclude.ts'
@@ -47,6 +48,14 @@ export function createDelivery (options: DeliveryOptions) {
     }
   }
 
+  /** A call that is not settled would keep its messages until the next start. The database fails a call only before or after it, never under way. */
+  function withoutAnswer (error: unknown): SessionResult {
+    log.error({ event: 'delivery.failed', err: error }, 'delivery.failed')
+    return error instanceof StoreUnavailable
+      ? { kind: 'unreachable', cause: 'STORE_UNAVAILABLE', requests: 1, durationMs: 0 }
+      : { kind: 'unknown', cause: 'FAILED', lastByteAt: now(), requests: 1, durationMs: 0 }
+  }
+
   return async function deliver (lane: Lane, callId: string, claimed: readonly ClaimedEdit[], learn: (delivered: Delivered) => Promise<void>): Promise<void> {
     const wall = wallTime()
     const sent = claimed.filter(edit => !hasExpired(edit, wall))
@@ -55,7 +64,7 @@ export function createDelivery (options: DeliveryOptions) {
     if (sent.length === 0) return await settle(callId, claimed, expired, null)
 
     const wire = toWire(lane, sent.map(({ edit, history }) => ({ edit, omitFiles: history.flags.includes('files-omitted') })))
-    const result = await session.call(UPDATE_MESSAGES, wire, { signal })
+    const result = await session.call(UPDATE_MESSAGES, wire, { signal }).catch(withoutAnswer)
     const conclusion = conclude(sent, result, { now: now(), random, lastSuccessAt: lastSuccessAt() })
     observer.onCall({ messages: sent.length, result, action: conclusion.action })
     const settlements = [...expired, ...conclusion.settlements]

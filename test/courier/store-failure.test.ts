@@ -1,0 +1,66 @@
+import t from 'tap'
+import { createCourier } from '../../src/courier/courier.ts'
+import type { Session, SessionResult } from '../../src/bitrix24/session.ts'
+import { StoreUnavailable } from '../../src/errors.ts'
+import type { PortalRecord, Portals } from '../../src/store/store.ts'
+import { eventually } from '../portal.ts'
+import { incoming, PORTAL } from '../store/edits.ts'
+import { openInMemory } from './simulation/engines.ts'
+
+const record = { tokens: { accessToken: 'a', refreshToken: 'r', accessExpiresAt: null }, parked: null, bucket: null } as PortalRecord
+const portals: Portals = { read: async () => record, write: async () => {} }
+const answered: SessionResult = { kind: 'answered', status: 200, time: null, result: { SUCCESS: true, DATA: { RESULT: [{ SUCCESS: true, user: '1' }] } }, requests: 1, durationMs: 1 }
+
+/** A courier whose calls end as `call` says, on a clock that can be moved on. */
+async function start (call: Session['call']) {
+  const { outbox, close } = openInMemory()
+  let skippedMs = 0
+  const now = () => Math.floor(performance.timeOrigin + performance.now()) + skippedMs
+  await outbox.accept([incoming({ now: now() })])
+  const log = { info () {}, warn () {}, error () {} }
+  const courier = await createCourier({ portal: PORTAL, outbox, portals, session: { call, authorizeUrl: () => null }, bucket: { ratePerSecond: 10, burst: 10 }, log, now, wallTime: now, random: () => 0 })
+  courier.start()
+  return {
+    outbox,
+    skip (ms: number) {
+      skippedMs += ms
+      courier.wake()
+    },
+    async stop () {
+      await courier.stop(0)
+      close()
+    },
+  }
+}
+
+t.test('an edit whose token could not be read or renewed because the disk was full waits for its next call, and not for a restart', async t => {
+  let calls = 0
+  const { outbox, skip, stop } = await start(async () => {
+    if (++calls === 1) throw new StoreUnavailable('the database cannot write: database or disk is full')
+    return answered
+  })
+  t.teardown(stop)
+  await eventually(async () => await outbox.attempts(incoming().id), attempts => attempts.length === 1)
+  t.match(await outbox.attempts(incoming().id), [{ code: 'STORE_UNAVAILABLE' }])
+  t.match(await outbox.find(incoming().id), { state: 'pending', dueAt: Number })
+  skip(2000)
+  t.match(await eventually(async () => await outbox.find(incoming().id), row => row?.state === 'delivered'), { state: 'delivered' })
+  t.equal(calls, 2)
+})
+
+t.test('a fault of ours in a call leaves its outcome unknown, so that nothing newer is sent before it can have been applied', async t => {
+  let calls = 0
+  const { outbox, skip, stop } = await start(async () => {
+    if (++calls === 1) throw new TypeError('a fault of ours')
+    return answered
+  })
+  t.teardown(stop)
+  await eventually(async () => await outbox.attempts(incoming().id), attempts => attempts.length === 1)
+  await outbox.accept([incoming({ at: 2, text: 'newer', now: Date.now() })])
+  skip(60_000)
+  t.match(await outbox.find(incoming().id), { state: 'pending' })
+  t.equal(calls, 1)
+  skip(11_000)
+  t.match(await eventually(async () => await outbox.find(incoming().id), row => row?.state === 'delivered'), { state: 'delivered' })
+  t.equal(calls, 2)
+})
