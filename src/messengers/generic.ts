@@ -2,7 +2,7 @@ import type { z } from 'zod'
 import type { ClientProfile, MessageEdit } from '../edit.ts'
 import { BadRequest, type FieldFault } from '../errors.ts'
 import { readSecret, STANDARD_WEBHOOKS } from '../signatures/standard-webhooks.ts'
-import { verifyHmac } from '../signatures/verify.ts'
+import { createHmacVerifier } from '../signatures/verify.ts'
 import { formatText } from '../text/format.ts'
 import { genericClient, genericEvent, genericTime, MAX_EDITS, type GenericEdit, type GenericUser } from './generic-schema.ts'
 import { parseJson } from './json.ts'
@@ -16,7 +16,7 @@ const MAX_FAULTS = 20
 export const createGeneric: MessengerFactory = channel => {
   const keys = channel.secrets.map(readSecret).filter(key => key !== null)
   return {
-    verify: (request, nowMs) => verifyHmac(STANDARD_WEBHOOKS, keys, request, nowMs),
+    verify: createHmacVerifier(STANDARD_WEBHOOKS, keys),
     parse: (request, nowMs) => parseEvent(parseJson(request.body), nowMs),
     reply: results => ({ status: 202, body: { edits: results } }),
   }
