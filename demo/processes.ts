@@ -6,6 +6,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 const root = join(import.meta.dirname, '..')
 
+/**
+ * As `npm start` and the image start it: what a webhook leaves behind lives for milliseconds, and a small nursery for it stays in the
+ * processor's cache and keeps the process below 200 MB.
+ */
+const NODE_FLAGS = ['--max-semi-space-size=4']
+
 /** A server of this project as a process of its own, as a user runs it. */
 export interface Running {
   readonly url: string
@@ -52,7 +58,7 @@ export async function startProcess ({ script, env, readyPath, port: wanted, wait
   const port = wanted ?? await freePort()
   let output = ''
   // A group of its own: Ctrl-C reaches only the program that started it, which ends it in good order.
-  const child = spawn(process.execPath, [join(root, script)], {
+  const child = spawn(process.execPath, [...NODE_FLAGS, join(root, script)], {
     env: { PATH: process.env.PATH, HOST: '127.0.0.1', PORT: String(port), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,

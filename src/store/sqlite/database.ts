@@ -9,7 +9,7 @@ const CHECKPOINT_PAGES = 4000
 export function openDatabase (path: string): DatabaseSync {
   const db = new DatabaseSync(path, { timeout: 5000 })
   try {
-    db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}; PRAGMA cache_size = -32000; PRAGMA temp_store = MEMORY`)
+    db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}; PRAGMA cache_size = -16000; PRAGMA temp_store = MEMORY`)
     assertPragma(db, 'journal_mode', 'wal')
     assertPragma(db, 'synchronous', 2)
     migrate(db)
