@@ -123,13 +123,17 @@ export async function openArena ({ messages = 40, env = {}, databaseFolder }: Ar
     },
 
     fault: async (faults: object | object[]) => { await control('faults', faults) },
+    /** How often faults will still strike. */
+    faultsLeft: async () => (await control('faults') as { faults: ReadonlyArray<{ times: number }> }).faults.reduce((sum, { times }) => sum + times, 0),
     load: async (load: object) => { await control('load', load) },
     install: async () => { await control('install', { handler: `${url}/bitrix24/install`, application: 'local.relay' }) },
     messages: async () => await control('messages') as PortalMessage[],
-    calls: async () => await control('calls') as ReadonlyArray<{ readonly method: string, readonly error: string | null, readonly messages: number }>,
+    calls: async () => await control('calls') as ReadonlyArray<{ readonly method: string, readonly status: number | null }>,
 
     async status (): Promise<Status> {
-      const response = await fetch(`${url}/api/status`, { headers: { authorization: `Bearer ${ADMIN_TOKEN}` } })
+      const ask = (): Promise<Response> => fetch(`${url}/api/status`, { headers: { authorization: `Bearer ${ADMIN_TOKEN}` } })
+      // A connection that is still kept from the last relay may turn out to be dead.
+      const response = await ask().catch(ask)
       if (!response.ok) throw new Error(`the relay answers ${response.status} when asked for its status`)
       return await response.json() as Status
     },

@@ -5,6 +5,9 @@ import type { Senders } from './load.ts'
 /** Longer than the quarantine of a call whose outcome is unknown. */
 const BEYOND_QUARANTINE_MS = 75_000
 
+/** For these a parked portal is not asked again; all others it gets over by itself. */
+export const ENDED_BY_INSTALL: ReadonlySet<string> = new Set(['invalid_grant', 'not-installed'])
+
 /** One row of the table. */
 export interface Report {
   readonly scenario: string
@@ -43,10 +46,10 @@ export async function drain (arena: Arena, senders: Senders, patienceMs = 60_000
     const status = await arena.status()
     const { pending } = status.ledger
     if (pending === 0) return installs
-    if (performance.now() > deadline) throw new Error(`there is no end to it: ${JSON.stringify(status)}\n${arena.relay().output().slice(-3000)}`)
+    if (performance.now() > deadline) throw new Error(`there is no end to it: ${JSON.stringify(status)}\n${arena.relay().output().split('\n').filter(line => line.startsWith('{') && !line.includes('webhook.rejected')).slice(-10).join('\n')}`)
     still = pending === before ? still + 1 : 0
     before = pending
-    if (status.portal.condition !== 'ready') {
+    if (ENDED_BY_INSTALL.has(status.portal.condition)) {
       await arena.install()
       installs++
     } else if (still >= 5) {
@@ -85,4 +88,14 @@ export function holds ({ lost, older, faults }: Report): boolean {
 /** The n of "<message> #<n>". */
 function numberOf (text: string): number {
   return Number(text.slice(text.lastIndexOf('#') + 1))
+}
+
+/** Asks until it is so, or says that it never was. */
+export async function until (isThere: () => Promise<boolean>, patienceMs = 20_000): Promise<boolean> {
+  const deadline = performance.now() + patienceMs
+  while (!await isThere()) {
+    if (performance.now() > deadline) return false
+    await sleep(20)
+  }
+  return true
 }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { openArena } from '../arena.ts'
 import { createSenders } from '../load.ts'
-import { drain, judge, weigh, type Report } from '../verdict.ts'
+import { drain, ENDED_BY_INSTALL, judge, weigh, type Report } from '../verdict.ts'
 
 /**
  * `kill -9` at random moments under load, also while the relay starts, while it renews its tokens, and again before what the last one left
@@ -25,7 +25,7 @@ export async function killNine (rounds: number): Promise<Report> {
       const status = await arena.status()
       faults.push(...weigh(status))
       inCalls += Number(/"event":"courier.recovered","messages":(\d+)/.exec(arena.relay().output())?.[1] ?? 0)
-      if (status.portal.condition !== 'ready') {
+      if (ENDED_BY_INSTALL.has(status.portal.condition)) {
         await arena.install()
         installs++
       }

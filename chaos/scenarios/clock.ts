@@ -1,0 +1,55 @@
+import { openArena, type Arena } from '../arena.ts'
+import { createSenders, type Senders } from '../load.ts'
+import { drain, judge, until, type Report } from '../verdict.ts'
+
+const HOUR_MS = 3600_000
+
+/** A running relay's and a restarted one's wall clock is set an hour forwards and back, each time while a message waits out a quarantine. */
+export async function clockJumps (rounds: number): Promise<Report> {
+  const arena = await openArena()
+  try {
+    const faults: string[] = []
+    const senders = createSenders(arena)
+    for (let round = 1; round <= rounds; round++) {
+      for (const byMs of [HOUR_MS, -HOUR_MS]) {
+        for (const restarts of [false, true]) {
+          const how = `${byMs > 0 ? 'forwards' : 'back'}${restarts ? ' while it was down' : ''}`
+          faults.push(...(await jump(arena, senders, byMs, restarts)).map(fault => `${fault} after a jump ${how}`))
+        }
+      }
+    }
+    return await judge(arena, senders, { scenario: 'clock ± 1 hour', rounds, faults })
+  } finally {
+    await arena.close()
+  }
+}
+
+async function jump (arena: Arena, senders: Senders, byMs: number, restarts: boolean): Promise<string[]> {
+  const faults: string[] = []
+  const doubtful = arena.names[0] as string
+  await arena.fault([{ method: 'imconnector.update.messages', fault: 'applied-late', afterMs: 30_000, match: { message: doubtful } }])
+  await senders.edit(doubtful)
+  if (!await until(async () => await arena.faultsLeft() === 0)) faults.push('the call was not made')
+  await senders.edit(doubtful)
+  const before = await arena.status()
+
+  if (restarts) await arena.stop('SIGKILL')
+  await arena.setWallClock(byMs)
+  if (restarts) await arena.start()
+
+  const others = arena.names.slice(1, 6)
+  const delivered = before.ledger.delivered + others.length
+  for (const name of others) await senders.edit(name)
+  if (!await until(async () => (await arena.status()).ledger.delivered >= delivered)) faults.push('edits are not delivered')
+  await arena.pass(20_000)
+  await senders.edit('waker')
+  if (!await until(async () => (await arena.status()).ledger.delivered > delivered)) faults.push('edits are not delivered')
+  const shown = (await arena.messages()).find(({ message }) => message === doubtful)
+  if (senders.mayEndWith(doubtful, Number(shown?.text.split('#')[1]))) faults.push('the quarantine ended early')
+  // The late call lands now, and the newer text after it.
+  const startedAt = arena.now()
+  await drain(arena, senders)
+  const tookMs = arena.now() - startedAt
+  if (tookMs > 16 * 60_000) faults.push(`the last edit took ${Math.round(tookMs / 60_000)} minutes`)
+  return faults
+}

@@ -1,0 +1,39 @@
+import { openArena } from '../arena.ts'
+import { createSenders } from '../load.ts'
+import { drain, judge, until, type Report } from '../verdict.ts'
+
+/** The relay gives calls 10 s to end when it is told to stop. */
+const STOP_WITHIN_MS = 15_000
+const ANSWER_WITHIN_MS = 1000
+
+/** The portal takes calls and never answers: webhooks are still acknowledged, health probes answered, and the relay can be stopped. */
+export async function silentPortal (rounds: number): Promise<Report> {
+  const arena = await openArena()
+  try {
+    const faults: string[] = []
+    const senders = createSenders(arena)
+    for (let round = 1; round <= rounds; round++) {
+      await arena.fault([{ method: '*', fault: round % 2 === 0 ? 'applied-then-timeout' : 'timeout', times: 1_000_000 }])
+      const stopLoad = senders.run(4)
+      const silent = async (): Promise<number> => (await arena.calls()).filter(call => call.method === 'imconnector.update.messages' && call.status === null).length
+      const before = await silent()
+      if (!await until(async () => await silent() > before)) faults.push('no call was made')
+      for (const path of ['/livez', '/readyz']) {
+        const startedAt = performance.now()
+        const { status } = await fetch(arena.url + path)
+        if (status !== 200 || performance.now() - startedAt > ANSWER_WITHIN_MS) faults.push(`${path}: ${status} after ${Math.round(performance.now() - startedAt)} ms`)
+      }
+      if ((await senders.edit('waker')).status !== 202) faults.push('webhooks are not acknowledged')
+      await stopLoad()
+      const startedAt = performance.now()
+      const code = await arena.stop('SIGTERM')
+      if (code !== 0 || performance.now() - startedAt > STOP_WITHIN_MS) faults.push(`SIGTERM: exit code ${code} after ${Math.round(performance.now() - startedAt)} ms`)
+      await arena.fault([])
+      await arena.start()
+      await drain(arena, senders)
+    }
+    return await judge(arena, senders, { scenario: 'a portal that never answers', rounds, faults })
+  } finally {
+    await arena.close()
+  }
+}

@@ -1,0 +1,73 @@
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import { openArena, type Arena } from '../arena.ts'
+import { createSenders } from '../load.ts'
+import { drain, judge, until, type Report } from '../verdict.ts'
+
+const CONNECTIONS = 10_000
+const ANSWER_WITHIN_MS = 2000
+const DRIP_EVERY_MS = 1000
+
+/** Slowloris: connections that send their request a byte at a time, half of them within the headers and half within the body. */
+export async function slowConnections (rounds: number): Promise<Report> {
+  const arena = await openArena()
+  const sockets: Socket[] = []
+  try {
+    const faults: string[] = []
+    const senders = createSenders(arena)
+    const count = Math.min(CONNECTIONS, openFiles() - 1000)
+    for (let round = 1; round <= rounds; round++) {
+      sockets.length = 0
+      let answered = 0
+      for (let opened = 0; opened < count; opened += 500) {
+        await Promise.all(Array.from({ length: Math.min(500, count - opened) }, async (_, index) => {
+          const socket = await dripping(arena, index % 2 === 0)
+          socket.on('data', data => { if (data.toString('latin1').startsWith('HTTP/1.1 408')) answered++ })
+          sockets.push(socket)
+        }))
+      }
+      const drip = setInterval(() => { for (const socket of sockets) if (socket.writable) socket.write('a') }, DRIP_EVERY_MS)
+      try {
+        for (let probe = 0; probe < 10; probe++) faults.push(...await health(arena))
+        for (const name of arena.names.slice(0, 5)) if ((await senders.edit(name)).status !== 202) faults.push('a webhook was not acknowledged')
+        if (!await until(async () => (await arena.status()).ledger.pending === 0)) faults.push('edits are not delivered')
+        if (!await until(async () => answered === count, 40_000)) faults.push(`only ${answered} of ${count} slow requests were ended with 408`)
+        faults.push(...await health(arena))
+      } finally {
+        clearInterval(drip)
+      }
+    }
+    await drain(arena, senders)
+    return await judge(arena, senders, { scenario: 'slow connections', rounds, faults, notes: [`${count} at a time`] })
+  } finally {
+    for (const socket of sockets) socket.destroy()
+    await arena.close()
+  }
+}
+
+async function dripping (arena: Arena, inHeaders: boolean): Promise<Socket> {
+  const { hostname, port } = new URL(arena.url)
+  const socket = connect({ host: hostname, port: Number(port) })
+  socket.on('error', () => {})
+  await once(socket, 'connect')
+  const headers = 'POST /webhooks/default HTTP/1.1\r\nHost: relay\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n'
+  socket.write(inHeaders ? `${headers}X-Slow: ` : `${headers}\r\n{`)
+  return socket
+}
+
+async function health (arena: Arena): Promise<string[]> {
+  const faults: string[] = []
+  for (const path of ['/livez', '/readyz']) {
+    const startedAt = performance.now()
+    const { status } = await fetch(arena.url + path, { headers: { connection: 'close' } })
+    const tookMs = performance.now() - startedAt
+    if (status !== 200 || tookMs > ANSWER_WITHIN_MS) faults.push(`${path}: ${status} after ${Math.round(tookMs)} ms`)
+  }
+  return faults
+}
+
+/** How many files and sockets a process may have open here; Node raises its own limit as far as it may. */
+function openFiles (): number {
+  const { userLimits } = process.report.getReport() as unknown as { userLimits: { open_files: { soft: number | 'unlimited' } } }
+  return userLimits.open_files.soft === 'unlimited' ? Infinity : userLimits.open_files.soft
+}

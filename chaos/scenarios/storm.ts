@@ -1,0 +1,55 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { faultTable, type FaultName } from '../../sandbox/faults.ts'
+import { openArena, type Arena } from '../arena.ts'
+import { createSenders, type Senders } from '../load.ts'
+import { drain, judge, type Report } from '../verdict.ts'
+
+/** Beside the faults of the table: refusals that park a line, that park the portal, and that nobody has heard of. */
+const REFUSALS = [{ error: 'NOT_ACTIVE_LINE', status: 400 }, { error: 'insufficient_scope', status: 403 }, { error: 'OPERATION_TIME_LIMIT', status: 429 }, { error: 'SOMETHING_NEW', status: 418 }]
+
+const STRUCK_WITHIN_MS = 30_000
+
+/** Every fault that the sandbox knows, one after the other in a random order, under load. Nothing may be dead in the end: nobody is to blame. */
+export async function storm (rounds: number): Promise<Report> {
+  const arena = await openArena()
+  try {
+    const senders = createSenders(arena)
+    const stopLoad = senders.run(4, 20)
+    const seen: string[] = []
+    for (let round = 0; round < rounds; round++) {
+      const faults = [...Object.keys(faultTable) as FaultName[], ...REFUSALS].map(fault => ({ fault, key: Math.random() })).sort((a, b) => a.key - b.key)
+      for (const { fault } of faults) {
+        await arena.fault([{ method: 'imconnector.update.messages', fault, times: 1 + Math.floor(Math.random() * 3), afterMs: 30_000 }])
+        const connection = typeof fault === 'string' ? faultTable[fault].connection : 'kept'
+        await struck(arena, senders, connection === 'silent')
+        seen.push(typeof fault === 'string' ? fault : fault.error)
+      }
+    }
+    await stopLoad()
+    await drain(arena, senders)
+    return await judge(arena, senders, { scenario: 'storm of every fault', rounds, notes: [`${seen.length} faults of ${new Set(seen).size} kinds`] })
+  } finally {
+    await arena.close()
+  }
+}
+
+/** Until all have struck. A relay that waits 65 s for an answer that never comes is killed instead, which leaves as much in doubt. */
+async function struck (arena: Arena, senders: Senders, isSilent: boolean): Promise<void> {
+  const deadline = performance.now() + STRUCK_WITHIN_MS
+  let before = Infinity
+  for (;;) {
+    const left = await arena.faultsLeft()
+    if (isSilent && left < before && before !== Infinity) {
+      await arena.stop('SIGKILL')
+      await arena.start()
+    }
+    if (left === 0) return
+    if (performance.now() > deadline) throw new Error(`a fault never struck: ${JSON.stringify(await arena.status())}`)
+    if (left === before) {
+      await arena.pass(75_000)
+      await senders.edit('waker')
+    }
+    before = left
+    await sleep(100)
+  }
+}

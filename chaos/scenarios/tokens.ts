@@ -1,0 +1,41 @@
+import { openArena } from '../arena.ts'
+import { createSenders } from '../load.ts'
+import { drain, judge, type Report } from '../verdict.ts'
+
+/** What becomes of the refresh itself, each in turn; after the last three the pair is lost, unless the server is asked again in time. */
+const REFRESHES = [null, 'reset', '503', 'html-502', 'lost-answer', 'half', 'lost-answer'] as const
+
+/** Tokens that run out in the middle of a drain, and refreshes whose answers are lost. */
+export async function tokens (rounds: number): Promise<Report> {
+  const arena = await openArena()
+  try {
+    const faults: string[] = []
+    const senders = createSenders(arena)
+    let installs = 0
+    // The first call of all renews the token that the relay was given.
+    await senders.edit('waker')
+    await drain(arena, senders)
+    await arena.load({ msPerMessage: 2 })
+    for (let round = 0; round < rounds; round++) {
+      const refresh = REFRESHES[round % REFRESHES.length] ?? null
+      const before = await refreshes()
+      if (refresh !== null) await arena.fault([{ method: 'oauth.token', fault: refresh }])
+      await arena.fault([{ method: 'imconnector.update.messages', fault: 'expired-token' }])
+      const stopLoad = senders.run(8)
+      while (await arena.faultsLeft() > 0) await senders.edit('waker')
+      await stopLoad()
+      installs += await drain(arena, senders)
+      // One for the token that ran out, and one more where its answer was lost: whatever else comes is a refresh too many.
+      const asked = await refreshes() - before
+      const allowed = refresh === null ? 1 : 3
+      if (asked > allowed) faults.push(`${asked} refreshes where ${allowed} would do (${refresh})`)
+    }
+    return await judge(arena, senders, { scenario: 'tokens run out, refreshes are lost', rounds, faults, notes: [`${installs} installs`] })
+
+    async function refreshes (): Promise<number> {
+      return (await arena.calls()).filter(call => call.method === 'oauth.token').length
+    }
+  } finally {
+    await arena.close()
+  }
+}
