@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { migrate } from './schema.ts'
@@ -5,10 +6,14 @@ import { migrate } from './schema.ts'
 /** Beyond this many pages the write-ahead log is copied back; larger than SQLite's default, so that fewer commits pay for it. */
 const CHECKPOINT_PAGES = 4000
 
-/** Opens the file for writing, durable at each commit, and brings it to this program's schema. */
+/** Looking through a file of this size takes a quarter of a second. What is damaged in a larger one is told when it is met. */
+const CHECKED_BYTES = 64 * 1024 * 1024
+
+/** Opens the file for writing, durable at each commit, and brings it to this program's schema. A damaged file is left as it is. */
 export function openDatabase (path: string): DatabaseSync {
   const db = new DatabaseSync(path, { timeout: 5000 })
   try {
+    if (statSync(path).size <= CHECKED_BYTES) assertSound(db, path)
     db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}; PRAGMA cache_size = -16000; PRAGMA temp_store = MEMORY`)
     assertPragma(db, 'journal_mode', 'wal')
     assertPragma(db, 'synchronous', 2)
@@ -16,9 +21,7 @@ export function openDatabase (path: string): DatabaseSync {
     return db
   } catch (error) {
     db.close()
-    throw isUnreadable(error)
-      ? new Error(`${path} is not a database that can be read (${error.message}): nothing was changed; restore a backup in its place, or move it away to start with an empty one`, { cause: error })
-      : error
+    throw isUnreadable(error) ? new Error(explain(error, path), { cause: error }) : error
   }
 }
 
@@ -49,6 +52,21 @@ export async function lockDatabase (path: string, waitMs: number): Promise<Datab
     }
     await sleep(Math.min(100, waitMs))
   }
+}
+
+function assertSound (db: DatabaseSync, path: string): void {
+  const found = db.prepare('PRAGMA quick_check(1)').get()?.quick_check
+  if (found !== 'ok') throw new Error(unreadable(path, String(found).replace(/\s+/g, ' ')))
+}
+
+/** What an error of SQLite means for whoever runs the relay, if it is about the file itself. */
+export function explain (error: unknown, path: string): string {
+  if (isUnreadable(error)) return unreadable(path, error.message)
+  return error instanceof Error ? error.message : String(error)
+}
+
+function unreadable (path: string, what: string): string {
+  return `${path} is not a database that can be read (${what}): nothing was changed; restore a backup in its place, or move it away to start with an empty one`
 }
 
 function assertPragma (db: DatabaseSync, name: string, wanted: string | number): void {

@@ -1,6 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import type { DatabaseSync } from 'node:sqlite'
-import { lockDatabase, openDatabase, openForReading } from './database.ts'
+import { explain, lockDatabase, openDatabase, openForReading } from './database.ts'
 import { createSqliteOutbox } from './outbox.ts'
 import { createSqlitePortals } from './portals.ts'
 import { createSqliteProfiles } from './profiles.ts'
@@ -71,7 +71,7 @@ try {
   })
   send({ type: 'ready' })
 } catch (error) {
-  send({ type: 'failed', error: describe(error) })
+  send({ type: 'failed', error: explain(error, path) })
 }
 
 function writerVerbs (db: DatabaseSync): Verbs {
@@ -88,7 +88,7 @@ function runBatch (db: DatabaseSync, verbs: Verbs, jobs: readonly Job[]): BatchR
   try {
     return { values: inTransaction(db, verbs, jobs), faults: null }
   } catch (error) {
-    if (jobs.length === 1) return { values: [null], faults: [{ error: describe(error), transient: isTransient(error) }] }
+    if (jobs.length === 1) return { values: [null], faults: [{ error: explain(error, path), transient: isTransient(error) }] }
     const results = jobs.map(job => runBatch(db, verbs, [job]))
     return { values: results.map(result => result.values[0]), faults: results.map(result => result.faults?.[0] ?? null) }
   }
@@ -118,8 +118,4 @@ function run (verbs: Verbs, [part, name, ...args]: Job): unknown {
 /** Errors of SQLite carry its result code; whatever else is thrown here is a fault of this program. */
 function isTransient (error: unknown): boolean {
   return error instanceof Error && 'errcode' in error
-}
-
-function describe (error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }
