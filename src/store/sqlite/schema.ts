@@ -4,15 +4,14 @@ import type { DatabaseSync } from 'node:sqlite'
  * Migrations run forward only, each in one transaction with the version that it reaches. An edit of a landed one never reaches
  * existing files: add another.
  */
-const migrations: readonly string[] = [
+export const migrations: readonly string[] = [
   `
   CREATE TABLE lanes (
     id INTEGER PRIMARY KEY,
     portal TEXT NOT NULL,
     connector TEXT NOT NULL,
     line INTEGER NOT NULL,
-    channel TEXT NOT NULL,
-    UNIQUE (portal, connector, line, channel)
+    UNIQUE (portal, connector, line)
   ) STRICT;
 
   CREATE TABLE outbox (
@@ -106,6 +105,23 @@ const migrations: readonly string[] = [
     UNIQUE (portal, connector, user)
   ) STRICT;
   CREATE INDEX profiles_seen ON profiles (seen_at);
+  `,
+  // A lane for each channel of a line, so that channels are served in turn too.
+  `
+  CREATE TABLE channel_lanes (
+    id INTEGER PRIMARY KEY,
+    portal TEXT NOT NULL,
+    connector TEXT NOT NULL,
+    line INTEGER NOT NULL,
+    channel TEXT NOT NULL,
+    UNIQUE (portal, connector, line, channel)
+  ) STRICT;
+  INSERT INTO channel_lanes (portal, connector, line, channel)
+    SELECT DISTINCT portal, connector, line, outbox.channel FROM outbox JOIN lanes ON lanes.id = lane;
+  UPDATE outbox SET lane = (SELECT channel_lanes.id FROM channel_lanes JOIN lanes USING (portal, connector, line)
+    WHERE lanes.id = outbox.lane AND channel_lanes.channel = outbox.channel);
+  DROP TABLE lanes;
+  ALTER TABLE channel_lanes RENAME TO lanes;
   `,
 ]
 

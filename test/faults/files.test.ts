@@ -1,0 +1,88 @@
+import t, { type Test } from 'tap'
+import { readFileSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { openArena } from '../../chaos/arena.ts'
+import { createSenders } from '../../chaos/load.ts'
+import { drain } from '../../chaos/verdict.ts'
+import { messageRowId } from '../../src/edit.ts'
+import { migrations, SCHEMA_VERSION } from '../../src/store/sqlite/schema.ts'
+import { openStore } from '../../src/store/open.ts'
+
+const PORTAL = 'example.bitrix24.ru'
+const PAGE = 4096
+
+/** A database as a program of an earlier schema left it, with one edit that waits and one of another channel that was delivered. */
+function writeSchema (path: string, version: number): void {
+  const db = new DatabaseSync(path)
+  db.exec(`PRAGMA journal_mode = WAL; ${migrations.slice(0, version).join(';')}; PRAGMA user_version = ${version}`)
+  db.exec(`INSERT INTO lanes (id, portal, connector, line) VALUES (5, '${PORTAL}', 'relay_demo', 1); UPDATE ledger SET accepted = 3, superseded = 1, delivered = 1`)
+  db.exec(`INSERT INTO portals (portal, access_token, refresh_token, bucket_level, bucket_at) VALUES ('${PORTAL}', 'access', 'refresh', 3, 1000)`)
+  const insert = db.prepare(`INSERT INTO outbox (id, lane, channel, chat, message, at, tie, seen, content, version, state, accepted_at, settled_at, due_at, attempts, chunk_limit, suspicions, unknown_user_repeats, flags)
+    VALUES (?, 5, ?, 'c1', ?, 7, 0, ?, ?, 2, ?, 1000, ?, ?, 0, 50, 0, 0, '')`)
+  for (const [message, state] of [['waits', 'pending'], ['done', 'delivered']] as const) {
+    const content = JSON.stringify({ user: { id: 'u1', name: 'Anna' }, message: { id: message, text: `${message} #7`, files: [] }, chat: { id: 'c1' } })
+    insert.run(rowId(message), message === 'waits' ? 'default' : 'tg', message, 'd'.repeat(22), content, state, state === 'delivered' ? 2000 : null, state === 'pending' ? 3000 : null)
+  }
+  db.close()
+}
+
+function rowId (message: string): string {
+  return messageRowId({ portal: PORTAL, connector: 'relay_demo', line: 1, chat: 'c1', message })
+}
+
+for (let version = 1; version < SCHEMA_VERSION; version++) {
+  t.test(`a database of schema ${version} is brought to this one with all that it holds`, async t => {
+    const path = join(t.testdir(), 'relay.db')
+    writeSchema(path, version)
+    const store = await openStore({ databaseUrl: `file:${path}`, encryptionKey: null, now: () => 5000 })
+    t.teardown(() => store.close())
+    t.strictSame(await store.outbox.ledger(), { accepted: 3, superseded: 1, delivered: 1, dead: 0, pending: 1 })
+    t.equal((await store.outbox.backlog(PORTAL)).pending, 1)
+    t.match(await store.outbox.find(rowId('done')), { state: 'delivered', channel: 'tg', connector: 'relay_demo', line: 1, settledAt: 2000, revision: { at: 7, tie: 0n } })
+    t.match(await store.portals.read(PORTAL), { tokens: { accessToken: 'access', refreshToken: 'refresh' }, bucket: { level: 3, at: 1000 } })
+
+    const [claimed, ...others] = await store.outbox.claim({ portal: PORTAL, lane: { connector: 'relay_demo', line: 1, channel: 'default' }, callId: 'call', now: 5000, limit: 50, bucket: { level: 1, at: 5000 } })
+    t.strictSame(others, [])
+    t.match(claimed, { id: rowId('waits'), version: 2, edit: { message: { id: 'waits', text: 'waits #7' }, user: { name: 'Anna' } } })
+    await store.outbox.settle({ portal: PORTAL, callId: 'call', settlements: [{ id: rowId('waits'), version: 2, result: 'delivered', flags: [] }], attempt: { at: 5000, durationMs: 1, code: 'ok', words: null }, now: 5000 })
+    t.match(await store.outbox.find(rowId('waits')), { state: 'delivered' })
+    t.match(await store.outbox.attempts(rowId('waits')), [{ code: 'ok' }], 'the tables that came later are there')
+    const reader = new DatabaseSync(path, { readOnly: true })
+    t.teardown(() => reader.close())
+    t.match(reader.prepare('PRAGMA user_version').get(), { user_version: SCHEMA_VERSION })
+  })
+}
+
+async function writeRealFile (t: Test) {
+  const arena = await openArena({ messages: 200 })
+  t.teardown(() => arena.close())
+  const senders = createSenders(arena)
+  for (const name of arena.names) await senders.edit(name)
+  await drain(arena, senders)
+  await arena.stop('SIGTERM')
+  return { arena, senders, sound: readFileSync(arena.databasePath) }
+}
+
+t.test('a file that is damaged somewhere in the middle is refused with the remedy and left as it is, and its backup takes over', async t => {
+  const { arena, senders, sound } = await writeRealFile(t)
+  const pages = sound.length / PAGE
+  for (const [from, to] of [[Math.floor(pages * 0.3), Math.floor(pages * 0.7)], [Math.floor(pages / 2), Math.floor(pages / 2) + 1], [pages - 1, pages]] as const) {
+    const damaged = Buffer.from(sound).fill(0xa5, from * PAGE, to * PAGE)
+    writeFileSync(arena.databasePath, damaged)
+    await t.rejects(arena.start(), { message: /ended with 1 [^]*cannot start: .*relay\.db is not a database that can be read \(.+\): nothing was changed; restore a backup in its place, or move it away/ }, `pages ${from} to ${to} of ${pages}`)
+    t.ok(readFileSync(arena.databasePath).equals(damaged), 'nothing was written to it')
+  }
+  writeFileSync(arena.databasePath, sound)
+  await arena.start()
+  t.match(await arena.status(), { ledger: { accepted: 200, delivered: 200, pending: 0 } })
+  t.match(await senders.edit('m0'), { status: 202, outcome: 'accepted' })
+})
+
+t.test('a file that is cut short is refused and left as it is', async t => {
+  const { arena, sound } = await writeRealFile(t)
+  const kept = Math.floor(sound.length / PAGE / 2) * PAGE
+  writeFileSync(arena.databasePath, sound.subarray(0, kept))
+  await t.rejects(arena.start(), { message: /is not a database that can be read/ })
+  t.equal(statSync(arena.databasePath).size, kept)
+})
