@@ -19,26 +19,35 @@ export function createLog (level: string, destination?: DestinationStream): Logg
     level,
     base: null,
     timestamp: stdTimeFunctions.isoTime,
-    formatters: { log: fields => hide(fields, HIDDEN_TO_DEPTH) },
+    formatters: { log: fields => hide(fields, HIDDEN_TO_DEPTH) as Record<string, unknown> },
     serializers: { err: serializeError },
   }, destination)
 }
 
-/** The fields with what is hidden replaced, copied only where something is. */
-function hide<T extends object> (fields: T, depth: number): T {
-  const changes = Object.entries(fields).flatMap(([key, value]): Array<[string, unknown]> => {
-    if (HIDDEN.has(key) && value !== undefined && value !== null) return [[key, '[hidden]']]
-    if (depth === 0 || !isPlain(value)) return []
-    const hidden = hide(value, depth - 1)
-    return hidden === value ? [] : [[key, hidden]]
-  })
-  if (changes.length === 0) return fields
-  const copy = Array.isArray(fields) ? [...fields] : { ...fields }
-  return Object.assign(copy, Object.fromEntries(changes)) as T
+/** The fields with what is hidden replaced, copied only where something is: every line passes here, and hardly one has anything to hide. */
+function hide (fields: object, depth: number): object {
+  if (Array.isArray(fields)) return hideInList(fields, depth)
+  let copy: Record<string, unknown> | null = null
+  for (const [key, value] of Object.entries(fields)) {
+    const shown = value !== null && value !== undefined && HIDDEN.has(key) ? '[hidden]' : hideWithin(value, depth)
+    if (shown === value) continue
+    copy ??= { ...fields }
+    copy[key] = shown
+  }
+  return copy ?? fields
+}
+
+function hideInList (list: readonly unknown[], depth: number): readonly unknown[] {
+  const shown = list.map(item => hideWithin(item, depth))
+  return shown.every((item, index) => item === list[index]) ? list : shown
+}
+
+function hideWithin (value: unknown, depth: number): unknown {
+  return depth > 0 && isPlain(value) ? hide(value, depth - 1) : value
 }
 
 function isPlain (value: unknown): value is object {
-  return Array.isArray(value) || (typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype)
+  return typeof value === 'object' && value !== null && (Array.isArray(value) || Object.getPrototypeOf(value) === Object.prototype)
 }
 
 /** An error without whatever else was hung on it: errors of HTTP clients and servers carry whole packets. */
