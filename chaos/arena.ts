@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createConnector } from '../demo/connector.ts'
-import { sandboxEnv, startRelayProcess, startSandboxProcess, type Running } from '../demo/processes.ts'
+import { sandboxEnv, startRelayProcess, startSandboxProcess } from '../demo/processes.ts'
 import { generateSecret } from '../src/signatures/standard-webhooks.ts'
 import type { ClockFile } from './clock.ts'
 
@@ -64,8 +64,14 @@ export async function openArena ({ messages = 40, env = {}, databaseFolder }: Ar
   await connector.send([...names, 'waker'].map(id => ({ user: { id: 'u1', last_name: 'Petrova', name: 'Anna' }, message: { id, text: `${id} #0` }, chat: { id: 'c1' } })))
 
   let relay = await startRelayProcess(settings)
+  let isClosed = false
   const { port, url } = relay
-  let extra: Running[] = []
+
+  /** Asks the relay. A connection that is still kept from its last life may turn out to be dead, so it is asked twice. */
+  async function ask (path: string): Promise<Response> {
+    const once = (): Promise<Response> => fetch(url + path, { headers: { authorization: `Bearer ${ADMIN_TOKEN}` } })
+    return await once().catch(once)
+  }
 
   async function control (path: string, body?: unknown): Promise<unknown> {
     const response = await fetch(`${sandbox.url}/sandbox/${path}`, body === undefined ? {} : { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) })
@@ -130,22 +136,25 @@ export async function openArena ({ messages = 40, env = {}, databaseFolder }: Ar
     messages: async () => await control('messages') as PortalMessage[],
     calls: async () => await control('calls') as ReadonlyArray<{ readonly method: string, readonly status: number | null }>,
 
+    /** What a health probe is told, and after how long. */
+    async probe (path: '/livez' | '/readyz'): Promise<{ readonly status: number, readonly tookMs: number }> {
+      const startedAt = performance.now()
+      const response = await ask(path)
+      await response.body?.cancel()
+      return { status: response.status, tookMs: Math.round(performance.now() - startedAt) }
+    },
+
     async status (): Promise<Status> {
-      const ask = (): Promise<Response> => fetch(`${url}/api/status`, { headers: { authorization: `Bearer ${ADMIN_TOKEN}` } })
-      // A connection that is still kept from the last relay may turn out to be dead.
-      const response = await ask().catch(ask)
+      const response = await ask('/api/status')
       if (!response.ok) throw new Error(`the relay answers ${response.status} when asked for its status`)
       return await response.json() as Status
     },
 
-    /** Another program of a scenario that ends with the arena. */
-    keep (running: Running): void {
-      extra.push(running)
-    },
+    isClosed: () => isClosed,
 
     async close (): Promise<void> {
-      for (const running of [relay, sandbox, ...extra]) await running.stop('SIGKILL')
-      extra = []
+      isClosed = true
+      for (const running of [relay, sandbox]) await running.stop('SIGKILL')
       await rm(folder, { recursive: true, force: true })
     },
   }

@@ -91,11 +91,11 @@ export function createSenders (arena: Arena) {
       return number === least || (number > least && doubtful.get(message)?.has(number) === true)
     },
 
-    /** Keeps `senders` busy until the function that it returns is called. */
+    /** Keeps `senders` busy until the function that it returns is called, or the arena closes. */
     run (senders: number, pauseMs = 8): () => Promise<void> {
       const halt = new AbortController()
       const loops = Array.from({ length: senders }, async () => {
-        while (!halt.signal.aborted) {
+        while (!halt.signal.aborted && !arena.isClosed()) {
           const message = arena.names[Math.floor(Math.random() * arena.names.length)] as string
           const known = newest.get(message) ?? 0
           const { status } = known > 0 && Math.random() < REPEATED ? await send(message, 1 + Math.floor(Math.random() * known)) : await send(message, next(message))

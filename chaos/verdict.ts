@@ -5,6 +5,8 @@ import type { Senders } from './load.ts'
 /** Longer than the quarantine of a call whose outcome is unknown. */
 const BEYOND_QUARANTINE_MS = 75_000
 
+const LONGEST_PASS_MS = 300_000
+
 /** For these a parked portal is not asked again; all others it gets over by itself. */
 export const ENDED_BY_INSTALL: ReadonlySet<string> = new Set(['invalid_grant', 'not-installed'])
 
@@ -42,19 +44,22 @@ export async function drain (arena: Arena, senders: Senders, patienceMs = 60_000
   let installs = 0
   let before = -1
   let still = 0
+  let passMs = BEYOND_QUARANTINE_MS
   for (;;) {
     const status = await arena.status()
     const { pending } = status.ledger
     if (pending === 0) return installs
     if (performance.now() > deadline) throw new Error(`there is no end to it: ${JSON.stringify(status)}\n${arena.relay().output().split('\n').filter(line => line.startsWith('{') && !line.includes('webhook.rejected')).slice(-10).join('\n')}`)
     still = pending === before ? still + 1 : 0
+    if (still === 0) passMs = BEYOND_QUARANTINE_MS
     before = pending
     if (ENDED_BY_INSTALL.has(status.portal.condition)) {
       await arena.install()
       installs++
     } else if (still >= 5) {
       still = 0
-      await arena.pass(BEYOND_QUARANTINE_MS)
+      await arena.pass(passMs)
+      passMs = Math.min(passMs * 2, LONGEST_PASS_MS)
       // A timer does not know that the clocks were moved; a new edit makes the courier look.
       await senders.edit('waker')
     }

@@ -1,8 +1,8 @@
 import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { openArena, type Arena } from '../arena.ts'
-import { limitFiles, openDisk } from '../disk.ts'
+import { openArena } from '../arena.ts'
+import { limitFiles, openDisk, type Disk } from '../disk.ts'
 import { createSenders } from '../load.ts'
 import { drain, judge, until, weigh, type Report } from '../verdict.ts'
 
@@ -10,8 +10,8 @@ import { drain, judge, until, weigh, type Report } from '../verdict.ts'
 const ROOM_MB = 64
 
 /** The disk is full, has room again, takes no writes at all, and is full when the relay is killed. */
-export async function disk (rounds: number): Promise<Report> {
-  const room = await openDisk(await mkdtemp(join(tmpdir(), 'imconnector-relay-disk-')), ROOM_MB)
+export async function disk (rounds: number, open: (folder: string, megabytes: number) => Promise<Disk> = openDisk): Promise<Report> {
+  const room = await open(await mkdtemp(join(tmpdir(), 'imconnector-relay-disk-')), ROOM_MB)
   const arena = await openArena({ databaseFolder: room.folder }).catch(async (error: unknown) => {
     await room.close()
     throw error
@@ -24,8 +24,8 @@ export async function disk (rounds: number): Promise<Report> {
       const stopLoad = senders.run(4)
       await room.fill(pid())
       if (!await until(async () => (await senders.edit('waker')).status === 503)) faults.push('a full disk is not told to senders')
-      if (!await until(async () => await readiness(arena) === 503)) faults.push('/readyz says ready on a full disk')
-      if (await liveness(arena) !== 200) faults.push('/livez fails on a full disk')
+      if (!await until(async () => (await arena.probe('/readyz')).status === 503)) faults.push('/readyz says ready on a full disk')
+      if ((await arena.probe('/livez')).status !== 200) faults.push('/livez fails on a full disk')
       if (round % 2 === 0) {
         await arena.stop('SIGKILL')
         await room.free(pid())
@@ -39,7 +39,7 @@ export async function disk (rounds: number): Promise<Report> {
       if (!await until(async () => (await senders.edit('waker')).status === 503)) faults.push('a disk that cannot be written to is not told to senders')
       await limitFiles(pid(), 'unlimited')
       if (!await until(async () => (await senders.edit('waker')).status === 202)) faults.push('service does not resume when the disk can be written to')
-      if (!await until(async () => await readiness(arena) === 200)) faults.push('/readyz does not recover')
+      if (!await until(async () => (await arena.probe('/readyz')).status === 200)) faults.push('/readyz does not recover')
       await stopLoad()
       await drain(arena, senders)
       faults.push(...weigh(await arena.status()))
@@ -50,6 +50,3 @@ export async function disk (rounds: number): Promise<Report> {
     await room.close()
   }
 }
-
-const readiness = async (arena: Arena): Promise<number> => (await fetch(`${arena.url}/readyz`)).status
-const liveness = async (arena: Arena): Promise<number> => (await fetch(`${arena.url}/livez`)).status

@@ -18,10 +18,9 @@ export async function silentPortal (rounds: number): Promise<Report> {
       const silent = async (): Promise<number> => (await arena.calls()).filter(call => call.method === 'imconnector.update.messages' && call.status === null).length
       const before = await silent()
       if (!await until(async () => await silent() > before)) faults.push('no call was made')
-      for (const path of ['/livez', '/readyz']) {
-        const startedAt = performance.now()
-        const { status } = await fetch(arena.url + path)
-        if (status !== 200 || performance.now() - startedAt > ANSWER_WITHIN_MS) faults.push(`${path}: ${status} after ${Math.round(performance.now() - startedAt)} ms`)
+      for (const path of ['/livez', '/readyz'] as const) {
+        const { status, tookMs } = await arena.probe(path)
+        if (status !== 200 || tookMs > ANSWER_WITHIN_MS) faults.push(`${path}: ${status} after ${tookMs} ms`)
       }
       if ((await senders.edit('waker')).status !== 202) faults.push('webhooks are not acknowledged')
       await stopLoad()

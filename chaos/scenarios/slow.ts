@@ -57,11 +57,9 @@ async function dripping (arena: Arena, inHeaders: boolean): Promise<Socket> {
 
 async function health (arena: Arena): Promise<string[]> {
   const faults: string[] = []
-  for (const path of ['/livez', '/readyz']) {
-    const startedAt = performance.now()
-    const { status } = await fetch(arena.url + path, { headers: { connection: 'close' } })
-    const tookMs = performance.now() - startedAt
-    if (status !== 200 || tookMs > ANSWER_WITHIN_MS) faults.push(`${path}: ${status} after ${Math.round(tookMs)} ms`)
+  for (const path of ['/livez', '/readyz'] as const) {
+    const { status, tookMs } = await arena.probe(path)
+    if (status !== 200 || tookMs > ANSWER_WITHIN_MS) faults.push(`${path}: ${status} after ${tookMs} ms`)
   }
   return faults
 }

@@ -1,5 +1,5 @@
-import t, { type Test } from 'tap'
-import { readFileSync, statSync, writeFileSync } from 'node:fs'
+import t from 'tap'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { openArena } from '../../chaos/arena.ts'
@@ -54,35 +54,31 @@ for (let version = 1; version < SCHEMA_VERSION; version++) {
   })
 }
 
-async function writeRealFile (t: Test) {
-  const arena = await openArena({ messages: 200 })
+t.test('a file that is damaged in the middle, or cut short, is refused with the remedy and left as it is, and its backup takes over', async t => {
+  const arena = await openArena({ messages: 100 })
   t.teardown(() => arena.close())
   const senders = createSenders(arena)
-  for (const name of arena.names) await senders.edit(name)
+  await Promise.all(arena.names.map(name => senders.edit(name)))
   await drain(arena, senders)
   await arena.stop('SIGTERM')
-  return { arena, senders, sound: readFileSync(arena.databasePath) }
-}
-
-t.test('a file that is damaged somewhere in the middle is refused with the remedy and left as it is, and its backup takes over', async t => {
-  const { arena, senders, sound } = await writeRealFile(t)
+  const sound = readFileSync(arena.databasePath)
   const pages = sound.length / PAGE
-  for (const [from, to] of [[Math.floor(pages * 0.3), Math.floor(pages * 0.7)], [Math.floor(pages / 2), Math.floor(pages / 2) + 1], [pages - 1, pages]] as const) {
-    const damaged = Buffer.from(sound).fill(0xa5, from * PAGE, to * PAGE)
-    writeFileSync(arena.databasePath, damaged)
-    await t.rejects(arena.start(), { message: /ended with 1 [^]*cannot start: .*relay\.db is not a database that can be read \(.+\): nothing was changed; restore a backup in its place, or move it away/ }, `pages ${from} to ${to} of ${pages}`)
-    t.ok(readFileSync(arena.databasePath).equals(damaged), 'nothing was written to it')
+  const middle = Math.floor(pages / 2)
+
+  const damaged = {
+    'a page in the middle': Buffer.from(sound).fill(0xa5, middle * PAGE, (middle + 1) * PAGE),
+    'the last page': Buffer.from(sound).fill(0xa5, (pages - 1) * PAGE),
+    'half of the file is missing': sound.subarray(0, middle * PAGE),
+  }
+  for (const [how, bytes] of Object.entries(damaged)) {
+    writeFileSync(arena.databasePath, bytes)
+    await t.rejects(arena.start(), { message: /ended with 1 [^]*cannot start: .*relay\.db is not a database that can be read \(.+\): nothing was changed; restore a backup in its place, or move it away/ }, how)
+    t.ok(readFileSync(arena.databasePath).equals(bytes), 'nothing was written to it')
   }
   writeFileSync(arena.databasePath, sound)
   await arena.start()
-  t.match(await arena.status(), { ledger: { accepted: 200, delivered: 200, pending: 0 } })
+  const { ledger } = await arena.status()
+  t.equal(ledger.pending, 0)
+  t.ok(ledger.delivered >= 100)
   t.match(await senders.edit('m0'), { status: 202, outcome: 'accepted' })
-})
-
-t.test('a file that is cut short is refused and left as it is', async t => {
-  const { arena, sound } = await writeRealFile(t)
-  const kept = Math.floor(sound.length / PAGE / 2) * PAGE
-  writeFileSync(arena.databasePath, sound.subarray(0, kept))
-  await t.rejects(arena.start(), { message: /is not a database that can be read/ })
-  t.equal(statSync(arena.databasePath).size, kept)
 })
