@@ -1,5 +1,7 @@
 import t from 'tap'
 import { spawn } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createLog } from '../../src/log.ts'
 import { readSecret } from '../../src/signatures/standard-webhooks.ts'
@@ -32,7 +34,10 @@ t.test('send signs what a messenger would send, and prints the answer', async t 
   const { app, store } = await buildRelay(t, { dependencies: { log: createLog('silent') }, clock: Date.now })
   const url = await app.listen({ host: '127.0.0.1', port: 0 })
   const env = { WEBHOOK_SECRET: SECRET, RELAY_URL: url }
-  const file = join(t.testdir({ 'edit.json': JSON.stringify(edit('from a file')) }), 'edit.json')
+  const folder = mkdtempSync(join(tmpdir(), 'imconnector-relay-cli-'))
+  t.teardown(() => rmSync(folder, { recursive: true }))
+  const file = join(folder, 'edit.json')
+  writeFileSync(file, JSON.stringify(edit('from a file')))
 
   const data = await relay(['send', file], { env })
   t.equal(data.errors, '')
