@@ -11,8 +11,7 @@ import { startRelay, type Relay } from './relay.ts'
 const STOP_MS = 20_000
 
 const config = readConfig()
-// Lines go out by 4 KiB, or after 50 ms: a write for each webhook costs more than making its line. Whatever ends the process flushes first.
-const output = destination({ fd: 1, sync: false, minLength: 4096, periodicFlush: 50 })
+const output = destination({ fd: 1, sync: false })
 const log = createLog(config.logLevel, output)
 let relay: Relay | null = null
 
