@@ -34,6 +34,13 @@ export interface PortalMessage {
   readonly history: ReadonlyArray<{ readonly text: string }>
 }
 
+/** Those that are open, so that an interrupted program leaves no process behind. */
+const arenas = new Set<{ close: () => Promise<void> }>()
+
+export async function closeArenas (): Promise<void> {
+  await Promise.all([...arenas].map(arena => arena.close()))
+}
+
 export type Arena = Awaited<ReturnType<typeof openArena>>
 
 /** A sandbox with originals and a relay, each a process of its own, and the means to ill-treat them. `close` ends all that it started. */
@@ -88,7 +95,7 @@ export async function openArena ({ messages = 40, env = {}, databaseFolder }: Ar
     while (!relay.output().includes(`clock turned ${clock.turn}\n`)) await sleep(5)
   }
 
-  return {
+  const arena = {
     folder,
     databasePath: join(databaseFolder ?? folder, 'relay.db'),
     names,
@@ -101,6 +108,9 @@ export async function openArena ({ messages = 40, env = {}, databaseFolder }: Ar
 
     async start (changes: Readonly<Record<string, string>> = {}): Promise<void> {
       relay = await startRelayProcess({ ...settings, ...changes }, port)
+      if (!isClosed) return
+      await relay.stop('SIGKILL')
+      throw new Error('the arena was closed')
     },
 
     async stop (signal: NodeJS.Signals): Promise<number | null> {
@@ -154,8 +164,11 @@ export async function openArena ({ messages = 40, env = {}, databaseFolder }: Ar
 
     async close (): Promise<void> {
       isClosed = true
+      arenas.delete(arena)
       for (const running of [relay, sandbox]) await running.stop('SIGKILL')
       await rm(folder, { recursive: true, force: true })
     },
   }
+  arenas.add(arena)
+  return arena
 }

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { closeArenas } from './arena.ts'
 import { printTable } from './table.ts'
 import { scenarios } from './scenarios.ts'
 import { holds, type Report } from './verdict.ts'
@@ -19,14 +20,23 @@ if (!(minutes > 0) || chosen.length === 0) {
 
 const deadline = performance.now() + minutes * 60_000
 const reports: Report[] = []
+const interruption = new AbortController()
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    interruption.abort()
+    closeArenas().catch(() => {})
+  })
+}
+
 do {
   for (const { id, rounds, run } of chosen) {
     const report = await run(values.rounds === undefined ? rounds : Number(values.rounds)).catch((error: unknown): Report =>
       ({ scenario: id, rounds: 0, webhooks: 0, acknowledged: 0, lost: 0, older: 0, faults: [error instanceof Error ? error.message : String(error)], notes: [] }))
+    if (interruption.signal.aborted) break
     reports.push(report)
     console.error(`${holds(report) ? 'held  ' : 'BROKEN'}  ${report.scenario}`)
     if (performance.now() > deadline && reports.length >= chosen.length) break
   }
-} while (performance.now() < deadline)
+} while (!interruption.signal.aborted && performance.now() < deadline)
 printTable(reports)
-process.exitCode = reports.every(holds) ? 0 : 1
+process.exitCode = !interruption.signal.aborted && reports.every(holds) ? 0 : 1
