@@ -1,8 +1,9 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
 import { z } from 'zod'
 import { NotFound, ShuttingDown, Unauthenticated } from '../src/errors.ts'
 import type { Intake, Receipt } from '../src/intake.ts'
+import type { WebhookRequest } from '../src/messengers/messenger.ts'
 import type { WebhookObserver } from '../src/metrics/webhooks.ts'
 import { genericEventDocument } from '../src/messengers/generic-schema.ts'
 import { describeProblems, sendProblem } from './problems.ts'
@@ -27,7 +28,7 @@ const answerSchema = z.object({
   edits: z.array(z.object({
     id: z.string().optional().describe('of the edit\'s message, the same for every edit of it'),
     outcome: z.enum(['accepted', 'duplicate', 'stale', 'ignored', 'refused']),
-    reason: z.enum(['empty-text', 'too-old', 'id-too-long', 'anonymous-user', 'outgoing']).optional(),
+    reason: z.enum(['empty-text', 'too-old', 'id-too-long', 'anonymous-user', 'outgoing', 'unreadable']).optional(),
   })),
 }).describe('What became of each edit; what is accepted is on disk')
 
@@ -79,11 +80,13 @@ export async function webhookRoutes (app: FastifyInstance, options: WebhookRoute
   app.setValidatorCompiler(() => value => ({ value }))
   app.setSerializerCompiler(() => value => JSON.stringify(value))
 
-  app.post<WebhookRoute>('/webhooks/:channel', { schema, bodyLimit: BODY_LIMIT }, async (request, reply) => {
-    const { channel } = request.params
-    const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0)
+  app.post<WebhookRoute>('/webhooks/:channel', { schema, bodyLimit: BODY_LIMIT }, receive)
+  app.get<WebhookRoute>('/webhooks/:channel', { schema: { hide: true } }, receive)
 
-    const receipt = await intake.receive(channel, { headers: request.headers, body }, () => limits.count(request, reply))
+  async function receive (request: FastifyRequest<WebhookRoute>, reply: FastifyReply): Promise<unknown> {
+    const { channel } = request.params
+    const webhook = toWebhookRequest(request)
+    const receipt = await intake.receive(channel, webhook, () => limits.count(request, reply))
       .catch(async (error: unknown) => {
         if (error instanceof Unauthenticated) await limits.countFailure(request, reply)
         throw error
@@ -91,11 +94,18 @@ export async function webhookRoutes (app: FastifyInstance, options: WebhookRoute
 
     reply.code(receipt.reply.status)
     observer.onReceived(channel, receipt.edits)
-    log.info({ event: 'webhook.accepted', channel, bytes: body.length, durationMs: reply.elapsedTime, edits: receipt.edits.map(describe) }, 'webhook.accepted')
+    const level = receipt.edits.some(({ result }) => result.reason === 'unreadable') ? 'warn' : 'info'
+    log[level]({ event: 'webhook.accepted', channel, bytes: webhook.body.length, durationMs: reply.elapsedTime, edits: receipt.edits.map(describe) }, 'webhook.accepted')
     return receipt.reply.body
-  })
-
-  function describe ({ edit, result }: Receipt['edits'][number]) {
-    return edit === null ? result : { ...result, chat: maskId(edit.chat.id) }
   }
+
+  function describe ({ edit, result, detail }: Receipt['edits'][number]) {
+    if (edit === null) return detail === undefined ? result : { ...result, detail }
+    return { ...result, chat: maskId(edit.chat.id) }
+  }
+}
+
+function toWebhookRequest ({ method, url, headers, body }: FastifyRequest<WebhookRoute>): WebhookRequest {
+  const at = url.indexOf('?')
+  return { method: method === 'GET' ? 'GET' : 'POST', query: at < 0 ? '' : url.slice(at + 1), headers, body: Buffer.isBuffer(body) ? body : Buffer.alloc(0) }
 }

@@ -3,11 +3,12 @@ import { defaultChannel, readChannels } from './config/channels.ts'
 import { findUnknownNames, isSet, readValues, type Environment, type ReadFile } from './config/environment.ts'
 import type { Values } from './config/variables.ts'
 import { ConfigError } from './errors.ts'
+import type { MessengerName } from './messengers/registry.ts'
 
 /** One configured source: a messenger, its secrets, and the connector and line that it feeds. */
 export interface Channel {
   readonly id: string
-  readonly messenger: 'generic'
+  readonly messenger: MessengerName
   readonly secrets: readonly string[]
   readonly connector: string
   readonly line: number
@@ -17,6 +18,8 @@ export interface Channel {
   readonly cleanNames: boolean
   readonly allowAnonymous: boolean
   readonly settleMs: number
+  /** What only this messenger has. */
+  readonly settings: Readonly<Record<string, unknown>>
 }
 
 export type UserField = 'last_name' | 'name' | 'picture' | 'url' | 'gender' | 'email' | 'phone'

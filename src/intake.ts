@@ -2,9 +2,9 @@ import { address, addressClient } from './address.ts'
 import type { Channel } from './config.ts'
 import { guard } from './courier/guard.ts'
 import { contentDigest, messageRowId, type MessageEdit } from './edit.ts'
-import { NotFound } from './errors.ts'
-import { messengerFactories } from './messengers/factories.ts'
-import type { EditResult, SeenClient, WebhookReply, WebhookRequest } from './messengers/messenger.ts'
+import { BadRequest, NotFound } from './errors.ts'
+import type { EditResult, IgnoredEvent, Messenger, SeenClient, WebhookContent, WebhookReply, WebhookRequest } from './messengers/messenger.ts'
+import { messengers } from './messengers/registry.ts'
 import type { IncomingEdit, IntakeResult, Outbox, Profiles } from './store/store.ts'
 
 export interface IntakeOptions {
@@ -24,7 +24,7 @@ export interface IntakeOptions {
 /** What a webhook came to: the reply for its sender, and each edit with its result in the order of the webhook. */
 export interface Receipt {
   readonly reply: WebhookReply
-  readonly edits: readonly { readonly edit: MessageEdit | null, readonly result: EditResult }[]
+  readonly edits: readonly { readonly edit: MessageEdit | null, readonly result: EditResult, readonly detail?: string | undefined }[]
 }
 
 export interface Intake {
@@ -36,7 +36,7 @@ export interface Intake {
 }
 
 export function createIntake (options: IntakeOptions): Intake {
-  const sources = new Map([...options.channels].map(([id, channel]) => [id, { channel, messenger: messengerFactories[channel.messenger](channel) }]))
+  const sources = new Map([...options.channels].map(([id, channel]) => [id, { channel, messenger: messengers[channel.messenger].create(channel) }]))
 
   function prepare (channel: Channel, source: MessageEdit, wallTime: number): IncomingEdit {
     const edit = address(source, channel)
@@ -62,6 +62,16 @@ export function createIntake (options: IntakeOptions): Intake {
     return { ...incoming, edit, refusal: guard(edit, { now: wallTime, allowAnonymous: channel.allowAnonymous }) }
   }
 
+  async function accept (edits: readonly MessageEdit[], channel: Channel, wallTime: number): Promise<Receipt['edits'][number][]> {
+    if (edits.length === 0) return []
+    const prepared = edits.map(edit => prepare(channel, edit, wallTime))
+    const isNameless = prepared.some(edit => edit.refusal === 'anonymous-user')
+    const incoming = isNameless ? await Promise.all(prepared.map(edit => complete(edit, channel, wallTime))) : prepared
+    const accepted = await options.outbox.accept(incoming)
+    if (accepted.some(result => result.outcome === 'accepted')) options.onAccepted()
+    return accepted.map((result, index) => ({ edit: incoming[index]?.edit ?? null, result: toResult(result, incoming[index]) }))
+  }
+
   async function remember (clients: readonly SeenClient[], channel: Channel): Promise<void> {
     const { portal, now } = options
     const seen = clients.flatMap(client => {
@@ -78,24 +88,34 @@ export function createIntake (options: IntakeOptions): Intake {
       const { channel, messenger } = source
       const wallTime = options.wallTime()
 
+      const greeting = messenger.greet?.(request) ?? null
+      if (greeting !== null) {
+        await admit?.()
+        return { reply: greeting, edits: [] }
+      }
+      if (request.method === 'GET') throw new NotFound('there is nothing at this address for this method')
       messenger.verify(request, wallTime)
       await admit?.()
-      const content = messenger.parse(request, wallTime)
-      if (content.kind === 'ignored') {
-        await remember(content.clients, channel)
-        const result: EditResult = { outcome: 'ignored' }
-        return { reply: messenger.reply([result]), edits: [{ edit: null, result }] }
-      }
-
-      const prepared = content.edits.map(edit => prepare(channel, edit, wallTime))
-      const isNameless = prepared.some(edit => edit.refusal === 'anonymous-user')
-      const incoming = isNameless ? await Promise.all(prepared.map(edit => complete(edit, channel, wallTime))) : prepared
-      const accepted = await options.outbox.accept(incoming)
-      if (accepted.some(result => result.outcome === 'accepted')) options.onAccepted()
-      const results = accepted.map((result, index) => toResult(result, incoming[index]))
-      return { reply: messenger.reply(results), edits: results.map((result, index) => ({ edit: incoming[index]?.edit ?? null, result })) }
+      const content = parse(messenger, request, wallTime)
+      if (content.clients.length > 0) await remember(content.clients, channel)
+      const edits = [...await accept(content.edits, channel, wallTime), ...content.ignored.map(toIgnored)]
+      return { reply: content.reply ?? messenger.reply(edits.map(({ result }) => result)), edits }
     },
   }
+}
+
+/** What is authentic and cannot be read is refused or ignored, whichever keeps the messenger sending. */
+function parse (messenger: Messenger, request: WebhookRequest, wallTime: number): WebhookContent {
+  try {
+    return messenger.parse(request, wallTime)
+  } catch (error) {
+    if (messenger.unreadable === 'refuse' || !(error instanceof BadRequest)) throw error
+    return { edits: [], ignored: [{ reason: 'unreadable', detail: error.message }], clients: [] }
+  }
+}
+
+function toIgnored ({ reason, detail }: IgnoredEvent): Receipt['edits'][number] {
+  return { edit: null, result: reason === undefined ? { outcome: 'ignored' } : { outcome: 'ignored', reason }, detail }
 }
 
 function toResult ({ id, outcome }: IntakeResult, incoming: IncomingEdit | undefined): EditResult {

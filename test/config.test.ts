@@ -61,6 +61,7 @@ t.test('the fewest variables give the defaults', async t => {
       cleanNames: false,
       allowAnonymous: false,
       settleMs: 2000,
+      settings: {},
     }]]),
     webhookRateLimit: 6000,
     trustProxy: false,
@@ -234,13 +235,14 @@ t.test('a file may hold more channels, with secrets from the environment, and de
     cleanNames: true,
     allowAnonymous: true,
     settleMs: 5,
+    settings: {},
   })
 })
 
 t.test('a fault in the channels file is named by its place', async t => {
   const good = { id: 'a', messenger: 'generic', secrets: [SECRET] }
   const cases: [channel: object, fault: RegExp][] = [
-    [{ ...good, messenger: 'telegram' }, /\/channels\/0\/messenger names no messenger that this version knows: generic/],
+    [{ ...good, messenger: 'pigeon' }, /\/channels\/0\/messenger names no messenger that this version knows: generic/],
     [{ ...good, id: 'A b' }, /\/channels\/0\/id must be/],
     [{ ...good, id: 'default' }, /default exists twice \(WEBHOOK_SECRET/],
     [{ ...good, secrets: [] }, /\/channels\/0\/secrets must hold at least one/],

@@ -35,7 +35,7 @@ function build (changes: { channels?: ReturnType<typeof channel>[], known?: Reco
 
 function signed (body: string | object) {
   const bytes = Buffer.from(typeof body === 'string' ? body : JSON.stringify(body))
-  return { headers: signStandardWebhook(KEY, bytes, NOW), body: bytes }
+  return { method: 'POST' as const, query: '', headers: signStandardWebhook(KEY, bytes, NOW), body: bytes }
 }
 
 const edit = (text = 'Hello', id = '1001') => ({ user: { id: '42', name: 'Ivan' }, message: { id, text }, chat: { id: 'c' } })
@@ -89,7 +89,7 @@ t.test('an event of another type is acknowledged and not kept', async t => {
 
 t.test('what is not authentic is neither admitted nor read', async t => {
   const { intake, kept } = build()
-  const garbage = { headers: signStandardWebhook(Buffer.alloc(24), 'garbage', NOW), body: Buffer.from('garbage') }
+  const garbage = { ...signed(''), headers: signStandardWebhook(Buffer.alloc(24), 'garbage', NOW), body: Buffer.from('garbage') }
   await t.rejects(intake.receive('default', garbage, async () => { t.fail('it was admitted') }), Unauthenticated)
   await t.rejects(intake.receive('elsewhere', event(edit())), NotFound)
   t.strictSame(kept, [])

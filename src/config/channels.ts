@@ -1,12 +1,13 @@
 import { z } from 'zod'
 import type { Channel, UserField } from '../config.ts'
-import { readSecret } from '../signatures/standard-webhooks.ts'
+import type { IdTemplates, MessengerModule } from '../messengers/messenger.ts'
+import { messengers, type MessengerName } from '../messengers/registry.ts'
 import { errorCode, readText, type Environment, type ReadFile } from './environment.ts'
 import { connectorSchema, lineSchema } from './variables.ts'
 
 export const USER_FIELDS: readonly UserField[] = ['last_name', 'name', 'picture', 'url', 'gender', 'email', 'phone']
 
-const IDS = { user: '{user}', chat: '{chat}', message: '{message}' }
+const IDS: IdTemplates = { user: '{user}', chat: '{chat}', message: '{message}' }
 
 /** What a channel takes from the environment where it says nothing itself. */
 export interface ChannelDefaults {
@@ -24,33 +25,44 @@ function template (...needs: string[]) {
 
 const flag = z.boolean('must be true or false')
 
-const channelSchema = z.strictObject({
-  id: z.string('must be a name').regex(/^[a-z0-9][a-z0-9_-]{0,63}$/, 'must be 1 to 64 lower-case letters, digits, _ and -: it stands in the webhook\'s URL'),
-  messenger: z.literal('generic', 'names no messenger that this version knows: generic'),
-  secrets: z.array(z.string('must be a string')
-    .refine(secret => readSecret(secret) !== null, 'must be whsec_ followed by base64 of 24 to 64 bytes; "npm run relay -- secret" makes one'), 'must be a list of secrets')
-    .min(1, 'must hold at least one secret'),
-  connector: connectorSchema.optional(),
-  line: z.union([z.int().min(1).max(999_999_999), lineSchema], 'must be the number of an open line').optional(),
-  ids: z.strictObject({
-    user: template('{user}', '{chat}').default(IDS.user),
-    chat: template('{chat}', '{user}').default(IDS.chat),
-    message: template('{message}').default(IDS.message),
-  }).default(IDS),
-  files: z.enum(['send', 'omit'], 'must be send or omit').default('send'),
-  userFields: z.array(z.enum(USER_FIELDS, `must be one of ${USER_FIELDS.join(', ')}`), 'must be a list of user fields').default([...USER_FIELDS]),
-  cleanNames: flag.default(false),
-  allowAnonymous: flag.default(false),
-  settleMs: z.int().min(0).max(600_000, 'must be at most 600000').optional(),
+function channelSchema (name: string, { secret, keys, ids }: MessengerModule) {
+  const templates = { ...IDS, ...ids }
+  const common = z.strictObject({
+    id: z.string('must be a name').regex(/^[a-z0-9][a-z0-9_-]{0,63}$/, 'must be 1 to 64 lower-case letters, digits, _ and -: it stands in the webhook\'s URL'),
+    messenger: z.literal(name),
+    secrets: z.array(z.string('must be a string').refine(secret.isGood, secret.remedy), 'must be a list of secrets').min(1, 'must hold at least one secret'),
+    connector: connectorSchema.optional(),
+    line: z.union([z.int().min(1).max(999_999_999), lineSchema], 'must be the number of an open line').optional(),
+    ids: z.strictObject({
+      user: template('{user}', '{chat}').default(templates.user),
+      chat: template('{chat}', '{user}').default(templates.chat),
+      message: template('{message}').default(templates.message),
+    }).default(templates),
+    files: z.enum(['send', 'omit'], 'must be send or omit').default('send'),
+    userFields: z.array(z.enum(USER_FIELDS, `must be one of ${USER_FIELDS.join(', ')}`), 'must be a list of user fields').default([...USER_FIELDS]),
+    cleanNames: flag.default(false),
+    allowAnonymous: flag.default(false),
+    settleMs: z.int().min(0).max(600_000, 'must be at most 600000').optional(),
+  })
+  // The messenger's own keys are looked up by its name later, so that the type need not know them.
+  return common.extend(keys) as unknown as typeof common
+}
+
+type ChannelSchema = ReturnType<typeof channelSchema>
+
+type ChannelEntry = z.output<ChannelSchema>
+
+const channelSchemas = Object.entries(messengers).map(([name, module]) => channelSchema(name, module)) as [ChannelSchema, ...ChannelSchema[]]
+
+const entrySchema = z.discriminatedUnion('messenger', channelSchemas, {
+  error: issue => issue.code === 'invalid_union' ? `names no messenger that this version knows: ${Object.keys(messengers).join(', ')}` : 'must be an object',
 })
 
-const fileSchema = z.strictObject({ channels: z.array(channelSchema, 'must be a list of channels') }, 'must be an object with channels')
-
-type ChannelEntry = z.output<typeof channelSchema>
+const fileSchema = z.strictObject({ channels: z.array(entrySchema, 'must be a list of channels') }, 'must be an object with channels')
 
 /** The channel that WEBHOOK_SECRET alone makes. */
 export function defaultChannel (secrets: readonly string[], defaults: ChannelDefaults, faults: string[]): Channel | null {
-  const entry = channelSchema.parse({ id: 'default', messenger: 'generic', secrets: [...secrets] })
+  const entry = entrySchema.parse({ id: 'default', messenger: 'generic', secrets: [...secrets] })
   return complete(entry, 'the channel default', defaults, faults)
 }
 
@@ -85,7 +97,11 @@ function complete (entry: ChannelEntry, name: string, defaults: ChannelDefaults,
     faults.push(`${name} sends no name, so that every edit would be refused: add name to userFields, or set allowAnonymous`)
   }
   if (connector === null || line === null) return null
-  return { ...entry, connector, line, settleMs: entry.settleMs ?? defaults.settleMs }
+  const messenger = entry.messenger as MessengerName
+  const isOwn = ([key]: [string, unknown]) => Object.hasOwn(messengers[messenger].keys, key)
+  const common = Object.fromEntries(Object.entries(entry).filter(pair => !isOwn(pair))) as ChannelEntry
+  const settings = Object.fromEntries(Object.entries(entry).filter(isOwn))
+  return { ...common, messenger, connector, line, settleMs: entry.settleMs ?? defaults.settleMs, settings }
 }
 
 function expand (value: unknown, pointer: string, lookUp: (name: string) => string | null, faults: string[]): unknown {

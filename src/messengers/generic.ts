@@ -2,30 +2,35 @@ import type { z } from 'zod'
 import type { ClientProfile, MessageEdit } from '../edit.ts'
 import { BadRequest, type FieldFault } from '../errors.ts'
 import { readSecret, STANDARD_WEBHOOKS } from '../signatures/standard-webhooks.ts'
-import { createHmacVerifier } from '../signatures/verify.ts'
+import { createVerifier } from '../signatures/verify.ts'
 import { formatText } from '../text/format.ts'
 import { genericClient, genericEvent, genericTime, MAX_EDITS, type GenericEdit, type GenericUser } from './generic-schema.ts'
-import { parseJson } from './json.ts'
-import type { MessengerFactory, SeenClient, WebhookContent } from './messenger.ts'
+import { parseJson } from '../json.ts'
+import { defineMessenger, type SeenClient, type WebhookContent } from './messenger.ts'
 
 const EARLIEST_MS = Date.UTC(2000)
 const MAX_AHEAD_MS = 24 * 60 * 60 * 1000
 const MAX_FAULTS = 20
 
 /** The relay's own format, signed by Standard Webhooks: for a messenger that can be made to send it. */
-export const createGeneric: MessengerFactory = channel => {
-  const keys = channel.secrets.map(readSecret).filter(key => key !== null)
-  return {
-    verify: createHmacVerifier(STANDARD_WEBHOOKS, keys),
+export const generic = defineMessenger({
+  secret: {
+    isGood: secret => readSecret(secret) !== null,
+    remedy: 'must be whsec_ followed by base64 of 24 to 64 bytes; "npm run relay -- secret" makes one',
+  },
+  keys: {},
+  create: ({ secrets }) => ({
+    verify: createVerifier(STANDARD_WEBHOOKS, secrets.map(readSecret).filter(key => key !== null)),
     parse: (request, nowMs) => parseEvent(parseJson(request.body), nowMs),
+    unreadable: 'refuse',
     reply: results => ({ status: 202, body: { edits: results } }),
-  }
-}
+  }),
+})
 
 function parseEvent (event: unknown, nowMs: number): WebhookContent {
   if (!isObject(event)) throw new BadRequest('the body must be an object with type and data')
   if (typeof event.type !== 'string') throw invalid([{ pointer: '/type', detail: 'must be a string; "message.edited" is what the relay acts on' }])
-  if (event.type !== 'message.edited') return { kind: 'ignored', clients: readClients(event, nowMs) }
+  if (event.type !== 'message.edited') return { edits: [], ignored: [{}], clients: readClients(event, nowMs) }
 
   // Before the list is looked into: a megabyte of empty edits would come back as a million faults.
   const many = Array.isArray(event.data)
@@ -41,7 +46,7 @@ function parseEvent (event: unknown, nowMs: number): WebhookContent {
     return toEdit(edit, sentAt)
   })
   if (faults.length > 0) throw invalid(faults)
-  return { kind: 'edits', edits }
+  return { edits, ignored: [], clients: [] }
 }
 
 /** Without a time of its own an edit is as new as its envelope; 0 is what is left when neither is known. */

@@ -1,8 +1,12 @@
 import type { IncomingHttpHeaders } from 'node:http'
+import type { z } from 'zod'
 import type { ClientProfile, MessageEdit, RefusalReason, Revision, WebhookOutcome } from '../edit.ts'
 
 /** One HTTP request of a messenger, before anything of it is believed. */
 export interface WebhookRequest {
+  readonly method: 'GET' | 'POST'
+  /** What stands after the question mark, as it came. */
+  readonly query: string
   readonly headers: IncomingHttpHeaders
   /** As it came: signatures are made over bytes. */
   readonly body: Buffer
@@ -15,22 +19,34 @@ export interface SeenClient {
   readonly revision: Revision
 }
 
-/**
- * What a webhook says. The edits carry the messenger's own ids and the client's names as given; their texts are BB code
- * already. `ignored` is a well-formed event that is no edit: it is acknowledged, because a messenger would repeat it or give us up. The clients that it describes
- * complete later edits that come without a name.
- */
-export type WebhookContent =
-  | { readonly kind: 'edits', readonly edits: readonly MessageEdit[] }
-  | { readonly kind: 'ignored', readonly clients: readonly SeenClient[] }
+/** An event that is not for the relay. */
+export interface IgnoredEvent {
+  /** Set when it is authentic and ought to be an edit, but cannot be read: `detail` says why, in no words of the client's. */
+  readonly reason?: 'unreadable'
+  readonly detail?: string
+}
 
-/** What became of one edit of a webhook; an ignored event has no row and so no id. */
+/**
+ * What a webhook says. The edits carry the messenger's own ids and the client's names as given; their texts are BB code already. The other
+ * events are acknowledged, because a messenger would repeat them or give us up; the clients that they describe complete later edits that
+ * come without a name.
+ */
+export interface WebhookContent {
+  readonly edits: readonly MessageEdit[]
+  readonly ignored: readonly IgnoredEvent[]
+  readonly clients: readonly SeenClient[]
+  /** The answer to a question that the sender asked by this webhook; without it `reply` makes the answer. */
+  readonly reply?: WebhookReply
+}
+
+/** What became of one event of a webhook; an ignored one has no row and so no id. */
 export interface EditResult {
   readonly id?: string
   readonly outcome: WebhookOutcome
-  readonly reason?: RefusalReason
+  readonly reason?: RefusalReason | 'unreadable'
 }
 
+/** A string goes out as plain text, anything else as JSON, and an empty string as an empty body. */
 export interface WebhookReply {
   readonly status: number
   readonly body: unknown
@@ -38,13 +54,55 @@ export interface WebhookReply {
 
 /** One kind of source, made for one channel. It is asked in this order: nothing is parsed that is not authentic. */
 export interface Messenger {
+  /**
+   * The answer to a question that is asked before anything is signed, such as whether the address is ours; null when the request is none.
+   * Throws Unauthenticated when the question does not prove what it must.
+   */
+  greet? (request: WebhookRequest): WebhookReply | null
   /** Throws Unauthenticated. */
   verify (request: WebhookRequest, nowMs: number): void
   /** Throws BadRequest, naming each faulty field. */
   parse (request: WebhookRequest, nowMs: number): WebhookContent
+  /**
+   * What is answered to an authentic webhook that `parse` throws BadRequest at. `refuse` tells its sender, who can mend it;
+   * `acknowledge` counts it as ignored, for a messenger that stops sending, or repeats for ever, when it is refused.
+   */
+  readonly unreadable: 'refuse' | 'acknowledge'
   /** What this sender takes for success. */
   reply (results: readonly EditResult[]): WebhookReply
 }
 
-/** `secrets` are the channel's, several while they rotate; the configuration has checked them by the messenger's own rule. */
-export type MessengerFactory = (channel: { readonly secrets: readonly string[] }) => Messenger
+/** What a secret of the messenger looks like: `remedy` ends the sentence "the secret …". */
+export interface SecretRule {
+  readonly isGood: (secret: string) => boolean
+  readonly remedy: string
+}
+
+/** How the portal's ids are made where a channel does not say: see `ids` of a channel. */
+export interface IdTemplates {
+  readonly user: string
+  readonly chat: string
+  readonly message: string
+}
+
+/** What the configuration and the intake know of a messenger. */
+export interface MessengerModule {
+  readonly secret: SecretRule
+  /** The keys of a channel that only this messenger has. */
+  readonly keys: z.ZodRawShape
+  readonly ids?: Partial<IdTemplates>
+  /** `secrets` are the channel's, several while they rotate, each checked by the rule; `settings` are the values of `keys`. */
+  readonly create: (channel: { readonly secrets: readonly string[], readonly settings: Readonly<Record<string, unknown>> }) => Messenger
+}
+
+interface TypedModule<Keys extends z.ZodRawShape> {
+  readonly secret: SecretRule
+  readonly keys: Keys
+  readonly ids?: Partial<IdTemplates>
+  readonly create: (channel: { readonly secrets: readonly string[], readonly settings: z.output<z.ZodObject<Keys>> }) => Messenger
+}
+
+/** Keeps the types of a messenger's own keys inside it: whoever holds the module needs none of them. */
+export function defineMessenger<Keys extends z.ZodRawShape> (module: TypedModule<Keys>): MessengerModule {
+  return module as unknown as MessengerModule
+}

@@ -13,14 +13,14 @@ export const unobserved: WebhookObserver = { onReceived () {}, onRejected () {} 
 /** No channel can have this name. */
 const NO_CHANNEL = '?'
 
-const OUTCOMES: readonly WebhookOutcome[] = ['accepted', 'duplicate', 'stale', 'ignored', 'refused']
+const OUTCOMES: readonly (WebhookOutcome | 'unreadable')[] = ['accepted', 'duplicate', 'stale', 'ignored', 'unreadable', 'refused']
 const STATUSES = [400, 401, 429, 500, 503]
 
 /** Every series of a channel is there from the start: Prometheus cannot see an increase from nothing. */
 export function createWebhookMetrics (registry: Registry, channels: Iterable<string>, onRefused: (reason: string) => void): WebhookObserver {
   const edits = new Counter({
     name: 'relay_webhook_edits_total',
-    help: 'Edits in webhooks that were acknowledged, by what became of them at the door (ignored: an event that is no edit).',
+    help: 'Edits in webhooks that were acknowledged, by what became of them at the door (ignored: an event that is no edit; unreadable: one that ought to be and cannot be read).',
     labelNames: ['channel', 'outcome'],
     registers: [registry],
   })
@@ -38,7 +38,7 @@ export function createWebhookMetrics (registry: Registry, channels: Iterable<str
   return {
     onReceived (channel, results) {
       for (const { result } of results) {
-        edits.inc({ channel, outcome: result.outcome })
+        edits.inc({ channel, outcome: result.reason === 'unreadable' ? 'unreadable' : result.outcome })
         if (result.outcome === 'refused' && result.reason !== undefined) onRefused(result.reason)
       }
     },

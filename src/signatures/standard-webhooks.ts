@@ -1,19 +1,24 @@
 import { createHmac, randomBytes, randomUUID } from 'node:crypto'
-import type { HmacScheme } from './verify.ts'
+import type { HmacScheme } from './scheme.ts'
 
 const PREFIX = 'whsec_'
 
-const scheme: HmacScheme = {
-  headers: { id: 'webhook-id', timestamp: 'webhook-timestamp', signature: 'webhook-signature' },
+const scheme = {
+  kind: 'hmac',
+  header: 'webhook-signature',
   prefix: 'v1,',
-  preamble: (id, timestamp) => `${id}.${timestamp}.`,
+  algorithm: 'sha256',
+  encoding: 'base64',
+  content: '{id}.{timestamp}.{body}',
+  idHeader: 'webhook-id',
+  timestampHeader: 'webhook-timestamp',
   toleranceS: 5 * 60,
-}
+} as const satisfies HmacScheme
 
 /** https://www.standardwebhooks.com, and the same under the names it had at Svix. */
 export const STANDARD_WEBHOOKS: readonly HmacScheme[] = [
   scheme,
-  { ...scheme, headers: { id: 'svix-id', timestamp: 'svix-timestamp', signature: 'svix-signature' } },
+  { ...scheme, header: 'svix-signature', idHeader: 'svix-id', timestampHeader: 'svix-timestamp' },
 ]
 
 /** The key in `whsec_…` (the prefix may be missing), or null unless it is base64 of 24 to 64 bytes. */
@@ -31,6 +36,6 @@ export function generateSecret (): string {
 /** The headers that a sender puts beside `body`. */
 export function signStandardWebhook (key: Buffer, body: string | Buffer, nowMs: number, id = `msg_${randomUUID()}`): Record<string, string> {
   const timestamp = String(Math.floor(nowMs / 1000))
-  const signature = createHmac('sha256', key).update(scheme.preamble(id, timestamp)).update(body).digest('base64')
-  return { [scheme.headers.id]: id, [scheme.headers.timestamp]: timestamp, [scheme.headers.signature]: scheme.prefix + signature }
+  const signature = createHmac('sha256', key).update(`${id}.${timestamp}.`).update(body).digest('base64')
+  return { [scheme.idHeader]: id, [scheme.timestampHeader]: timestamp, [scheme.header]: scheme.prefix + signature }
 }

@@ -1,16 +1,9 @@
-import { timingSafeEqual } from 'node:crypto'
+import { hash, timingSafeEqual } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
-import { Unauthenticated } from '../errors.ts'
-import { createHmacSha256 } from './hmac.ts'
-
-/** How a kind of sender signs, as data: HMAC-SHA-256 in base64. `preamble` gives what stands before the raw body in what is signed. */
-export interface HmacScheme {
-  readonly headers: { readonly id: string, readonly timestamp: string, readonly signature: string }
-  /** The header may list several signatures, parted by blanks; those without the prefix are of versions unknown to us. */
-  readonly prefix: string
-  readonly preamble: (id: string, timestamp: string) => string
-  readonly toleranceS: number
-}
+import { BadRequest, Unauthenticated } from '../errors.ts'
+import { parseJson } from '../json.ts'
+import { createHmac } from './hmac.ts'
+import type { FieldScheme, HeaderScheme, HmacScheme, Scheme } from './scheme.ts'
 
 export interface SignedRequest {
   readonly headers: IncomingHttpHeaders
@@ -18,25 +11,40 @@ export interface SignedRequest {
   readonly body: Buffer
 }
 
-/** Throws Unauthenticated unless one of the keys made one of the request's signatures. */
+/** Throws Unauthenticated unless one of the keys vouches for the request. */
 export type Verify = (request: SignedRequest, nowMs: number) => void
 
-/** The first scheme whose signature header is there decides. */
-export function createHmacVerifier (schemes: readonly HmacScheme[], keys: readonly Buffer[]): Verify {
-  const hmacs = keys.map(createHmacSha256)
+/** The first scheme whose header is there decides, else the first of all. `keys` are the secrets' bytes. */
+export function createVerifier (schemes: readonly Scheme[], keys: readonly Buffer[]): Verify {
+  const verifiers = schemes.map(scheme => ({ header: scheme.kind === 'field' ? null : scheme.header, verify: createOne(scheme, keys) }))
   return (request, nowMs) => {
-    const scheme = schemes.find(scheme => request.headers[scheme.headers.signature] !== undefined) ?? schemes[0]
-    if (scheme === undefined) throw new Unauthenticated('no signature scheme is configured')
-    const id = readHeader(request, scheme.headers.id)
-    const timestamp = readHeader(request, scheme.headers.timestamp)
-    const signatures = readHeader(request, scheme.headers.signature)
+    const chosen = verifiers.find(({ header }) => header !== null && request.headers[header] !== undefined) ?? verifiers[0]
+    if (chosen === undefined) throw new Unauthenticated('no signature scheme is configured')
+    chosen.verify(request, nowMs)
+  }
+}
+
+function createOne (scheme: Scheme, keys: readonly Buffer[]): Verify {
+  if (scheme.kind === 'hmac') return createHmacVerifier(scheme, keys)
+  const isSecret = createSecretCheck(keys)
+  return scheme.kind === 'header' ? createHeaderVerifier(scheme, isSecret) : createFieldVerifier(scheme, isSecret)
+}
+
+function createHmacVerifier (scheme: HmacScheme, keys: readonly Buffer[]): Verify {
+  const hmacs = keys.map(key => createHmac(scheme.algorithm, key, scheme.encoding))
+  const { header, idHeader, timestampHeader, toleranceS = Infinity } = scheme
+  const preambleTemplate = scheme.content.slice(0, scheme.content.indexOf('{body}'))
+  return (request, nowMs) => {
+    const id = idHeader === undefined ? '' : readHeader(request, idHeader)
+    const timestamp = timestampHeader === undefined ? '' : readHeader(request, timestampHeader)
+    const signatures = readHeader(request, header)
     // The id ends at the first full stop of what is signed; one inside it would let a signature stand for another id and body.
-    if (id.includes('.')) throw new Unauthenticated(`${scheme.headers.id} must not contain a full stop`)
-    requireFresh(scheme, timestamp, nowMs)
+    if (id.includes('.')) throw new Unauthenticated(`${idHeader} must not contain a full stop`)
+    if (timestampHeader !== undefined) requireFresh(timestampHeader, toleranceS, timestamp, nowMs)
 
     const candidates = signatures.split(' ').filter(candidate => candidate.startsWith(scheme.prefix))
       .map(candidate => Buffer.from(candidate.slice(scheme.prefix.length), 'latin1'))
-    const preamble = scheme.preamble(id, timestamp)
+    const preamble = fill(preambleTemplate, id, timestamp)
     for (const hmac of hmacs) {
       const expected = Buffer.from(hmac(preamble, request.body), 'latin1')
       for (const candidate of candidates) {
@@ -47,16 +55,56 @@ export function createHmacVerifier (schemes: readonly HmacScheme[], keys: readon
   }
 }
 
+function createHeaderVerifier ({ header, prefix }: HeaderScheme, isSecret: (candidate: string) => boolean): Verify {
+  return request => {
+    const value = readHeader(request, header)
+    // The name of an authentication scheme is written in any case (RFC 9110, section 11.1).
+    const isPrefixed = value.slice(0, prefix.length).toLowerCase() === prefix.toLowerCase()
+    if (!isPrefixed || !isSecret(value.slice(prefix.length))) throw new Unauthenticated(`the header ${header} does not hold the secret of this channel`)
+  }
+}
+
+function createFieldVerifier ({ path }: FieldScheme, isSecret: (candidate: string) => boolean): Verify {
+  return request => {
+    let value = readJson(request.body)
+    for (const key of path) value = typeof value === 'object' && value !== null && Object.hasOwn(value, key) ? (value as Record<string, unknown>)[key] : undefined
+    if (typeof value !== 'string' || !isSecret(value)) throw new Unauthenticated(`the field ${path.join('.')} does not hold the secret of this channel`)
+  }
+}
+
+/** Digests are compared, because they are of one length whatever the secrets are. */
+function createSecretCheck (keys: readonly Buffer[]): (candidate: string) => boolean {
+  const digests = keys.map(key => hash('sha256', key, 'buffer'))
+  return candidate => {
+    const digest = hash('sha256', candidate, 'buffer')
+    return digests.filter(expected => timingSafeEqual(digest, expected)).length > 0
+  }
+}
+
+/** What is not JSON proves nothing. */
+function readJson (body: Buffer): unknown {
+  try {
+    return parseJson(body)
+  } catch (error) {
+    if (error instanceof BadRequest) throw new Unauthenticated(error.message)
+    throw error
+  }
+}
+
+function fill (template: string, id: string, timestamp: string): string {
+  return template.replace('{id}', () => id).replace('{timestamp}', timestamp)
+}
+
 function readHeader (request: SignedRequest, name: string): string {
   const value = request.headers[name]
   if (typeof value !== 'string' || value === '') throw new Unauthenticated(`the header ${name} is missing`)
   return value
 }
 
-function requireFresh (scheme: HmacScheme, timestamp: string, nowMs: number): void {
-  if (!/^\d{1,12}$/.test(timestamp)) throw new Unauthenticated(`${scheme.headers.timestamp} must be Unix seconds`)
+function requireFresh (header: string, toleranceS: number, timestamp: string, nowMs: number): void {
+  if (!/^\d{1,12}$/.test(timestamp)) throw new Unauthenticated(`${header} must be Unix seconds`)
   const ageS = Math.floor(nowMs / 1000) - Number(timestamp)
-  if (Math.abs(ageS) > scheme.toleranceS) {
-    throw new Unauthenticated(`${scheme.headers.timestamp} is more than ${scheme.toleranceS} s away from the relay's clock: set the time at each attempt`)
+  if (Math.abs(ageS) > toleranceS) {
+    throw new Unauthenticated(`${header} is more than ${toleranceS} s away from the relay's clock: set the time at each attempt`)
   }
 }
