@@ -76,7 +76,7 @@ export async function startMessengers (t: Test, channels: readonly object[], env
       await request(`/webhooks/${channel}`, {
         method: 'POST',
         headers: { 'content-type': 'application/json', ...headers },
-        body: typeof body === 'string' || body instanceof Uint8Array ? body as BodyInit : JSON.stringify(body),
+        body: typeof body === 'string' || body instanceof Uint8Array ? body as string | Uint8Array<ArrayBuffer> : JSON.stringify(body),
       }),
     /** A GET of the channel's address; `query` stands after the question mark. */
     get: async (channel: string, query: string): Promise<Answer> => await request(`/webhooks/${channel}?${query}`, {}),
