@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { TEXT_FORMATS } from '../text/format.ts'
+import { isStorable } from './payload.ts'
 
 /*
  * These schemas examine and change nothing: what they find good is converted by generic.ts. Every webhook passes here, and zod
@@ -8,11 +9,6 @@ import { TEXT_FORMATS } from '../text/format.ts'
 
 const MAX_ID_CHARACTERS = 1000
 const INT64_MAX = 2n ** 63n - 1n
-
-/** Neither the portal nor a database can keep these, and JSON can write them. */
-function isStorable (value: string): boolean {
-  return value.isWellFormed() && !value.includes('\0')
-}
 
 const STORABLE = 'must not contain U+0000 or half of a surrogate pair'
 

@@ -7,9 +7,8 @@ import { formatText } from '../text/format.ts'
 import { genericClient, genericEvent, genericTime, MAX_EDITS, type GenericEdit, type GenericUser } from './generic-schema.ts'
 import { parseJson } from '../json.ts'
 import { defineMessenger, type SeenClient, type WebhookContent } from './messenger.ts'
+import { isPlausibleTime } from './payload.ts'
 
-const EARLIEST_MS = Date.UTC(2000)
-const MAX_AHEAD_MS = 24 * 60 * 60 * 1000
 const MAX_FAULTS = 20
 
 /** The relay's own format, signed by Standard Webhooks: for a messenger that can be made to send it. */
@@ -114,9 +113,8 @@ function checkMessage (message: GenericEdit['message'], sentAt: number | undefin
   return faults
 }
 
-/** A time far ahead would freeze its message: every later edit would be older. */
 function checkTime (time: number | undefined, pointer: string, nowMs: number): FieldFault[] {
-  if (time === undefined || (time >= EARLIEST_MS && time <= nowMs + MAX_AHEAD_MS)) return []
+  if (time === undefined || isPlausibleTime(time, nowMs)) return []
   return [{ pointer, detail: 'must be between the year 2000 and 24 hours from now' }]
 }
 
