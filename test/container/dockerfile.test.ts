@@ -96,7 +96,7 @@ function reach (entries: readonly string[]): { files: string[], packages: string
     if (files.has(file)) return
     files.add(file)
     if (!file.endsWith('.ts')) return
-    for (const [, clause = '', name = ''] of readFileSync(join(root, file), 'utf8').matchAll(/^(?:(?:await )?import\(?|export) ?(?!type )(?:([^']*?) from )?'([^']+)'/gm)) {
+    for (const [, clause = '', name = ''] of readFileSync(join(root, file), 'utf8').matchAll(/^(?:await import\(|(?:import|export) (?!type ))(?:([^']*?) from )?'([^']+)'/gm)) {
       if (/^\{(\s*type \w+,?)+\s*\}$/.test(clause)) continue
       if (name.startsWith('.')) visit(relative(root, join(root, dirname(file), name)))
       else if (!name.startsWith('node:') && !builtinModules.includes(name)) packages.add(name.split('/').slice(0, name.startsWith('@') ? 2 : 1).join('/'))
