@@ -13,12 +13,20 @@ const MAX_FAULTS = 20
 /** An integer as parseJsonExactly gives it: `String` writes it out as it came in. */
 export const exactInteger = z.union([z.int(), z.bigint()], 'must be an integer')
 
+/** An id that some events give as a string and others as a number. */
+export const exactId = z.union([z.string().min(1).max(1000).refine(isStorable), exactInteger])
+
 /** A text that may be missing; one of another kind or longer than this is taken for missing. */
 export function optionalText (max: number) {
   return z.string().max(max).optional().catch(undefined)
 }
 
-/** A text that every database can keep: what it cannot (U+0000, half of a surrogate pair) is replaced, of the same length, so that offsets into it hold. */
+/** Neither the portal nor a database can keep U+0000 or half of a surrogate pair, and JSON can write them. */
+export function isStorable (text: string): boolean {
+  return text.isWellFormed() && !text.includes('\0')
+}
+
+/** The text with what cannot be kept replaced, of the same length, so that offsets into it hold. */
 export function storable (text: string): string {
   return text.toWellFormed().replaceAll('\0', '\ufffd')
 }
@@ -31,8 +39,13 @@ export function readFields<Schema extends z.ZodType> (schema: Schema, value: unk
   throw new BadRequest(`faulty: ${fields.map(field => field === '' ? '/' : field).join(', ')}`)
 }
 
-/** Throws BadRequest unless the time is between the year 2000 and a day from now: one far ahead would freeze its message, since every later edit would be older. */
+/** Whether a time is between the year 2000 and a day from now: one far ahead would freeze its message, since every later edit would be older. */
+export function isPlausibleTime (timeMs: number, nowMs: number): boolean {
+  return timeMs >= EARLIEST_MS && timeMs <= nowMs + MAX_AHEAD_MS
+}
+
+/** Throws BadRequest unless the time is plausible. */
 export function requireTime (timeMs: number, nowMs: number, pointer: string): number {
-  if (timeMs < EARLIEST_MS || timeMs > nowMs + MAX_AHEAD_MS) throw new BadRequest(`faulty: ${pointer} is no time between the year 2000 and 24 hours from now`)
+  if (!isPlausibleTime(timeMs, nowMs)) throw new BadRequest(`faulty: ${pointer} is no time between the year 2000 and 24 hours from now`)
   return timeMs
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { TEXT_FORMATS } from '../text/format.ts'
-import { isStorable } from './payload.ts'
+import { isStorable } from './fields.ts'
 
 /*
  * These schemas examine and change nothing: what they find good is converted by generic.ts. Every webhook passes here, and zod

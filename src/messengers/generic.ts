@@ -4,10 +4,10 @@ import { BadRequest, type FieldFault } from '../errors.ts'
 import { readSecret, STANDARD_WEBHOOKS } from '../signatures/standard-webhooks.ts'
 import { createVerifier } from '../signatures/verify.ts'
 import { formatText } from '../text/format.ts'
+import { isPlausibleTime } from './fields.ts'
 import { genericClient, genericEvent, genericTime, MAX_EDITS, type GenericEdit, type GenericUser } from './generic-schema.ts'
 import { parseJson } from '../json.ts'
 import { defineMessenger, type SeenClient, type WebhookContent } from './messenger.ts'
-import { isPlausibleTime } from './payload.ts'
 
 const MAX_FAULTS = 20
 
