@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { BadRequest } from '../errors.ts'
+import { renderBbCode, type RichText } from '../text/rich.ts'
 
 /*
  * What the messengers' readers have in common. A messenger's events are its own: whatever is not needed may be missing or of any
@@ -10,16 +11,22 @@ const EARLIEST_MS = Date.UTC(2000)
 const MAX_AHEAD_MS = 24 * 60 * 60 * 1000
 const MAX_FAULTS = 20
 
+/** UTF-16 units; the longest texts that a messenger takes are a third of it. */
+const MAX_TEXT = 100_000
+
 /** An integer as parseJsonExactly gives it: `String` writes it out as it came in. */
 export const exactInteger = z.union([z.int(), z.bigint()], 'must be an integer')
 
 /** An id that some events give as a string and others as a number. */
 export const exactId = z.union([z.string().min(1).max(1000).refine(isStorable), exactInteger])
 
-/** A text that may be missing; one of another kind or longer than this is taken for missing. */
+/** A text that may be missing, made storable; one of another kind or longer than this is taken for missing. */
 export function optionalText (max: number) {
-  return z.string().max(max).optional().catch(undefined)
+  return z.string().max(max).overwrite(storable).optional().catch(undefined)
 }
+
+/** An http or https URL that may be missing; anything else is taken for missing. */
+export const optionalUrl = z.string().max(4096).regex(/^https?:\/\/[^\s\p{Cc}\p{Cs}]+$/iu).refine(url => URL.canParse(url)).optional().catch(undefined)
 
 /** Neither the portal nor a database can keep U+0000 or half of a surrogate pair, and JSON can write them. */
 export function isStorable (text: string): boolean {
@@ -48,4 +55,10 @@ export function isPlausibleTime (timeMs: number, nowMs: number): boolean {
 export function requireTime (timeMs: number, nowMs: number, pointer: string): number {
   if (!isPlausibleTime(timeMs, nowMs)) throw new BadRequest(`faulty: ${pointer} is no time between the year 2000 and 24 hours from now`)
   return timeMs
+}
+
+/** The BB code of a message, storable. Throws BadRequest when its text is longer than any messenger's. */
+export function renderText (rich: RichText): string {
+  if (rich.text.length > MAX_TEXT) throw new BadRequest(`the text has more than ${MAX_TEXT} characters`)
+  return storable(renderBbCode(rich))
 }
