@@ -17,7 +17,7 @@ export interface Running {
   readonly url: string
   readonly port: number
   readonly child: ChildProcess
-  /** Everything it has printed so far. */
+  /** The last that it has printed, 200 kB or more if there was as much. */
   output (): string
   /** SIGTERM, unless another signal is named; fulfilled with the exit code, or null after a signal that cannot be handled. */
   stop (signal?: NodeJS.Signals): Promise<number | null>
@@ -56,21 +56,20 @@ export function sandboxEnv (portalUrl: string): Record<string, string> {
 
 export async function startProcess ({ script, env, readyPath, port: wanted, waitMs = 20_000 }: StartOptions): Promise<Running> {
   const port = wanted ?? await freePort()
-  let output = ''
+  const output = createTail(200_000)
   // A group of its own: Ctrl-C reaches only the program that started it, which ends it in good order.
   const child = spawn(process.execPath, [...NODE_FLAGS, join(root, script)], {
     env: { PATH: process.env.PATH, HOST: '127.0.0.1', PORT: String(port), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
   })
-  const keep = (chunk: Buffer): void => { output = (output + chunk.toString()).slice(-200_000) }
-  child.stdout.on('data', keep)
-  child.stderr.on('data', keep)
+  child.stdout.on('data', output.add)
+  child.stderr.on('data', output.add)
   const running: Running = {
     url: `http://127.0.0.1:${port}`,
     port,
     child,
-    output: () => output,
+    output: output.text,
     async stop (signal = 'SIGTERM') {
       if (child.exitCode === null && child.signalCode === null) {
         const exited = once(child, 'exit')
@@ -82,14 +81,30 @@ export async function startProcess ({ script, env, readyPath, port: wanted, wait
   }
   const deadline = performance.now() + waitMs
   while (performance.now() < deadline) {
-    if (child.exitCode !== null) throw new Error(`${script} ended with ${child.exitCode} before it was ready:\n${output}`)
+    if (child.exitCode !== null) throw new Error(`${script} ended with ${child.exitCode} before it was ready:\n${output.text()}`)
     const response = await fetch(running.url + readyPath).catch(() => null)
     await response?.body?.cancel()
     if (response !== null && response.status < 500) return running
     await sleep(30)
   }
   await running.stop('SIGKILL')
-  throw new Error(`${script} was not ready within ${waitMs} ms:\n${output}`)
+  throw new Error(`${script} was not ready within ${waitMs} ms:\n${output.text()}`)
+}
+
+/** Keeps chunks as they come: a server under load prints a line for each request, and the program that measures it shares its cores. */
+function createTail (bytes: number) {
+  let chunks: Buffer[] = []
+  let length = 0
+  return {
+    add (chunk: Buffer): void {
+      chunks.push(chunk)
+      length += chunk.length
+      if (length < 2 * bytes) return
+      chunks = [Buffer.concat(chunks).subarray(-bytes)]
+      length = bytes
+    },
+    text: () => Buffer.concat(chunks).toString(),
+  }
 }
 
 async function freePort (): Promise<number> {
