@@ -13,10 +13,11 @@ const MAX_NAME_CHARACTERS = 25
  */
 export function address (edit: MessageEdit, channel: Channel): MessageEdit {
   const ids = { user: edit.user.id, chat: edit.chat.id, message: edit.message.id }
+  const user = addressProfile(edit.user, fillTemplate(channel.ids.user, ids), channel)
   const files = edit.message.files.map(file => file.name === undefined ? file : { url: file.url, name: neutralise(file.name) })
   return {
     direction: edit.direction,
-    user: { ...selectProfile(edit.user, channel), id: fillTemplate(channel.ids.user, ids) },
+    user: edit.user.lookUpId === undefined ? user : { ...user, lookUpId: edit.user.lookUpId },
     message: {
       id: fillTemplate(channel.ids.message, ids),
       date: edit.message.date,
@@ -31,7 +32,7 @@ export function address (edit: MessageEdit, channel: Channel): MessageEdit {
 /** A client as an edit of it would carry it, or null when the channel's template for users needs a chat that is not known. */
 export function addressClient ({ user, chat }: SeenClient, channel: Channel): ClientProfile | null {
   if (chat === undefined && channel.ids.user.includes('{chat}')) return null
-  return { ...selectProfile(user, channel), id: fillTemplate(channel.ids.user, { user: user.id, chat: chat ?? '' }) }
+  return addressProfile(user, fillTemplate(channel.ids.user, { user: user.id, chat: chat ?? '' }), channel)
 }
 
 /** One pass: a placeholder in an id stays as it is. */
@@ -39,11 +40,12 @@ function fillTemplate (template: string, ids: Readonly<Record<string, string>>):
   return template.replace(/\{(\w+)\}/g, (placeholder, name: string) => ids[name] ?? placeholder)
 }
 
-function selectProfile (user: ClientProfile, channel: Channel): ClientProfile {
+/** A client as the channel shows him to the portal, under the id that he has there. */
+export function addressProfile (user: ClientProfile, id: string, channel: Pick<Channel, 'userFields' | 'cleanNames'>): ClientProfile {
   const select = <T>(field: UserField, value: T) => channel.userFields.includes(field) ? value : undefined
   const name = (value: string | undefined) => neutraliseName(channel.cleanNames ? cleanName(value) : value)
   return {
-    id: user.id,
+    id,
     name: select('name', name(user.name)),
     lastName: select('last_name', name(user.lastName)),
     pictureUrl: select('picture', user.pictureUrl),

@@ -21,6 +21,11 @@ export interface ClientProfile {
   readonly gender?: string
   readonly email?: string
   readonly phone?: string
+  /**
+   * The client's own id at the messenger, where no event tells his name and the messenger can be asked for it: an edit of his waits
+   * until he has one. It never goes to the portal.
+   */
+  readonly lookUpId?: string
 }
 
 export interface FileLink {

@@ -37,6 +37,11 @@ t.test('only the channel\'s fields of a user go to the portal', async t => {
   t.strictSame(JSON.stringify(address(EDIT, channel({ userFields: [] })).user), '{"id":"42"}')
 })
 
+t.test('the id to ask for a client by is the messenger\'s, whatever fields go to the portal', async t => {
+  const nameless = { ...EDIT, user: { id: '42', lookUpId: '42' } }
+  t.strictSame(JSON.stringify(address(nameless, channel({ ids: { user: 'vk{user}', chat: '{chat}', message: '{message}' }, userFields: ['name'] })).user), '{"id":"vk42","lookUpId":"42"}')
+})
+
 t.test('clean names are letters, spaces, hyphens and apostrophes, 25 of them', async t => {
   const clean = (name: string) => address({ ...EDIT, user: { id: '1', name } }, channel({ cleanNames: true })).user.name
   t.equal(clean(' Анна-Мария 🦊  O\'Neil\t2nd '), 'Анна-Мария O\'Neil nd')

@@ -1,15 +1,12 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { toWire, UPDATE_MESSAGES } from '../bitrix24/update-messages.ts'
 import type { Session, SessionResult } from '../bitrix24/session.ts'
 import { StoreUnavailable } from '../errors.ts'
 import type { Log } from '../log.ts'
-import type { Attempt, ClaimedEdit, Lane, Outbox, Settlement } from '../store/store.ts'
+import type { ClaimedEdit, Lane, Outbox, Settlement } from '../store/store.ts'
 import { conclude, type Conclusion } from './conclude.ts'
 import { unobserved, type CourierObserver } from './observer.ts'
 import { hasExpired } from './retry.ts'
-
-/** The database is asked again after this long when it could not write. */
-const STORE_RETRY_MS = 1000
+import { createSettle } from './settle.ts'
 
 export interface DeliveryOptions {
   readonly portal: string
@@ -32,21 +29,9 @@ export interface Delivered {
 
 /** Carries claimed edits of one lane to the portal and notes in the outbox what became of each; null when none was worth a call. */
 export function createDelivery (options: DeliveryOptions) {
-  const { portal, outbox, session, log, now, wallTime, random, lastSuccessAt, signal, observer = unobserved } = options
+  const { session, log, now, wallTime, random, lastSuccessAt, signal, observer = unobserved } = options
 
-  async function settle (callId: string, claimed: readonly ClaimedEdit[], settlements: readonly Settlement[], attempt: Attempt | null): Promise<void> {
-    for (;;) {
-      try {
-        await outbox.settle({ portal, callId, settlements, attempt, now: now() })
-        return observer.onSettled(claimed, settlements, now())
-      } catch (error) {
-        // The call is over and only the note of it is missing; a restart would take it as of unknown outcome and repeat it.
-        if (signal.aborted) throw error
-        log.error({ event: 'settle.failed', err: error }, 'settle.failed')
-        await sleep(STORE_RETRY_MS, undefined, { signal }).catch(() => {})
-      }
-    }
-  }
+  const settle = createSettle(options)
 
   /** A call that is not settled would keep its messages until the next start. The database fails a call only before or after it, never under way. */
   function withoutAnswer (error: unknown): SessionResult {

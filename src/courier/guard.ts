@@ -18,7 +18,7 @@ export function guard (edit: MessageEdit, context: GuardContext): RefusalReason 
   if (edit.direction === 'out') return 'outgoing'
   if (isBlankForPortal(edit.message.text)) return 'empty-text'
   if ([edit.user.id, edit.chat.id, edit.message.id].some(isTooLong)) return 'id-too-long'
-  if (!context.allowAnonymous && !isNamed(edit.user)) return 'anonymous-user'
+  if (!context.allowAnonymous && !isNamed(edit.user) && edit.user.lookUpId === undefined) return 'anonymous-user'
   if (isTooOld(edit, context.now)) return 'too-old'
   return null
 }

@@ -34,6 +34,10 @@ t.test('an id of more than a hundred characters is refused, whichever it is', as
   }
 })
 
+t.test('a user whose name can be asked for is not refused for want of it', async t => {
+  t.equal(ask(edit({ user: { name: undefined, lookUpId: '42' } })), null)
+})
+
 t.test('a user without a name is refused, unless the channel allows it', async t => {
   for (const user of [{ name: undefined }, { name: '' }, { name: ' ', lastName: '\u200B' }]) {
     t.equal(ask(edit({ user })), 'anonymous-user')

@@ -319,6 +319,30 @@ export function outboxContract (t: Test, open: OpenEngine): void {
     t.strictSame(await store.profiles.find(PORTAL, 'relay_demo', 'u1'), { id: 'u1', name: 'Anna Maria' }, 'an unchanged profile is newer all the same')
   })
 
+  t.test('an edit of a client without a name keeps the id to ask for him by, until a profile is known', async t => {
+    const { store, claim } = await start(t)
+    const edit = incoming()
+    const nameless = { ...edit, edit: { ...edit.edit, user: { id: 'u1', lookUpId: '42' } } }
+    await store.outbox.accept([nameless])
+    const [claimed] = await claim()
+    t.match(claimed?.edit.user, { id: 'u1', lookUpId: '42' })
+    t.equal(await store.profiles.find(PORTAL, 'relay_demo', 'u1'), null)
+    await settleAll(store, [claimed as ClaimedEdit], { result: 'retry', dueAt: 2000, history: (claimed as ClaimedEdit).history, quarantineUntil: null })
+    await store.profiles.remember([{ portal: PORTAL, connector: 'relay_demo', profile: { id: 'u1', name: 'Anna' }, revision: { at: 1, tie: 0n }, now: 1000 }])
+    t.strictSame((await claim()).map(({ edit }) => edit.user), [{ id: 'u1', name: 'Anna' }])
+  })
+
+  t.test('messages of one claim may be settled apart', async t => {
+    const { store, claim } = await start(t)
+    await store.outbox.accept([incoming({ message: 'm1' }), incoming({ message: 'm2' })])
+    const [first, second] = await claim('call', { limit: 2 }) as [ClaimedEdit, ClaimedEdit]
+    await settleAll(store, [first], { result: 'retry', dueAt: 9000, history: first.history, quarantineUntil: null })
+    t.match(await stateOf(store, 'm1'), { state: 'pending', dueAt: 9000 })
+    t.match(await stateOf(store, 'm2'), { state: 'pending', dueAt: null })
+    await settleAll(store, [second], { result: 'delivered', flags: [] })
+    t.match(await stateOf(store, 'm2'), { state: 'delivered' })
+  })
+
   t.test('a profile without a name is not worth remembering, and one not heard of is forgotten', async t => {
     const { store } = await start(t)
     const seen = (id: string, profile: object, now: number) => ({ portal: PORTAL, connector: 'relay_demo', profile: { id, ...profile }, revision: { at: 1, tie: 0n }, now })

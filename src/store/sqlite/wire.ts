@@ -17,7 +17,7 @@ export function encodeEdits (edits: readonly IncomingEdit[]): Wire {
     const { direction, user, message, chat, revision } = edit
     wire.push(
       id, key.portal, key.connector, key.line, key.chat, key.message, channel, digest, refusal, now, settleMs, direction, revision.at, revision.tie,
-      user.id, user.name, user.lastName, user.pictureUrl, user.url, user.gender, user.email, user.phone,
+      user.id, user.name, user.lastName, user.pictureUrl, user.url, user.gender, user.email, user.phone, user.lookUpId,
       chat.id, chat.name, chat.url, message.id, message.date, message.text, message.files.length
     )
     for (const { url, name } of message.files) wire.push(url, name)
@@ -46,6 +46,7 @@ export function decodeEdits (wire: Wire): IncomingEdit[] {
       gender: read<Optional>(),
       email: read<Optional>(),
       phone: read<Optional>(),
+      lookUpId: read<Optional>(),
     }
     const chat = { id: read<string>(), name: read<Optional>(), url: read<Optional>() }
     const message = { id: read<string>(), date: read<number | undefined>(), text: read<string>() }
