@@ -1,8 +1,8 @@
 import { Agent } from 'undici'
 import type { Dispatcher } from 'undici'
+import { exchange } from '../http/exchange.ts'
+import type { Exchange } from '../http/exchange.ts'
 import { readRestAnswer } from './answer.ts'
-import { exchange } from './exchange.ts'
-import type { Exchange } from './exchange.ts'
 
 /** The `time` block of a successful answer, in the portal's own units (seconds). */
 export interface PortalTime {
@@ -101,7 +101,7 @@ function classify (outcome: Exchange, { accessToken, endpoint, durationMs, now }
 
   const { status, headers, body, lastByteAt } = outcome
   const retryAfterMs = readRetryAfter(headers['retry-after'], now())
-  const answer = readRestAnswer(body, [accessToken])
+  const answer = readRestAnswer(body.toString('utf8'), [accessToken])
   if (answer.kind === 'error') return { kind: 'refused', code: answer.code, words: answer.words, status, retryAfterMs, durationMs }
 
   const location = status >= 300 && status < 400 ? originOf(headers.location, endpoint) : null

@@ -1,8 +1,8 @@
 import type { Dispatcher } from 'undici'
 import { z } from 'zod'
+import { exchange } from '../http/exchange.ts'
 import { parseJson, readRefusal } from './answer.ts'
 import { RESPONSE_TIMEOUT_MS } from './client.ts'
-import { exchange } from './exchange.ts'
 
 export interface Grant {
   readonly accessToken: string
@@ -67,7 +67,7 @@ export function createOAuth (options: OAuthOptions): OAuth {
 
     if (outcome.kind === 'unsent') return { kind: 'unreachable', cause: outcome.cause }
     if (outcome.kind === 'lost') return { kind: 'lost', cause: outcome.cause }
-    return readGrant(outcome.status, outcome.body, [clientSecret, secret], now())
+    return readGrant(outcome.status, outcome.body.toString('utf8'), [clientSecret, secret], now())
   }
 
   return {

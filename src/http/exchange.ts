@@ -2,7 +2,10 @@ import type { Dispatcher } from 'undici'
 
 export interface Outgoing {
   readonly url: URL
-  readonly headers: Readonly<Record<string, string>>
+  /** POST unless it says otherwise. */
+  readonly method?: 'GET' | 'POST'
+  /** Names and values in turn where they must go out in their order and number. */
+  readonly headers: Readonly<Record<string, string>> | string[]
   readonly body: Buffer
 }
 
@@ -15,11 +18,11 @@ export interface ExchangeLimits {
 }
 
 /**
- * One POST and what came of it. `unsent` means that no byte of it left us. In the other two `lastByteAt` is when the last byte
+ * One request and what came of it. `unsent` means that no byte of it left us. In the other two `lastByteAt` is when the last byte
  * left, at the latest. `cause` is an error's code and never its text, which may name an address.
  */
 export type Exchange =
-  | { readonly kind: 'response', readonly status: number, readonly headers: Readonly<Record<string, string | string[] | undefined>>, readonly body: string, readonly lastByteAt: number }
+  | { readonly kind: 'response', readonly status: number, readonly headers: Readonly<Record<string, string | string[] | undefined>>, readonly body: Buffer, readonly lastByteAt: number }
   | { readonly kind: 'unsent', readonly cause: string }
   | { readonly kind: 'lost', readonly cause: string, readonly lastByteAt: number }
 
@@ -37,9 +40,9 @@ class Aborted extends Error {
   readonly code = 'ABORTED'
 }
 
-/** Sends one POST without following redirects or repeating it. It always fulfils: failures are outcomes. */
+/** Sends one request without following redirects or repeating it. It always fulfils: failures are outcomes. */
 export function exchange (dispatcher: Dispatcher, outgoing: Outgoing, limits: ExchangeLimits): Promise<Exchange> {
-  const { url, headers, body } = outgoing
+  const { url, method = 'POST', headers, body } = outgoing
   const { signal, responseTimeoutMs, now } = limits
 
   return new Promise(resolve => {
@@ -88,7 +91,7 @@ export function exchange (dispatcher: Dispatcher, outgoing: Outgoing, limits: Ex
         chunks.push(chunk)
       },
       onResponseEnd () {
-        finish({ kind: 'response', status, headers: answerHeaders, body: Buffer.concat(chunks).toString('utf8'), lastByteAt: lastByteAt() })
+        finish({ kind: 'response', status, headers: answerHeaders, body: Buffer.concat(chunks), lastByteAt: lastByteAt() })
       },
       onResponseError (_controller, error) {
         fail(error)
@@ -96,7 +99,7 @@ export function exchange (dispatcher: Dispatcher, outgoing: Outgoing, limits: Ex
     }
 
     try {
-      dispatcher.dispatch({ origin: url.origin, path: `${url.pathname}${url.search}`, method: 'POST', headers, body }, handler)
+      dispatcher.dispatch({ origin: url.origin, path: `${url.pathname}${url.search}`, method, headers, body: method === 'GET' ? null : body }, handler)
     } catch (error) {
       fail(error)
     }
