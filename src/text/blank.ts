@@ -6,9 +6,14 @@ const NAMED: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', qu
  * decoded entities and hexadecimal emoji, turned `[BR]` and `#BR#` into line breaks and trimmed.
  */
 export function isBlankForPortal (text: string): boolean {
-  if (!/[&#:[]/.test(text)) return NOTHING_TO_SEE.test(text)
+  if (!/[&#:[]/.test(text)) return isUnseen(text)
   // Decoded twice, because it is not known that the portal stops after once, and a deleted message does not come back.
-  return NOTHING_TO_SEE.test(decode(decode(text)).replace(/\[br\]|#br#/gi, '\n'))
+  return isUnseen(decode(decode(text)).replace(/\[br\]|#br#/gi, '\n'))
+}
+
+/** Whether a text, taken as it stands, has nothing in it that a reader would see. */
+export function isUnseen (text: string): boolean {
+  return NOTHING_TO_SEE.test(text)
 }
 
 function decode (text: string): string {

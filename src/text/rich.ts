@@ -1,4 +1,6 @@
-import { neutralise, neutraliseUrl } from './neutralise.ts'
+import { isUnseen } from './blank.ts'
+import { applyChanges, BREAK, findHazards, type Change, type Interval } from './neutralise.ts'
+import { layOut, type Span } from './spans.ts'
 
 /** One text with its styles: `offset` and `length` in UTF-16 code units, as Telegram, MAX and VK count. Ranges may nest, cross, repeat and lie outside; bad ones are dropped. */
 export interface RichText { readonly text: string, readonly ranges: readonly StyleRange[] }
@@ -9,24 +11,121 @@ export interface StyleRange {
   readonly offset: number
   readonly length: number
   readonly style: Style
-  /** For `link`. */
+  /** For `link`: http, https, mailto or tel; a link to anything else is shown as its label alone. */
   readonly url?: string | undefined
 }
 
-const TAGS: Readonly<Record<Exclude<Style, 'quote' | 'link'>, string>> = { bold: 'B', heading: 'B', italic: 'I', underline: 'U', strike: 'S', code: 'CODE', pre: 'CODE' }
+/** A part of a text that is written at once. A line break at or in a quotation is a piece of its own, with no tag around it. */
+interface Piece extends Interval { readonly isBreak: boolean, readonly isQuoted: boolean, readonly spans: readonly Span[] }
 
-/** The BB code that shows a rich text. Never throws, whatever the ranges. */
+/**
+ * The portal shows 20,000 characters of a message, and what comes after so many gets no styles: a link is written anew on each line of a
+ * quotation, and its address may be a thousand times as long as the line.
+ */
+const STYLED_CHARACTERS = 20_000
+
+/**
+ * The BB code that shows a rich text, in which nothing of the text itself acts. Never throws, whatever the ranges. A heading is bold; a
+ * quotation is `>>` before each of its lines, and gets lines of its own; in code there is nothing but code, and in a link no other link.
+ */
 export function renderBbCode ({ text, ranges }: RichText): string {
-  const good = ranges.filter(({ offset, length }) => Number.isInteger(offset) && Number.isInteger(length) && offset >= 0 && length > 0 && offset + length <= text.length)
-  const borders = [...new Set([0, text.length, ...good.flatMap(({ offset, length }) => [offset, offset + length])])].sort((a, b) => a - b)
-  return borders.slice(1).map((end, index) => {
-    const start = borders[index] ?? 0
-    let piece = neutralise(text.slice(start, end))
-    for (const { offset, length, style, url } of good) {
-      if (offset > start || offset + length < end || style === 'quote') continue
-      if (style !== 'link') piece = `[${TAGS[style]}]${piece}[/${TAGS[style]}]`
-      else if (url !== undefined && /^(?:https?:\/\/|mailto:|tel:)/i.test(url)) piece = `[URL=${neutraliseUrl(url)}]${piece}[/URL]`
+  const { changes, urls } = findHazards(text)
+  // With tags around it a blank text would pass for one that can be seen, and the portal would delete the message.
+  if (ranges.length === 0 || isUnseen(text)) return applyChanges(text, changes)
+  const { spans, quotes } = layOut(text, ranges, urls)
+  const writer = createWriter(text, changes)
+  for (const piece of cut(text, spans, quotes)) {
+    if (writer.length() > STYLED_CHARACTERS) return writer.finish(piece.start)
+    writer.write(piece)
+  }
+  return writer.finish(text.length)
+}
+
+function * cut (text: string, spans: readonly Span[], quotes: readonly Interval[]): Generator<Piece> {
+  const breaks = new Set<number>()
+  const borders = new Set([0, text.length, ...[...spans, ...quotes].flatMap(({ start, end }) => [start, end])])
+  for (const { start, end } of quotes) {
+    const from = start - (/\r?\n$/.exec(text.slice(Math.max(start - 2, 0), start))?.[0].length ?? 0)
+    for (const { 0: lineBreak, index } of text.slice(from, end + 2).matchAll(/\r?\n/g)) {
+      if (from + index > end) continue
+      breaks.add(from + index)
+      borders.add(from + index).add(from + index + lineBreak.length)
     }
-    return piece
-  }).join('')
+  }
+
+  let next = 0
+  let quote = 0
+  let open: Span[] = []
+  const points = [...borders].sort((a, b) => a - b)
+  for (const [index, start] of points.slice(0, -1).entries()) {
+    while ((quotes[quote]?.end ?? Infinity) <= start) quote++
+    open = open.filter(({ end }) => end > start)
+    for (let span = spans[next]; span?.start === start; span = spans[++next]) open.push(span)
+    yield { start, end: points[index + 1] ?? text.length, isBreak: breaks.has(start), isQuoted: start >= (quotes[quote]?.start ?? Infinity), spans: open }
+  }
+}
+
+function createWriter (text: string, changes: readonly Change[]) {
+  let written = ''
+  let change = 0
+  let open: readonly Span[] = []
+  let quoted = false
+  let atLineStart = true
+
+  const closeFrom = (index: number): void => {
+    written += open.slice(index).reverse().map(({ tag }) => `[/${tag}]`).join('')
+    open = open.slice(0, index)
+  }
+
+  const turnTo = (spans: readonly Span[]): void => {
+    const beginning = spans.filter(span => !open.includes(span))
+    const link = beginning.find(({ tag }) => tag === 'URL')
+    // What ends inside a link that begins here is opened again inside it, so that the link stays in one piece.
+    const kept = open.findIndex(span => !spans.includes(span) || span.end < (link?.end ?? 0))
+    if (kept !== -1) closeFrom(kept)
+    const opening = spans.filter(span => !open.includes(span)).sort((a, b) => b.end - a.end || rank(a) - rank(b))
+    written += opening.map(({ tag, url }) => url === undefined ? `[${tag}]` : `[${tag}=${url}]`).join('')
+    open = [...open, ...opening]
+  }
+
+  /** `lineIsMade` when the text itself has no line break here, so that its tokens were not looked for at the start of a line. */
+  const copy = (start: number, end: number, lineIsMade = false): void => {
+    const first = change
+    while ((changes[change]?.at ?? Infinity) < end) change++
+    const next = text.charAt(start)
+    // "](" is a link of Markdown also when the bracket is a tag's.
+    if ((next === '(' && written.endsWith(']')) || (lineIsMade && /[^\S\r\n]|>/.test(next))) written += BREAK
+    written += applyChanges(text, changes.slice(first, change), start, end)
+  }
+
+  return {
+    length: () => written.length,
+    write: ({ start, end, isBreak, isQuoted, spans }: Piece): void => {
+      let lineIsMade = false
+      if (isBreak || isQuoted !== quoted) closeFrom(0)
+      if (isQuoted !== quoted && !atLineStart && !isBreak) {
+        written += '\n'
+        lineIsMade = true
+        atLineStart = true
+      }
+      quoted = isQuoted
+      if (isQuoted && atLineStart) {
+        written += '>>'
+        lineIsMade = true
+      }
+      if (!isBreak) turnTo(spans)
+      copy(start, end, lineIsMade)
+      atLineStart = isBreak
+    },
+    finish: (from: number): string => {
+      closeFrom(0)
+      copy(from, text.length)
+      return written
+    },
+  }
+}
+
+/** Of two that end together a link is around the rest, and code inside of all. */
+function rank ({ tag }: Span): number {
+  return ['URL', 'B', 'I', 'U', 'S', 'CODE'].indexOf(tag)
 }
