@@ -1,5 +1,5 @@
 import type { Channel, UserField } from './config.ts'
-import type { ClientProfile, FileLink, MessageEdit } from './edit.ts'
+import type { ClientProfile, Content, FileLink, MessageEdit } from './edit.ts'
 import type { SeenClient } from './messengers/messenger.ts'
 import { isBlankForPortal } from './text/blank.ts'
 import { neutralise, neutraliseUrl } from './text/neutralise.ts'
@@ -14,18 +14,25 @@ const MAX_NAME_CHARACTERS = 25
 export function address (edit: MessageEdit, channel: Channel): MessageEdit {
   const ids = { user: edit.user.id, chat: edit.chat.id, message: edit.message.id }
   const user = addressProfile(edit.user, fillTemplate(channel.ids.user, ids), channel)
-  const files = edit.message.files.map(file => file.name === undefined ? file : { url: file.url, name: neutralise(file.name) })
   return {
     direction: edit.direction,
     user: edit.user.lookUpId === undefined ? user : { ...user, lookUpId: edit.user.lookUpId },
     message: {
       id: fillTemplate(channel.ids.message, ids),
       date: edit.message.date,
-      text: files.length > 0 && isBlankForPortal(edit.message.text) ? listFiles(files) : edit.message.text,
-      files: channel.files === 'send' ? files : [],
+      ...addressContent(edit.message, channel),
     },
+    replaces: edit.replaces && addressContent(edit.replaces, channel),
     chat: { id: fillTemplate(channel.ids.chat, ids), name: neutraliseName(edit.chat.name), url: edit.chat.url },
     revision: edit.revision,
+  }
+}
+
+function addressContent (content: Content, channel: Channel): Content {
+  const files = content.files.map(file => file.name === undefined ? file : { url: file.url, name: neutralise(file.name) })
+  return {
+    text: files.length > 0 && isBlankForPortal(content.text) ? listFiles(files) : content.text,
+    files: channel.files === 'send' ? files : [],
   }
 }
 

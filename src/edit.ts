@@ -33,12 +33,16 @@ export interface FileLink {
   readonly name?: string
 }
 
-/** `text` is BB code in which no character of the client's acts (see src/text); `date` is the original's, in milliseconds. */
-export interface EditedMessage {
-  readonly id: string
-  readonly date?: number
+/** What the portal shows of a message. `text` is BB code in which no character of the client's acts (see src/text). */
+export interface Content {
   readonly text: string
   readonly files: readonly FileLink[]
+}
+
+/** `date` is the original's, in milliseconds. */
+export interface EditedMessage extends Content {
+  readonly id: string
+  readonly date?: number
 }
 
 export interface Chat {
@@ -53,6 +57,8 @@ export interface MessageEdit {
   readonly direction?: 'in' | 'out' | undefined
   readonly user: ClientProfile
   readonly message: EditedMessage
+  /** What the message showed before, where the messenger tells: it orders edits of one revision. */
+  readonly replaces?: Content | undefined
   readonly chat: Chat
   readonly revision: Revision
 }
@@ -86,8 +92,8 @@ export function messageRowId (key: MessageKey): string {
 }
 
 /** Identifies what the portal would show for an edit: its text and files, not the client's profile. */
-export function contentDigest (message: EditedMessage): string {
-  return digest([message.text, message.files.map(file => [file.url, file.name ?? null])], 22)
+export function contentDigest ({ text, files }: Content): string {
+  return digest([text, files.map(file => [file.url, file.name ?? null])], 22)
 }
 
 function digest (parts: readonly unknown[], length: number): string {

@@ -15,7 +15,7 @@ const withFiles = (text: string): MessageEdit => ({
 })
 
 t.test('by default an edit goes as it came', async t => {
-  t.strictSame(address(EDIT, channel()), { direction: undefined, ...EDIT })
+  t.strictSame(address(EDIT, channel()), { direction: undefined, replaces: undefined, ...EDIT })
 })
 
 t.test('ids are made by the channel\'s templates, in one pass', async t => {
@@ -62,4 +62,12 @@ t.test('a channel may keep files from the portal', async t => {
   const { message } = address(withFiles(''), channel({ files: 'omit' }))
   t.strictSame(message.files, [])
   t.match(message.text, 'https://e.com/g')
+})
+
+t.test('what a message showed before comes out as an edit to it did', async t => {
+  for (const files of ['send', 'omit'] as const) {
+    const before = withFiles('').message
+    const { text, files: links } = address({ ...EDIT, message: before }, channel({ files })).message
+    t.strictSame(address({ ...EDIT, replaces: before }, channel({ files })).replaces, { text, files: links })
+  }
 })
