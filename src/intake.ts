@@ -47,6 +47,7 @@ export function createIntake (options: IntakeOptions): Intake {
       channel: channel.id,
       edit,
       digest: contentDigest(edit.message),
+      replaced: edit.replaces && contentDigest(edit.replaces),
       refusal: guard(edit, { now: wallTime, allowAnonymous: channel.allowAnonymous }),
       now: options.now(),
       settleMs: channel.settleMs,

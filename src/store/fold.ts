@@ -69,17 +69,21 @@ export function fold (held: OutboxRow | null, incoming: IncomingEdit): Folded {
   return incoming.refusal === null ? foldDeliverable(held, incoming) : foldRefused(held, incoming, incoming.refusal)
 }
 
+/**
+ * Without a newer revision the last content that arrives wins, and one that was seen before is late. An edit that says what it replaces tells
+ * more: what it replaced has been seen, even if it comes later or never, and a return to an earlier content is one if it replaces the last.
+ */
 function foldDeliverable (held: OutboxRow | null, incoming: IncomingEdit): Folded {
   const { edit, digest } = incoming
-  let seen = digest
+  let seen = remember('', incoming)
   if (held !== null && held.revision !== null) {
     const order = compareRevisions(edit.revision, held.revision)
     if (order < 0) return unchanged('stale')
     if (order === 0) {
-      if (hasSeen(held.seen, digest)) return unchanged('duplicate')
-      seen = remember(held.seen, digest)
+      if (hasSeen(held.seen, digest) && !replacesLast(held.seen, incoming)) return repeated(held, incoming)
+      seen = remember(held.seen, incoming)
     } else if (held.seen.endsWith(digest) && held.state !== 'dead') {
-      return { outcome: 'duplicate', row: { ...held, revision: edit.revision, seen: digest }, delta: {} }
+      return { outcome: 'duplicate', row: { ...held, revision: edit.revision, seen }, delta: {} }
     }
   }
   const supersedes = held !== null && isWaiting(held)
@@ -104,6 +108,12 @@ function foldDeliverable (held: OutboxRow | null, incoming: IncomingEdit): Folde
   return { outcome: 'accepted', row, delta: { accepted: 1, superseded: supersedes ? 1 : 0 } }
 }
 
+/** What a late edit replaced is older still: it stands first among the contents seen. */
+function repeated (held: OutboxRow, { replaced = '' }: IncomingEdit): Folded {
+  if (hasSeen(held.seen, replaced)) return unchanged('duplicate')
+  return { outcome: 'duplicate', row: { ...held, seen: newest(replaced + held.seen) }, delta: {} }
+}
+
 /**
  * A refused revision is kept beside the deliverable one and never guards against it: were the refused one remembered as the
  * newest, an older deliverable edit that comes late would be lost although nothing newer can ever be shown.
@@ -116,7 +126,7 @@ function foldRefused (held: OutboxRow | null, incoming: IncomingEdit, reason: Re
     if (order < 0) return unchanged('stale')
     if (order === 0) {
       if (hasSeen(held.refused.seen, incoming.digest)) return unchanged('duplicate')
-      seen = remember(held.refused.seen, incoming.digest)
+      seen = remember(held.refused.seen, incoming)
     }
   }
   if (held !== null && held.revision !== null && compareRevisions(revision, held.revision) < 0) return unchanged('stale')
@@ -226,6 +236,14 @@ function hasSeen (seen: string, digest: string): boolean {
   return false
 }
 
-function remember (seen: string, digest: string): string {
-  return (seen + digest).slice(-MAX_SEEN * DIGEST_LENGTH)
+function replacesLast (seen: string, { digest, replaced }: IncomingEdit): boolean {
+  return replaced !== undefined && replaced !== digest && seen.endsWith(replaced)
+}
+
+function remember (seen: string, { digest, replaced = '' }: IncomingEdit): string {
+  return newest(seen + (hasSeen(seen, replaced) ? '' : replaced) + digest)
+}
+
+function newest (seen: string): string {
+  return seen.slice(-MAX_SEEN * DIGEST_LENGTH)
 }

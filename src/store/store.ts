@@ -13,6 +13,8 @@ export interface IncomingEdit {
   readonly channel: string
   readonly edit: MessageEdit
   readonly digest: string
+  /** The digest of what the message showed before, where the messenger tells. */
+  readonly replaced?: string | undefined
   readonly refusal: RefusalReason | null
   readonly now: number
   readonly settleMs: number

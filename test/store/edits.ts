@@ -10,6 +10,7 @@ export interface EditOptions {
   at?: number
   tie?: bigint
   text?: string
+  replaces?: string
   files?: number
   date?: number
   refusal?: IncomingEdit['refusal']
@@ -32,5 +33,6 @@ export function incoming (options: EditOptions = {}): IncomingEdit {
     revision: { at, tie },
   }
   const key = { portal: PORTAL, connector, line, chat: edit.chat.id, message }
-  return { id: messageRowId(key), key, channel: 'default', edit, digest: contentDigest(edit.message), refusal, now, settleMs }
+  const replaced = options.replaces === undefined ? undefined : contentDigest({ text: options.replaces, files: [] })
+  return { id: messageRowId(key), key, channel: 'default', edit, digest: contentDigest(edit.message), replaced, refusal, now, settleMs }
 }

@@ -13,10 +13,11 @@ type Optional = string | undefined
 
 export function encodeEdits (edits: readonly IncomingEdit[]): Wire {
   const wire: Array<Wire[number]> = []
-  for (const { id, key, channel, edit, digest, refusal, now, settleMs } of edits) {
+  for (const { id, key, channel, edit, digest, replaced, refusal, now, settleMs } of edits) {
     const { direction, user, message, chat, revision } = edit
     wire.push(
-      id, key.portal, key.connector, key.line, key.chat, key.message, channel, digest, refusal, now, settleMs, direction, revision.at, revision.tie,
+      id, key.portal, key.connector, key.line, key.chat, key.message, channel, digest, replaced, refusal, now, settleMs,
+      direction, revision.at, revision.tie,
       user.id, user.name, user.lastName, user.pictureUrl, user.url, user.gender, user.email, user.phone, user.lookUpId,
       chat.id, chat.name, chat.url, message.id, message.date, message.text, message.files.length
     )
@@ -34,7 +35,14 @@ export function decodeEdits (wire: Wire): IncomingEdit[] {
   while (next < wire.length) {
     const id = read<string>()
     const key = { portal: read<string>(), connector: read<string>(), line: read<number>(), chat: read<string>(), message: read<string>() }
-    const head = { channel: read<string>(), digest: read<string>(), refusal: read<IncomingEdit['refusal']>(), now: read<number>(), settleMs: read<number>() }
+    const head = {
+      channel: read<string>(),
+      digest: read<string>(),
+      replaced: read<Optional>(),
+      refusal: read<IncomingEdit['refusal']>(),
+      now: read<number>(),
+      settleMs: read<number>(),
+    }
     const direction = read<Edit['direction']>()
     const revision = { at: read<number>(), tie: read<bigint>() }
     const user = {
