@@ -1,14 +1,20 @@
 /** Zero width space: breaks a token without being seen, and is not trimmed by the portal. */
 export const BREAK = '\u200B'
 
+/** A URL in a text; for the flags i and u. It ends where a bracket is not closed, as in "[see https://e.com/a]", or opens with a slash. */
+export const URL_PATTERN = '(?:https?://|www\\.)[^\\s<>"[\\]/?#]+(?:[/?#](?:[^\\s<>"[\\]]|\\[(?!/)[^\\s<>"[\\]]*\\])*)?'
+
+/** A URL in a sentence does not end with the punctuation, nor with the markup, of the sentence. */
+export const URL_TAIL = '.,:;!?\'"*_~`()}»”’'
+
 /*
  * Bitrix24's chat has no escape character, and its server decodes entities before it stores a text, so that `&#91;B]` comes
  * back to life as `[B]`. What is left is to break every token that would act. One pass over the whole text, so that a token
  * which begins before a URL and ends inside it is seen as well; every alternative is linear in the length of the text.
  */
 const TOKENS = new RegExp([
-  // A URL takes no break inside it. It ends where a bracket is not closed, as in "[see https://e.com/a]", or opens with a slash.
-  '(?<url>(?:https?://|www\\.)[^\\s<>"[\\]/?#]+(?:[/?#](?:[^\\s<>"[\\]]|\\[(?!/)[^\\s<>"[\\]]*\\])*)?)',
+  // A URL takes no break inside it.
+  `(?<url>${URL_PATTERN})`,
   // Under the flags i and u the letters hold their look-alikes (U+017F, U+212A), which a server that folds case would take.
   '\\[(?=[a-z/*])',
   // A link of Markdown: Bitrix24's newest web client reads it where the portal has Markdown switched on.
@@ -39,7 +45,9 @@ export function findHazards (text: string): { changes: Change[], urls: Interval[
   const urls: Interval[] = []
   for (const { 0: token, index, groups } of text.matchAll(TOKENS)) {
     if (groups?.url !== undefined) {
-      urls.push({ start: index, end: index + token.length })
+      let { length } = token
+      while (URL_TAIL.includes(token.charAt(length - 1))) length--
+      urls.push({ start: index, end: index + length })
       for (const { at, ...change } of findInUrl(token)) changes.push({ at: index + at, ...change })
     } else if (groups?.dashes !== undefined) {
       for (let at = 9; at < token.length; at += 9) changes.push({ at: index + at, length: 0, by: BREAK })

@@ -12,13 +12,12 @@ const MAX_URL_CHARACTERS = 2048
 
 /** The ranges as spans and quotations that can be written, in the order of their beginnings; `urls` are the text's own. What cannot be shown is dropped. */
 export function layOut (text: string, ranges: readonly StyleRange[], urls: readonly Interval[]): { spans: Span[], quotes: Interval[] } {
-  const links = urls.map(url => withoutPunctuation(text, url))
   const grouped: Record<Exclude<Tag, 'URL'> | 'quote', Interval[]> = { B: [], I: [], U: [], S: [], CODE: [], quote: [] }
   const labels: Span[] = []
   for (const { offset, length, style, url } of ranges.filter(range => isGood(text, range))) {
     // A tag inside a URL would cut it: half of a link leads elsewhere.
-    const start = findAround(links, offset)?.start ?? offset
-    const end = findAround(links, offset + length)?.end ?? offset + length
+    const start = findAround(urls, offset)?.start ?? offset
+    const end = findAround(urls, offset + length)?.end ?? offset + length
     if (style !== 'link') grouped[style === 'quote' ? style : TAGS[style]].push({ start, end })
     else if (isLinkable(url)) labels.push({ start, end, tag: 'URL', url: toAttribute(url) })
   }
@@ -50,13 +49,6 @@ function isLinkable (url: string | undefined): url is string {
 /** Nothing unseen stays in an address: it could hide where the address leads. */
 function toAttribute (url: string): string {
   return neutraliseUrl(url.replace(/[\p{Cc}\p{Cf}\p{Cs}]/gu, percentEncode))
-}
-
-/** A URL in a sentence does not end with the sentence's punctuation. */
-function withoutPunctuation (text: string, { start, end }: Interval): Interval {
-  let last = end
-  while (last > start && /[.,:;!?'*_~()}»”’]/.test(text.charAt(last - 1))) last--
-  return { start, end: last }
 }
 
 function byStart (a: Interval, b: Interval): number {
@@ -104,6 +96,6 @@ function findAround (intervals: readonly Interval[], position: number): Interval
 /** The line breaks around a quotation part it from the text and are none of its lines. */
 function withoutOuterBreaks (text: string, { start, end }: Interval): Interval {
   const [before = ''] = start > 0 && text[start - 1] !== '\n' ? /^\r?\n/.exec(text.slice(start, start + 2)) ?? [] : []
-  const [after = ''] = /\r?\n$/.exec(text.slice(Math.max(start, end - 2), end)) ?? []
+  const [after = ''] = /\r?\n$|\r$/.exec(text.slice(Math.max(start, end - 2), end)) ?? []
   return { start: start + before.length, end: end - after.length }
 }

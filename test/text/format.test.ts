@@ -5,3 +5,8 @@ t.test('plain text is shown as it is, and BB code of a trusted sender acts', asy
   t.equal(formatText('[b]x[/b]', 'plain'), '[\u200Bb]x[\u200B/b]')
   t.equal(formatText('[b]x[/b]', 'bbcode'), '[b]x[/b]')
 })
+
+t.test('the markup of a messenger becomes BB code, and BB code in it does not act', async t => {
+  t.equal(formatText('*bold* [b]', 'whatsapp'), '[B]bold[/B] [\u200Bb]')
+  t.equal(formatText('*bold* &amp;lt; <https://e.com|here>', 'slack'), '[B]bold[/B] &\u200Blt; [URL=https://e.com]here[/URL]')
+})

@@ -1,0 +1,114 @@
+import type { Interval } from './neutralise.ts'
+import { createRichBuilder, type RichBuilder } from './rich-builder.ts'
+import type { RichText, Style } from './rich.ts'
+
+/** What one messenger adds to `*bold*`, `_italic_`, `~strike~`, and code and pre between backticks. */
+export interface Dialect {
+  /** Global. There is no markup inside what it matches; its groups `pre` and `code` are what stands between backticks. */
+  readonly opaque: RegExp
+  /** Sticky, at the start of a line: what makes it a quotation. */
+  readonly quote: RegExp
+  /** Sticky, at the start of a line: what makes all the rest of the text a quotation. */
+  readonly quoteRest?: RegExp
+  /** Sticky, at the start of a line: what makes it an item of a list. */
+  readonly bullet?: RegExp
+  /** Writes what is opaque; without it that stays as it is. */
+  readonly write?: (builder: RichBuilder, source: string) => void
+  /** What a reader sees of a piece of text between markup. */
+  readonly decode?: (text: string) => string
+}
+
+/** At `at`, `length` characters of the source give way to what `apply` does. */
+interface Mark { readonly at: number, readonly length: number, readonly apply: (builder: RichBuilder) => void }
+
+const STYLES = new Map<string, Style>([['*', 'bold'], ['_', 'italic'], ['~', 'strike']])
+const WORD = /[\p{L}\p{N}]/u
+
+const opens = (style: Style) => (builder: RichBuilder): void => { builder.open(style) }
+const closes = (builder: RichBuilder): void => { builder.close() }
+
+/** Reads the markup that most chats share. What is not closed on its line, or would begin or end inside a word, is text. */
+export function readMarkup (text: string, dialect: Dialect): RichText {
+  const opaque = [...text.matchAll(dialect.opaque)].map(match => ({ start: match.index, end: match.index + match[0].length, groups: match.groups }))
+  const marks = [
+    ...opaque.flatMap(({ start, end, groups }) => markOpaque(text.slice(start, end), start, groups, dialect)),
+    ...markLines(text, opaque, dialect),
+    ...markStyles(text, opaque),
+  ].sort((a, b) => a.at - b.at)
+
+  const { decode = (piece: string) => piece } = dialect
+  const builder = createRichBuilder()
+  let done = 0
+  for (const { at, length, apply } of marks) {
+    builder.append(decode(text.slice(done, at)))
+    apply(builder)
+    done = at + length
+  }
+  builder.append(decode(text.slice(done)))
+  return builder.build()
+}
+
+function markOpaque (source: string, start: number, groups: Readonly<Record<string, string | undefined>> | undefined, { write }: Dialect): Mark[] {
+  const content = groups?.pre ?? groups?.code
+  if (content === undefined) return write === undefined ? [] : [{ at: start, length: source.length, apply: builder => { write(builder, source) } }]
+  const tickCount = (source.length - content.length) / 2
+  return [
+    { at: start, length: tickCount, apply: opens(groups?.pre === undefined ? 'code' : 'pre') },
+    { at: start + source.length - tickCount, length: tickCount, apply: closes },
+  ]
+}
+
+function markLines (text: string, opaque: readonly Interval[], { quote, quoteRest, bullet }: Dialect): Mark[] {
+  const marks: Mark[] = []
+  const measure = (pattern: RegExp | undefined, position: number): number => {
+    if (pattern === undefined) return 0
+    pattern.lastIndex = position
+    return pattern.exec(text)?.[0].length ?? 0
+  }
+  let start = 0
+  for (const end of [...[...text.matchAll(/\n/g)].map(({ index }) => index).filter(isOutside(opaque)), text.length]) {
+    const rest = measure(quoteRest, start)
+    const quoted = rest > 0 ? rest : measure(quote, start)
+    const item = measure(bullet, start + quoted)
+    if (quoted > 0) marks.push({ at: start, length: quoted, apply: opens('quote') })
+    if (item > 0) marks.push({ at: start + quoted, length: item, apply: builder => { builder.append('• ') } })
+    if (rest > 0) break
+    if (quoted > 0) marks.push({ at: end, length: 0, apply: closes })
+    start = end + 1
+  }
+  return marks
+}
+
+/** The nearest opening that fits is closed, and what was opened after it is text, so that styles nest. */
+function markStyles (text: string, opaque: readonly Interval[]): Mark[] {
+  const marks: Mark[] = []
+  const open = new Map<string, number>()
+  const outside = isOutside(opaque)
+  for (const { 0: character, index } of text.matchAll(/[*_~\n]/g)) {
+    if (!outside(index)) continue
+    const style = STYLES.get(character)
+    if (style === undefined) {
+      open.clear()
+      continue
+    }
+    const before = text.charAt(index - 1)
+    const after = text.charAt(index + 1)
+    const opening = open.get(character) ?? Infinity
+    if (opening < index - 1 && !/\s/.test(before) && !WORD.test(after)) {
+      marks.push({ at: opening, length: 1, apply: opens(style) }, { at: index, length: 1, apply: closes })
+      for (const [other, at] of open) if (at >= opening) open.delete(other)
+    } else if (/\S/.test(after) && !WORD.test(before)) {
+      open.set(character, index)
+    }
+  }
+  return marks
+}
+
+/** Whether a position is outside of ascending intervals; to be asked for ascending positions. */
+function isOutside (intervals: readonly Interval[]): (position: number) => boolean {
+  let next = 0
+  return position => {
+    while ((intervals[next]?.end ?? Infinity) <= position) next++
+    return position < (intervals[next]?.start ?? Infinity)
+  }
+}

@@ -1,0 +1,41 @@
+import { readMarkup, type Dialect } from './markup.ts'
+import { URL_PATTERN, URL_TAIL } from './neutralise.ts'
+import type { RichBuilder } from './rich-builder.ts'
+import type { RichText } from './rich.ts'
+
+/** By Slack's documentation on formatting message text. A person's own `&`, `<` and `>` come as entities, so that what was typed as "> " is "&gt; ". */
+const SLACK: Dialect = {
+  opaque: new RegExp(`\`\`\`(?<pre>[^]+?)\`\`\`|\`(?<code>[^\`\\n]+)\`|<[^<>\\n]+>|${URL_PATTERN}(?<![${URL_TAIL}])`, 'giu'),
+  quote: /&gt; ?/y,
+  quoteRest: /&gt;&gt;&gt; ?/y,
+  write: writeReference,
+  decode,
+}
+
+/** Slack's mrkdwn: `*bold*`, `_italic_`, `~strike~`, code in one or three backticks, quotations, `<https://e.com|links>` and mentions. */
+export function readSlack (text: string): RichText {
+  return readMarkup(text, SLACK)
+}
+
+/** A link, a mention (`<@U1>`, `<#C1|name>`, `<!here>`, `<!subteam^S1|@name>`) or a date (`<!date^…|fallback>`); a mention without a name shows its id. */
+function writeReference (builder: RichBuilder, source: string): void {
+  const { target = source, label } = /^<(?<target>[^|]*)(?:\|(?<label>[^]+))?>$/.exec(source)?.groups ?? {}
+  const shown = label === undefined ? undefined : decode(label)
+  const [sign, id = ''] = [target.charAt(0), /^[^^]*/.exec(target.slice(1))?.[0]]
+  if (sign === '@' || sign === '#') return builder.append(sign + (shown ?? id).replace(/^[@#]/, ''))
+  if (sign === '!') return builder.append(shown ?? `@${id}`)
+  const url = decode(target)
+  const [scheme = ''] = /^(?:mailto|tel):/i.exec(url) ?? []
+  if (shown === undefined && scheme === '') return builder.append(url)
+  builder.open('link', url)
+  builder.append(shown ?? url.slice(scheme.length))
+  builder.close()
+}
+
+/** In code a reference stands as the text that it shows. One pass: an entity that was typed as such stays one. */
+function decode (text: string): string {
+  return text.replace(/<([^<>|\n]+)(?:\|([^<>\n]+))?>|&(amp|lt|gt);/g, (_, target: string | undefined, label: string | undefined, entity: string) => {
+    if (target !== undefined) return decode(label ?? target)
+    return entity === 'amp' ? '&' : entity === 'lt' ? '<' : '>'
+  })
+}

@@ -1,0 +1,15 @@
+import { readMarkup, type Dialect } from './markup.ts'
+import { URL_PATTERN, URL_TAIL } from './neutralise.ts'
+import type { RichText } from './rich.ts'
+
+/** By WhatsApp's help on formatting messages. The numbers of a list need no reading: they are text. */
+const WHATSAPP: Dialect = {
+  opaque: new RegExp(`\`\`\`(?<pre>[^]+?)\`\`\`|\`(?<code>[^\`\\n]+)\`|${URL_PATTERN}(?<![${URL_TAIL}])`, 'giu'),
+  quote: />(?: |(?=\r?\n|$))/y,
+  bullet: /[*-] (?=\S)/y,
+}
+
+/** A WhatsApp message: `*bold*`, `_italic_`, `~strike~`, code in one or three backticks, `> ` before a quoted line, `* ` or `- ` before an item of a list. */
+export function readWhatsapp (text: string): RichText {
+  return readMarkup(text, WHATSAPP)
+}
