@@ -1,10 +1,10 @@
 import { neutralise } from './neutralise.ts'
 import { renderBbCode, type RichText } from './rich.ts'
 import { readSlack } from './slack.ts'
-import { readWhatsapp } from './whatsapp.ts'
+import { readWhatsApp } from './whatsapp.ts'
 
 const READERS = {
-  whatsapp: readWhatsapp,
+  whatsapp: readWhatsApp,
   slack: readSlack,
 } satisfies Record<string, (text: string) => RichText>
 

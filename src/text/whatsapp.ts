@@ -10,6 +10,6 @@ const WHATSAPP: Dialect = {
 }
 
 /** A WhatsApp message: `*bold*`, `_italic_`, `~strike~`, code in one or three backticks, `> ` before a quoted line, `* ` or `- ` before an item of a list. */
-export function readWhatsapp (text: string): RichText {
+export function readWhatsApp (text: string): RichText {
   return readMarkup(text, WHATSAPP)
 }
