@@ -1,12 +1,18 @@
 import { generic } from './generic.ts'
+import { greenApi } from './green-api.ts'
 import { max } from './max.ts'
 import type { MessengerModule } from './messenger.ts'
 import { telegram } from './telegram.ts'
+import { waha } from './waha.ts'
+import { wazzup } from './wazzup.ts'
 
 const registry = {
   generic,
   telegram,
   max,
+  'green-api': greenApi,
+  wazzup,
+  waha,
 } satisfies Record<string, MessengerModule>
 
 export type MessengerName = keyof typeof registry

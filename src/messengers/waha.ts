@@ -1,0 +1,144 @@
+import { z } from 'zod'
+import type { ClientProfile, MessageEdit } from '../edit.ts'
+import { BadRequest } from '../errors.ts'
+import { parseJsonExactly } from '../json.ts'
+import { isNamed } from '../profile.ts'
+import type { HmacScheme } from '../signatures/scheme.ts'
+import { createVerifier } from '../signatures/verify.ts'
+import { readWhatsApp } from '../text/whatsapp.ts'
+import { isStorable, optionalText, readFields, renderText, requireTime } from './fields.ts'
+import { defineMessenger, type SeenClient, type WebhookContent } from './messenger.ts'
+import { idSuffix, phoneOf, writeId } from './whatsapp-ids.ts'
+
+/** The timestamp header is not signed, so that nothing can be made of it. */
+const SCHEME: HmacScheme = { kind: 'hmac', header: 'x-webhook-hmac', prefix: '', algorithm: 'sha512', encoding: 'hex', content: '{body}' }
+
+const id = z.string().min(1).max(1000).refine(isStorable)
+
+const event = z.object({
+  event: z.string(),
+  session: z.string().optional().catch(undefined),
+  /** Milliseconds; older versions send none. */
+  timestamp: z.int().optional().catch(undefined),
+  payload: z.unknown(),
+})
+
+const message = z.object({
+  /** The chat, unless it is our own message. */
+  from: id,
+  to: id.nullish().catch(undefined),
+  /** Who wrote it, in a group. */
+  participant: id.nullish(),
+  fromMe: z.boolean(),
+  timestamp: z.number().optional().catch(undefined),
+  /** The engine's own message. WAHA itself gives no name; each of its engines (WEBJS, NOWEB, GOWS) has it at another place. */
+  _data: z.object({
+    notifyName: optionalText(1000),
+    pushName: optionalText(1000),
+    Info: z.object({ PushName: optionalText(1000) }).optional().catch(undefined),
+  }).optional().catch(undefined),
+})
+
+const editedMessage = message.extend({ id, editedMessageId: id, body: z.string() })
+
+type Event = z.output<typeof event>
+
+type Message = z.output<typeof message>
+
+interface Settings {
+  readonly session?: string | undefined
+  readonly messageIds: 'full' | 'bare'
+  readonly idSuffix: z.output<typeof idSuffix>
+}
+
+/** https://waha.devlike.pro/docs/how-to/events/: WhatsApp through a server of one's own. */
+export const waha = defineMessenger({
+  secret: {
+    isGood: secret => /^[\x21-\x7e]{16,512}$/.test(secret),
+    remedy: 'must have 16 to 512 visible ASCII characters and equal the webhook\'s hmac.key; "openssl rand -hex 32" makes one',
+  },
+  keys: {
+    session: z.string('must be the name of a session').min(1, 'must be the name of a session').max(100, 'must have at most 100 characters').optional(),
+    messageIds: z.enum(['full', 'bare'], 'must be full or bare').default('full'),
+    idSuffix,
+  },
+  create: ({ secrets, settings }) => ({
+    verify: createVerifier([SCHEME], secrets.map(secret => Buffer.from(secret))),
+    parse: (request, nowMs) => readEvent(readFields(event, parseJsonExactly(request.body)), settings, nowMs),
+    unreadable: 'acknowledge',
+    reply: () => ({ status: 200, body: '' }),
+  }),
+})
+
+/** A server may have sessions of several accounts, and send the events of all to one address. */
+function readEvent (event: Event, settings: Settings, nowMs: number): WebhookContent {
+  const isOther = settings.session !== undefined && event.session !== settings.session
+  if (event.event === 'message.edited' && !isOther) return { edits: [readEdit(event, settings, nowMs)], ignored: [], clients: [] }
+  return { edits: [], ignored: [{}], clients: isOther ? [] : readClients(event, settings, nowMs) }
+}
+
+function readEdit (event: Event, settings: Settings, nowMs: number): MessageEdit {
+  const edited = readFields(editedMessage, event.payload, '/payload')
+  return {
+    direction: edited.fromMe ? 'out' : 'in',
+    user: readClient(edited, settings),
+    message: {
+      id: settings.messageIds === 'full' ? fullId(edited) : bareId(edited.editedMessageId),
+      text: renderText(readWhatsApp(edited.body)),
+      // A file's URL is on the WAHA server and needs its API key.
+      files: [],
+    },
+    chat: { id: readChat(edited, settings) },
+    revision: readRevision(event, edited, nowMs),
+  }
+}
+
+/**
+ * WhatsApp's time of the edit, of a second, then the time of the event: WAHA may report an old edit anew after it was away. An engine that
+ * gives the time of the original has the same one for all edits of a message, and the events' decides.
+ */
+function readRevision ({ timestamp }: Event, edited: Message, nowMs: number): MessageEdit['revision'] {
+  const at = edited.timestamp === undefined ? timestamp : Math.round(edited.timestamp * 1000)
+  if (at === undefined) throw new BadRequest('faulty: /timestamp')
+  return { at: requireTime(at, nowMs, '/payload/timestamp'), tie: BigInt(timestamp ?? 0) }
+}
+
+const FULL_ID = /^(?:true|false)_[^_]+_([^_]+)(?:_[^_]+)?$/
+
+/**
+ * The id under which the event of the original named it: false_79991112233@c.us_AAA, in a group with _79994445566@c.us at its end. The edit
+ * has an id of its own of the same form, and names the message by the third part alone.
+ */
+function fullId ({ id, editedMessageId }: z.output<typeof editedMessage>): string {
+  if (FULL_ID.test(editedMessageId)) return editedMessageId
+  if (!FULL_ID.test(id)) throw new BadRequest('faulty: /payload/id')
+  const [fromMe, chat, , ...participant] = id.split('_')
+  return [fromMe, chat, editedMessageId, ...participant].join('_')
+}
+
+function bareId (editedMessageId: string): string {
+  return FULL_ID.exec(editedMessageId)?.[1] ?? editedMessageId
+}
+
+/** Such an event is not the relay's to judge, so what cannot be read is passed over. */
+function readClients ({ timestamp, payload }: Event, settings: Settings, nowMs: number): SeenClient[] {
+  const { success, data } = message.safeParse(payload)
+  if (!success || data.fromMe) return []
+  const user = readClient(data, settings)
+  if (!isNamed(user)) return []
+  const at = data.timestamp === undefined ? timestamp ?? nowMs : data.timestamp * 1000
+  return [{ user, chat: readChat(data, settings), revision: { at: Math.min(Math.round(at), nowMs), tie: 0n } }]
+}
+
+function readClient ({ participant, from, _data: data }: Message, settings: Settings): ClientProfile {
+  const id = participant ?? from
+  return {
+    id: writeId(id, settings.idSuffix),
+    name: data?.notifyName || data?.pushName || data?.Info?.PushName,
+    phone: phoneOf(id),
+  }
+}
+
+function readChat ({ from, to, fromMe }: Message, settings: Settings): string {
+  return writeId(fromMe ? to ?? from : from, settings.idSuffix)
+}
