@@ -100,6 +100,8 @@ export type GenericUser = z.output<typeof user>
 
 export type GenericEdit = z.output<typeof genericEdit>
 
+export type GenericClient = z.output<typeof genericClient>
+
 export const genericTime = time.nullish().catch(undefined)
 
 /** What is parsed: `data` has been made a list. */
