@@ -40,14 +40,14 @@ const editedMessage = z.object({
     mid: exactId,
     seq: exactInteger.optional().catch(undefined),
     text: z.string().nullish(),
-    markup: z.unknown(),
+    markup: z.unknown().optional(),
     attachments: z.array(attachment.nullable().catch(null)).nullish().catch(undefined),
   }).nullish(),
 })
 
 type Body = NonNullable<z.output<typeof editedMessage>['body']>
 
-const update = z.object({ update_type: z.string(), timestamp: z.int(), message: z.unknown() })
+const update = z.object({ update_type: z.string(), timestamp: z.int(), message: z.unknown().optional() })
 
 /** An event that is no edit tells who caused it in one of three places, by its kind. */
 const event = z.object({

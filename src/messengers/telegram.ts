@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { ClientProfile, MessageEdit } from '../edit.ts'
+import type { Chat, ClientProfile, MessageEdit } from '../edit.ts'
 import { parseJsonExactly } from '../json.ts'
 import type { HeaderScheme } from '../signatures/scheme.ts'
 import { createVerifier } from '../signatures/verify.ts'
@@ -92,7 +92,7 @@ function readEdit (value: unknown, kind: string, tie: bigint, templates: ChatTem
       // Every file of Telegram is behind a URL that holds the bot's token.
       files: [],
     },
-    chat: { id: readChatId(message, templates), name: message.chat.title, url: profileUrl(message.chat) },
+    chat: readChat(message, templates),
     // The clock has a resolution of a second; updates are numbered as they happened.
     revision: { at: requireTime(message.edit_date * 1000, nowMs, `/${kind}/edit_date`), tie },
   }
@@ -118,6 +118,12 @@ function readAuthor ({ from, sender_chat: speaker, chat }: Origin): ClientProfil
 
 function profileUrl ({ username }: { readonly username?: string | undefined }): string | undefined {
   return username !== undefined && /^\w+$/.test(username) ? `https://t.me/${username}` : undefined
+}
+
+/** A private chat has no title, and what it has is its client's. */
+function readChat (message: Origin, templates: ChatTemplates): Chat {
+  const { title } = message.chat
+  return { id: readChatId(message, templates), name: title, url: title === undefined ? undefined : profileUrl(message.chat) }
 }
 
 /** The original connector may have kept the chats of a business account, or the topics of a chat, apart from the bot's own chats. */

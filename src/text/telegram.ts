@@ -75,27 +75,18 @@ function readRichMessage (message: Tree): RichText {
 
   function readBlock (block: unknown, listDepth: number, depth: number): void {
     if (!isTree(block) || depth > MAX_DEPTH) return
-    const { type } = block
-    const style = STYLES.get(type)
-    if (style === 'quote') {
-      builder.startLine()
-      isBehindBullet = false
-    }
-    if (style !== undefined && style !== 'quote') startText()
+    const style = STYLES.get(block.type)
+    if (style === 'quote') isBehindBullet = false
+    if (style !== undefined || block.text !== undefined || block.expression !== undefined) startText()
     if (style !== undefined) builder.open(style)
     readLine(block.summary, 'bold', depth)
-    if (block.text !== undefined) {
-      if (style === undefined) startText()
-      readText(block.text, depth)
-    }
-    if (typeof block.expression === 'string') {
-      startText()
-      builder.append(block.expression)
-    }
+    if (!isTree(block.caption)) readLine(block.caption, 'bold', depth)
+    readText(block.text, depth)
+    builder.append(toText(block.expression))
     for (const child of toList(block.blocks)) readBlock(child, listDepth, depth + 1)
     for (const item of toList(block.items).filter(isTree)) readItem(item, listDepth, depth)
     for (const row of toList(block.cells)) readRow(toList(row), depth)
-    readCaption(block, depth)
+    readPicture(block, depth)
     readLine(block.credit, 'italic', depth)
     if (style !== undefined) builder.close()
     if (style === 'quote') builder.startLine()
@@ -118,12 +109,13 @@ function readRichMessage (message: Tree): RichText {
     }
   }
 
-  /** A table's caption is a text, a picture's an object with a text and a credit. */
-  function readCaption ({ type, caption }: Tree, depth: number): void {
+  /** A picture's caption is an object; one that is only a text is a table's, and stands above it. */
+  function readPicture ({ type, caption }: Tree, depth: number): void {
     const sign = typeof type === 'string' && Object.hasOwn(SIGNS, type) ? SIGNS[type as keyof typeof SIGNS] : ''
-    const { text, credit } = isTree(caption) && caption.type === undefined ? caption : { text: caption, credit: undefined }
-    if (sign !== '' || text !== undefined) startText()
-    builder.append(text === undefined ? sign : sign && `${sign} `)
+    const { text, credit } = isTree(caption) ? caption : {}
+    if (sign === '' && text === undefined) return
+    startText()
+    builder.append(sign === '' || text === undefined ? sign : `${sign} `)
     readText(text, depth)
     readLine(credit, 'italic', depth)
   }
