@@ -14,7 +14,7 @@ import { defineMessenger, type Messenger, type SeenClient, type WebhookContent, 
 /** A handshake is a few bytes; no larger body is parsed before it is known to be authentic. */
 const MAX_HANDSHAKE_BYTES = 64
 
-const webhook = z.object({ messages: z.array(z.unknown()).optional() })
+const webhook = z.looseObject({ messages: z.array(z.unknown()).optional() })
 
 const message = z.object({
   messageId: exactId,
@@ -89,10 +89,11 @@ function createSecretVerifier (keys: readonly Buffer[], secretIn: Settings['secr
   }
 }
 
-function readWebhook ({ messages = [] }: z.output<typeof webhook>, settings: Settings, nowMs: number): WebhookContent {
+function readWebhook ({ messages = [], ...others }: z.output<typeof webhook>, settings: Settings, nowMs: number): WebhookContent {
   const content = readEach(messages, item => readMessage(item, settings, nowMs))
-  // Statuses, new contacts and deals: nothing for the relay.
-  return content.edits.length + content.ignored.length > 0 ? content : { ...content, ignored: [{}] }
+  // Statuses, new contacts and deals may come beside messages: nothing for the relay, and something for a connector behind it.
+  const isMore = messages.length === 0 || Object.values(others).some(value => !Array.isArray(value) || value.length > 0)
+  return isMore ? { ...content, ignored: [...content.ignored, {}] } : content
 }
 
 function readMessage (item: unknown, settings: Settings, nowMs: number): Partial<WebhookContent> {
