@@ -3,7 +3,7 @@ import type { Channel } from './config.ts'
 import { guard } from './courier/guard.ts'
 import { contentDigest, messageRowId, type MessageEdit } from './edit.ts'
 import { BadRequest, NotFound } from './errors.ts'
-import type { EditResult, IgnoredEvent, Messenger, SeenClient, WebhookContent, WebhookReply, WebhookRequest } from './messengers/messenger.ts'
+import type { EditResult, IgnoredEvent, Messenger, Reading, SeenClient, WebhookContent, WebhookReply, WebhookRequest } from './messengers/messenger.ts'
 import { messengers } from './messengers/registry.ts'
 import type { IncomingEdit, IntakeResult, Outbox, Profiles } from './store/store.ts'
 
@@ -97,7 +97,8 @@ export function createIntake (options: IntakeOptions): Intake {
       if (request.method === 'GET') throw new NotFound('there is nothing at this address for this method')
       messenger.verify(request, wallTime)
       await admit?.()
-      const content = parse(messenger, request, wallTime)
+      const reading = parse(messenger, request, wallTime)
+      const content = reading instanceof Promise ? await reading : reading
       if (content.clients.length > 0) await remember(content.clients, channel)
       const edits = [...await accept(content.edits, channel, wallTime), ...content.ignored.map(toIgnored)]
       return { reply: content.reply ?? messenger.reply(edits.map(({ result }) => result)), edits }
@@ -106,12 +107,16 @@ export function createIntake (options: IntakeOptions): Intake {
 }
 
 /** What is authentic and cannot be read is refused or ignored, whichever keeps the messenger sending. */
-function parse (messenger: Messenger, request: WebhookRequest, wallTime: number): WebhookContent {
-  try {
-    return messenger.parse(request, wallTime)
-  } catch (error) {
+function parse (messenger: Messenger, request: WebhookRequest, wallTime: number): Reading {
+  const passOver = (error: unknown): WebhookContent => {
     if (messenger.unreadable === 'refuse' || !(error instanceof BadRequest)) throw error
     return { edits: [], ignored: [{ reason: 'unreadable', detail: error.message }], clients: [] }
+  }
+  try {
+    const reading = messenger.parse(request, wallTime)
+    return reading instanceof Promise ? reading.catch(passOver) : reading
+  } catch (error) {
+    return passOver(error)
   }
 }
 

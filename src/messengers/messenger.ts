@@ -52,8 +52,11 @@ export interface WebhookReply {
   readonly body: unknown
 }
 
+/** Most messengers read a webhook at once; one whose reading takes turns promises to have read it. */
+export type Reading = WebhookContent | Promise<WebhookContent>
+
 /** One kind of source, made for one channel. It is asked in this order: nothing is parsed that is not authentic. */
-export interface Messenger {
+export interface Messenger<Content extends Reading = Reading> {
   /**
    * The answer to a question that is asked before anything is signed, such as whether the address is ours; null when the request is none.
    * Throws Unauthenticated when the question does not prove what it must.
@@ -61,8 +64,8 @@ export interface Messenger {
   greet? (request: WebhookRequest): WebhookReply | null
   /** Throws Unauthenticated. */
   verify (request: WebhookRequest, nowMs: number): void
-  /** Throws BadRequest, naming each faulty field. */
-  parse (request: WebhookRequest, nowMs: number): WebhookContent
+  /** Throws, or rejects with, BadRequest that names each faulty field. */
+  parse (request: WebhookRequest, nowMs: number): Content
   /**
    * What is answered to an authentic webhook that `parse` throws BadRequest at. `refuse` tells its sender, who can mend it;
    * `acknowledge` counts it as ignored, for a messenger that stops sending, or repeats for ever, when it is refused.
@@ -86,23 +89,23 @@ export interface IdTemplates {
 }
 
 /** What the configuration and the intake know of a messenger. */
-export interface MessengerModule {
+export interface MessengerModule<Content extends Reading = Reading> {
   readonly secret: SecretRule
   /** The keys of a channel that only this messenger has. */
   readonly keys: z.ZodRawShape
   readonly ids?: Partial<IdTemplates>
   /** `secrets` are the channel's, several while they rotate, each checked by the rule; `settings` are the values of `keys`. */
-  readonly create: (channel: { readonly secrets: readonly string[], readonly settings: Readonly<Record<string, unknown>> }) => Messenger
+  readonly create: (channel: { readonly secrets: readonly string[], readonly settings: Readonly<Record<string, unknown>> }) => Messenger<Content>
 }
 
-interface TypedModule<Keys extends z.ZodRawShape> {
+interface TypedModule<Keys extends z.ZodRawShape, Content extends Reading> {
   readonly secret: SecretRule
   readonly keys: Keys
   readonly ids?: Partial<IdTemplates>
-  readonly create: (channel: { readonly secrets: readonly string[], readonly settings: z.output<z.ZodObject<Keys>> }) => Messenger
+  readonly create: (channel: { readonly secrets: readonly string[], readonly settings: z.output<z.ZodObject<Keys>> }) => Messenger<Content>
 }
 
 /** Keeps the types of a messenger's own keys inside it: whoever holds the module needs none of them. */
-export function defineMessenger<Keys extends z.ZodRawShape> (module: TypedModule<Keys>): MessengerModule {
-  return module as unknown as MessengerModule
+export function defineMessenger<Keys extends z.ZodRawShape, Content extends Reading> (module: TypedModule<Keys, Content>): MessengerModule<Content> {
+  return module as unknown as MessengerModule<Content>
 }
