@@ -14,15 +14,17 @@ export interface Condition {
 export interface HealthRoutesOptions {
   /** Fulfilled when a write has been made durable. */
   readonly probe: () => Promise<void>
-  readonly condition: () => Condition
+  readonly condition: () => Promise<Condition>
   readonly stopping: () => boolean
   /** Milliseconds of a clock that never jumps. */
   readonly now: () => number
 }
 
+const UNKNOWN: Condition = { portal: 'unknown', lines: [] }
+
 const readinessSchema = z.object({
   status: z.enum(['ready', 'stopping', 'store-unavailable']),
-  portal: z.string().describe('ready, or the code for which the portal takes nothing at present'),
+  portal: z.string().describe('ready, or the code for which the portal takes nothing at present; unknown while the store cannot be asked'),
   lines: z.array(z.string()).describe('the code of each open line that takes nothing at present'),
 })
 
@@ -31,13 +33,13 @@ const readinessSchema = z.object({
  * edits are kept until the portal is well again; it is shown by code, without names, since anybody may ask.
  */
 export async function healthRoutes (app: FastifyInstance, { probe, condition, stopping, now }: HealthRoutesOptions): Promise<void> {
-  const canWrite = reuse(() => isFulfilled(probe(), PROBE_TIMEOUT_MS), PROBE_VALID_MS, now)
+  const canWrite = reuse(() => within(probe().then(() => true, () => false), PROBE_TIMEOUT_MS, false), PROBE_VALID_MS, now)
 
   app.get('/livez', { schema: { summary: 'The process turns', response: { 200: z.object({ status: z.literal('live') }) } } }, async () => ({ status: 'live' as const }))
 
   app.get('/readyz', { schema: { summary: 'The relay can keep what it is given', response: { 200: readinessSchema, 503: readinessSchema } } }, async (_request, reply) => {
     const status = stopping() ? 'stopping' : await canWrite() ? 'ready' : 'store-unavailable'
-    const { portal, lines } = condition()
+    const { portal, lines } = await within(condition(), PROBE_TIMEOUT_MS, UNKNOWN)
     reply.code(status === 'ready' ? 200 : 503).header('cache-control', 'no-store')
     return { status, portal, lines: lines.map(line => line.code) }
   })
@@ -56,10 +58,8 @@ function reuse (ask: () => Promise<boolean>, validMs: number, now: () => number)
   }
 }
 
-async function isFulfilled (work: Promise<void>, timeoutMs: number): Promise<boolean> {
-  const { promise: timeout, resolve } = Promise.withResolvers<boolean>()
-  const timer = setTimeout(() => resolve(false), timeoutMs)
-  const answer = await Promise.race([work.then(() => true, () => false), timeout])
-  clearTimeout(timer)
-  return answer
+async function within<T> (work: Promise<T>, timeoutMs: number, otherwise: T): Promise<T> {
+  const { promise: timeout, resolve } = Promise.withResolvers<T>()
+  const timer = setTimeout(() => resolve(otherwise), timeoutMs)
+  return await Promise.race([work, timeout]).finally(() => clearTimeout(timer))
 }

@@ -30,7 +30,7 @@ export interface Dependencies {
   readonly install: Install
   readonly redelivery: Redelivery
   readonly status: () => Promise<Status>
-  readonly condition: () => Condition
+  readonly condition: () => Promise<Condition>
   readonly webhookObserver?: WebhookObserver
   /** The text of all metrics; without it there are none to be had. */
   readonly scrape?: () => Promise<string>

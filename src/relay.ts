@@ -1,15 +1,19 @@
+import { randomUUID } from 'node:crypto'
 import type { AddressInfo } from 'node:net'
 import type { Logger } from 'pino'
 import { buildApp } from './app.ts'
 import { createClient, createDispatcher } from './bitrix24/client.ts'
 import { createInstall } from './bitrix24/install.ts'
 import { createOAuth } from './bitrix24/oauth.ts'
-import { createSession } from './bitrix24/session.ts'
+import { authorizeUrl, createSession } from './bitrix24/session.ts'
 import { processClock, wallClock } from './clock.ts'
 import type { Config } from './config.ts'
 import { createCourier } from './courier/courier.ts'
+import { conditionOf, type PortalCondition } from './courier/parks.ts'
+import { StoreUnavailable } from './errors.ts'
 import { createIntake } from './intake.ts'
 import { createJanitor } from './janitor.ts'
+import { createKeeper, type Lease } from './lease.ts'
 import { createMetrics } from './metrics/metrics.ts'
 import { createScrape } from './metrics/scrape.ts'
 import { createRedelivery } from './redelivery.ts'
@@ -36,6 +40,11 @@ export interface Relay {
   stop (): Promise<void>
 }
 
+function withoutStore (error: unknown): PortalCondition {
+  if (error instanceof StoreUnavailable) return { portal: 'unknown', since: null, lines: [] }
+  throw error
+}
+
 /** Puts the parts together and starts them: the store first, then the way to the portal, then the door for webhooks. */
 export async function startRelay ({ config, version, log, onLost }: RelayOptions): Promise<Relay> {
   const { portal } = config
@@ -46,24 +55,50 @@ export async function startRelay ({ config, version, log, onLost }: RelayOptions
 
   const metrics = createMetrics({ version, channels: config.channels.keys(), now })
   const store = await openStore({ databaseUrl: config.databaseUrl, encryptionKey: config.encryptionKey, now, observeCommit: metrics.onCommit, onLost })
-  const { outbox, portals, profiles } = store
+  const { outbox, portals, profiles, leases, signals } = store
   const dispatcher = createDispatcher()
   const client = createClient({ dispatcher, now, userAgent })
   const oauth = createOAuth({ dispatcher, now, userAgent })
-  const session = createSession({ portal, portals, client, oauth, now: wallTime, log, onRenewal: metrics.onRenewal })
-  await session.open()
-  const courier = await createCourier({ portal: portal.host, outbox, portals, session, bucket: portal.bucket, log, now, wallTime, random: Math.random, observer: metrics.courier })
-  const janitor = createJanitor({ outbox, profiles, retentionDays: config.retentionDays, now, log })
-  const install = createInstall({ session, portals, client, oauth, portal, onInstalled: courier.installed, now: wallTime, wait, log })
-  const intake = createIntake({ portal: portal.host, channels: config.channels, outbox, profiles, now, wallTime, onAccepted: courier.wake })
 
-  const redelivery = createRedelivery({ outbox, now, onDue: courier.wake })
-  const status = createStatus({ portal: portal.host, outbox, condition: courier.condition, authorizeUrl: session.authorizeUrl })
-  const scrape = createScrape({ registry: metrics.registry, portal: portal.host, outbox, condition: courier.condition, bucketLevel: courier.bucketLevel, burst: portal.bucket.burst, now })
+  /** What the holder of the lease does: it alone calls the portal and renews its tokens. */
+  async function begin (lease: Lease) {
+    const session = createSession({ portal, portals, client, oauth, lease, now: wallTime, log, onRenewal: metrics.onRenewal })
+    await session.open()
+    const courier = await createCourier({ portal: portal.host, lease, outbox, portals, session, bucket: portal.bucket, log, now, wallTime, random: Math.random, observer: metrics.courier })
+    courier.start()
+    return {
+      ...courier,
+      async stop (graceMs: number) {
+        await courier.stop(graceMs)
+        await session.settled()
+      },
+    }
+  }
+
+  // A key that cannot open what is stored is told at the start, and not when the lease comes.
+  await portals.read(portal.host)
+  const keeper = createKeeper({ portal: portal.host, holder: randomUUID(), leases, signals, now, log, begin })
+  const onDue = () => {
+    const duty = keeper.duty()
+    if (duty === null) signals.send(portal.host, 'edits')
+    else duty.wake()
+  }
+  const onInstalled = () => {
+    const duty = keeper.duty()
+    if (duty === null) signals.send(portal.host, 'portal')
+    else duty.recheck()
+  }
+  const condition = async () => keeper.duty()?.condition() ?? await portals.read(portal.host).then(conditionOf, withoutStore)
+  const janitor = createJanitor({ outbox, profiles, retentionDays: config.retentionDays, now, log })
+  const install = createInstall({ portals, client, oauth, portal, onInstalled, now: wallTime, wait, log })
+  const intake = createIntake({ portal: portal.host, channels: config.channels, outbox, profiles, now, wallTime, onAccepted: onDue })
+  const redelivery = createRedelivery({ outbox, now, onDue })
+  const status = createStatus({ portal: portal.host, outbox, condition, authorizeUrl: () => authorizeUrl(portal) })
+  const scrape = createScrape({ registry: metrics.registry, portal: portal.host, outbox, duty: keeper.duty, burst: portal.bucket.burst, now })
 
   let isStopping = false
-  const app = buildApp(config, { version, log, probe: store.probe, outbox, intake, install, redelivery, status, condition: courier.condition, webhookObserver: metrics.webhooks, scrape, stopping: () => isStopping, now })
-  courier.start()
+  const app = buildApp(config, { version, log, probe: store.probe, outbox, intake, install, redelivery, status, condition, webhookObserver: metrics.webhooks, scrape, stopping: () => isStopping, now })
+  await keeper.start()
   janitor.start()
   await app.listen({ host: config.host, port: config.port })
   const { port } = app.server.address() as AddressInfo
@@ -72,8 +107,7 @@ export async function startRelay ({ config, version, log, onLost }: RelayOptions
     url: `http://${config.host}:${port}`,
     async stop () {
       isStopping = true
-      await Promise.all([courier.stop(GRACE_MS), janitor.stop()])
-      await session.settled()
+      await Promise.all([keeper.stop(GRACE_MS), janitor.stop()])
       const farewell = setTimeout(() => app.server.closeAllConnections(), FAREWELL_MS)
       await app.close()
       clearTimeout(farewell)

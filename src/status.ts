@@ -4,7 +4,7 @@ import type { Backlog, Ledger, Outbox } from './store/store.ts'
 export interface StatusOptions {
   readonly portal: string
   readonly outbox: Pick<Outbox, 'ledger' | 'backlog'>
-  readonly condition: () => PortalCondition
+  readonly condition: () => Promise<PortalCondition>
   readonly authorizeUrl: () => string | null
 }
 
@@ -25,8 +25,7 @@ export interface Status {
 /** The whole of the relay at a glance, for an operator. */
 export function createStatus ({ portal, outbox, condition, authorizeUrl }: StatusOptions): () => Promise<Status> {
   return async () => {
-    const [ledger, backlog] = await Promise.all([outbox.ledger(), outbox.backlog(portal)])
-    const { portal: code, since, lines } = condition()
+    const [ledger, backlog, { portal: code, since, lines }] = await Promise.all([outbox.ledger(), outbox.backlog(portal), condition()])
     return { ledger, backlog, portal: { host: portal, condition: code, since, authorizeUrl: code === 'ready' ? null : authorizeUrl() }, lines }
   }
 }

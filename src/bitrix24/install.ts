@@ -3,14 +3,13 @@ import { z } from 'zod'
 import type { PortalConfig } from '../config.ts'
 import { Forbidden } from '../errors.ts'
 import type { Log } from '../log.ts'
-import type { PortalRecord, Portals } from '../store/store.ts'
+import type { PortalPatch, PortalRecord, Portals } from '../store/store.ts'
 import type { CallResult, Client } from './client.ts'
 import { allowedOAuthOrigin, pinnedOrigin } from './hosts.ts'
 import { readInstallForm } from './install-form.ts'
 import type { EventForm, InstallForm } from './install-form.ts'
 import type { OAuth } from './oauth.ts'
 import { NO_CREDENTIALS, oauthOriginFor } from './refresher.ts'
-import type { Session } from './session.ts'
 
 export interface Install {
   /** Takes an event or the form of an install page. `page` wants a frameable page as its answer; `portalOrigin` may frame it. */
@@ -20,7 +19,6 @@ export interface Install {
 }
 
 export interface InstallOptions {
-  readonly session: Session
   readonly portals: Portals
   readonly client: Client
   readonly oauth: OAuth
@@ -44,7 +42,7 @@ const profileSchema = z.object({ ADMIN: z.boolean() })
  * its reason, is logged, and changes nothing.
  */
 export function createInstall (options: InstallOptions): Install {
-  const { session, portals, client, oauth, portal, onInstalled, now, wait, log } = options
+  const { portals, client, oauth, portal, onInstalled, now, wait, log } = options
 
   function refuse (reason: string): never {
     log.warn({ event: 'install.refused', portal: portal.host, reason }, 'an installation is refused')
@@ -80,8 +78,8 @@ export function createInstall (options: InstallOptions): Install {
     return place.endpoint
   }
 
-  async function store (patch: Partial<PortalRecord>, source: string) {
-    await session.adopt({ ...patch, parked: null, refreshStartedAt: null, refreshTries: 0 })
+  async function store (patch: PortalPatch, source: string) {
+    await portals.write(portal.host, { ...patch, parked: null, refreshStartedAt: null, refreshTries: 0 })
     log.info({ event: 'install.accepted', portal: portal.host, source }, 'the application is installed')
     onInstalled()
   }
@@ -108,7 +106,7 @@ export function createInstall (options: InstallOptions): Install {
     const record = await portals.read(portal.host)
     if (record.applicationToken === null || !isSame(record.applicationToken, applicationToken)) refuse('the application_token is not the known one')
     if (event !== 'ONAPPUNINSTALL') return
-    await session.adopt({ tokens: null, applicationToken: null, parked: { code: 'not-installed', since: now() }, refreshStartedAt: null, refreshTries: 0 })
+    await portals.write(portal.host, { tokens: null, applicationToken: null, parked: { code: 'not-installed', since: now() }, refreshStartedAt: null, refreshTries: 0 })
     log.warn({ event: 'install.removed', portal: portal.host }, 'the application was uninstalled; edits are kept until it is installed again')
   }
 

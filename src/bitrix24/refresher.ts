@@ -1,6 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { PortalConfig } from '../config.ts'
 import type { Log } from '../log.ts'
-import type { PortalRecord, Portals } from '../store/store.ts'
+import type { Lease } from '../lease.ts'
+import type { PortalPatch, PortalRecord, Portals, WriteCondition } from '../store/store.ts'
 import { allowedOAuthOrigin, defaultOAuthOrigin, pinnedOrigin } from './hosts.ts'
 import type { Grant, OAuth } from './oauth.ts'
 
@@ -16,14 +18,15 @@ export interface Refresher {
   renew (accessToken: string): Promise<Renewal>
   /** The refresh that is being made, if any. */
   underWay (): Promise<Renewal> | null
-  /** Writes to the portal's record in turn with the refresh, which gives way to tokens that it did not start from. */
-  adopt (patch: Partial<PortalRecord>): Promise<void>
+  /** Fulfilled when no refresh is under way and what it brought is stored, however long the store takes. */
+  settled (): Promise<void>
 }
 
 export interface RefresherOptions {
   readonly portal: PortalConfig
   readonly portals: Portals
   readonly oauth: OAuth
+  readonly lease: Lease
   readonly now: () => number
   readonly log: Log
   /** Told of every renewal that has ended. */
@@ -37,51 +40,50 @@ export function oauthOriginFor (portal: PortalConfig, record: PortalRecord): str
 
 export const NO_CREDENTIALS = 'set BITRIX24_CLIENT_ID and BITRIX24_CLIENT_SECRET to those that Bitrix24 shows for the local application, and restart'
 
+/** The store is asked again after this long when it could not take a pair. */
+const STORE_RETRY_MS = 1000
+
+/** The response time-out of the OAuth server, with a margin. */
+const LONGEST_REFRESH_MS = 70_000
+
 /**
  * Bitrix24 rotates the refresh token with each use, and a pair that is lost can only be had again by an install. Therefore there is
- * one refresh at a time, a mark of it is committed before it is sent, and the new pair is stored before anyone uses it.
+ * one refresh at a time, a mark of it is committed under the lease before it is sent, and the new pair is stored before anyone uses it: also
+ * when the lease was lost meanwhile, unless there are newer tokens, since it is the only one that the portal takes.
  */
-export function createRefresher ({ portal, portals, oauth, now, log, onRenewal = () => {} }: RefresherOptions): Refresher {
+export function createRefresher ({ portal, portals, oauth, lease, now, log, onRenewal = () => {} }: RefresherOptions): Refresher {
   let current: Promise<Renewal> | null = null
-  let turn: Promise<unknown> = Promise.resolve()
   /** A granted pair that the store would not take yet: asking for another one would lose it. */
-  let unsaved: { readonly grant: Grant, readonly usedToken: string } | null = null
+  let unsaved: { readonly grant: Grant, readonly record: PortalRecord } | null = null
+  /** The former holder's last refresh may be under way until then. */
+  const othersEndAt = lease.isOrphaned ? performance.now() + LONGEST_REFRESH_MS : 0
 
-  function inTurn<T> (work: () => Promise<T>): Promise<T> {
-    const run = turn.then(work)
-    turn = run.catch(() => {})
-    return run
+  /** Writes only while the tokens are still those that the refresh was started with: an install may have replaced them. */
+  async function writeIfCurrent ({ tokensVersion }: PortalRecord, patch: PortalPatch, condition: WriteCondition = {}): Promise<boolean> {
+    return await portals.write(portal.host, patch, { ...condition, tokensVersion })
   }
 
-  /** Writes only while the refresh token is still the one that the refresh was started with: an install may have replaced it. */
-  function writeIfCurrent (usedToken: string, patch: (record: PortalRecord) => Partial<PortalRecord>): Promise<boolean> {
-    return inTurn(async () => {
-      const record = await portals.read(portal.host)
-      if (record.tokens === null || record.tokens.refreshToken !== usedToken) return false
-      await portals.write(portal.host, patch(record))
-      return true
-    })
-  }
-
-  async function save (grant: Grant, usedToken: string): Promise<Renewal> {
-    unsaved = { grant, usedToken }
+  async function save (grant: Grant, record: PortalRecord): Promise<Renewal> {
+    unsaved = { grant, record }
     const { accessToken, refreshToken, accessExpiresAt, clientEndpoint, memberId } = grant
     const endpoint = clientEndpoint === null ? null : pinnedOrigin(portal.url, clientEndpoint)
     if (clientEndpoint !== null && endpoint === null) log.warn({ event: 'oauth.endpoint-refused', portal: portal.host }, 'the OAuth server names a portal outside the configured domain; its address is not used')
-    await writeIfCurrent(usedToken, record => ({
+    await writeIfCurrent(record, {
       tokens: { accessToken, refreshToken, accessExpiresAt },
-      endpoint: endpoint ?? record.endpoint,
+      ...endpoint === null ? {} : { endpoint },
       memberId: record.memberId ?? memberId,
       refreshStartedAt: null,
       refreshTries: 0,
-    }))
+      // Another holder was refused for want of this pair.
+      ...lease.isHeld() ? {} : { parked: null },
+    })
     unsaved = null
     log.info({ event: 'oauth.refreshed', portal: portal.host }, 'the tokens are renewed')
     return { kind: 'renewed' }
   }
 
   async function refresh (refusedToken: string): Promise<Renewal> {
-    if (unsaved !== null) return save(unsaved.grant, unsaved.usedToken)
+    if (unsaved !== null) return save(unsaved.grant, unsaved.record)
 
     const record = await portals.read(portal.host)
     const { tokens } = record
@@ -92,25 +94,27 @@ export function createRefresher ({ portal, portals, oauth, now, log, onRenewal =
     const oauthUrl = oauthOriginFor(portal, record)
     if (oauthUrl === null) return { kind: 'refused', code: 'OAUTH_HOST_REFUSED', words: 'BITRIX24_OAUTH_URL is not a server of Bitrix24', status: 0 }
 
-    const usedToken = tokens.refreshToken
+    if (record.refreshStartedAt !== null && performance.now() < othersEndAt) return { kind: 'unreachable', cause: 'REFRESH_UNDER_WAY' }
+
     // A refresh whose answer was lost is tried once more, also in a later life of the process; then once for each probe of the park.
     let triesLeft = record.refreshTries === 0 ? 2 : 1
     let tries = record.refreshTries
     for (;;) {
       const mark = { refreshStartedAt: now(), refreshTries: tries + 1 }
-      if (!await writeIfCurrent(usedToken, () => mark)) return { kind: 'replaced' }
-      const result = await oauth.refresh({ oauthUrl, clientId, clientSecret, refreshToken: usedToken })
+      if (!await writeIfCurrent(record, mark, { epoch: lease.epoch })) return { kind: 'replaced' }
+      if (!lease.isHeld()) return { kind: 'unreachable', cause: 'LEASE_LOST' }
+      const result = await oauth.refresh({ oauthUrl, clientId, clientSecret, refreshToken: tokens.refreshToken })
 
-      if (result.kind === 'granted') return save(result.grant, usedToken)
+      if (result.kind === 'granted') return save(result.grant, record)
       if (result.kind === 'unreachable') {
         // Nothing left us, so this was no try; an earlier one may still have been.
         const startedAt = tries === 0 ? null : mark.refreshStartedAt
-        await writeIfCurrent(usedToken, () => ({ refreshStartedAt: startedAt, refreshTries: tries }))
+        await writeIfCurrent(record, { refreshStartedAt: startedAt, refreshTries: tries }, { epoch: lease.epoch })
         return { kind: 'unreachable', cause: `OAUTH_${result.cause}` }
       }
       if (result.kind === 'refused') {
         log.warn({ event: 'oauth.refused', portal: portal.host, code: result.code, status: result.status }, 'the OAuth server does not renew the tokens')
-        const isCurrent = await writeIfCurrent(usedToken, () => ({ refreshStartedAt: null, refreshTries: 0 }))
+        const isCurrent = await writeIfCurrent(record, { refreshStartedAt: null, refreshTries: 0 }, { epoch: lease.epoch })
         return isCurrent ? { kind: 'refused', code: result.code, words: result.words, status: result.status } : { kind: 'replaced' }
       }
 
@@ -133,6 +137,12 @@ export function createRefresher ({ portal, portals, oauth, now, log, onRenewal =
       return current
     },
     underWay: () => current,
-    adopt: patch => inTurn(() => portals.write(portal.host, patch)),
+    async settled () {
+      await current?.catch(() => {})
+      while (unsaved !== null) {
+        const { grant, record } = unsaved
+        await save(grant, record).catch(() => sleep(STORE_RETRY_MS))
+      }
+    },
   }
 }

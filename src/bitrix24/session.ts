@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import type { PortalConfig } from '../config.ts'
 import type { Log } from '../log.ts'
-import type { PortalRecord, Portals } from '../store/store.ts'
+import type { Lease } from '../lease.ts'
+import type { Portals } from '../store/store.ts'
 import type { CallResult, Client } from './client.ts'
 import { actionFor } from './codes.ts'
 import { pinnedOrigin } from './hosts.ts'
@@ -23,11 +24,9 @@ export interface Session {
    * StoreUnavailable. A code whose action is `refresh` does not come out of here.
    */
   call (method: string, params: Readonly<Record<string, unknown>>, options?: CallOptions): Promise<SessionResult>
-  /** Writes what an install has brought, in turn with a refresh that may be under way. */
-  adopt (patch: Partial<PortalRecord>): Promise<void>
   /** Where an administrator can grant new tokens, or null while the client id is not known. */
   authorizeUrl (): string | null
-  /** Fulfilled when no refresh is under way: ending the process earlier could lose the new pair. */
+  /** Fulfilled when no refresh is under way and its pair is stored: ending the process earlier could lose it. */
   settled (): Promise<void>
 }
 
@@ -36,6 +35,7 @@ export interface SessionOptions {
   readonly portals: Portals
   readonly client: Client
   readonly oauth: OAuth
+  readonly lease: Lease
   readonly now: () => number
   readonly log: Log
   readonly onRenewal?: (renewal: Renewal) => void
@@ -44,13 +44,20 @@ export interface SessionOptions {
 /** Refused tokens of earlier pairs that a call may meet while others renew them. */
 const MAX_REPLACED = 3
 
-export function createSession ({ portal, portals, client, oauth, now, log, onRenewal }: SessionOptions): Session {
-  const refresher = createRefresher({ portal, portals, oauth, now, log, onRenewal })
+/** Where an administrator can grant new tokens, or null while the client id is not known. */
+export function authorizeUrl ({ url, clientId }: PortalConfig): string | null {
+  return clientId === null ? null : `${url}/oauth/authorize/?${new URLSearchParams({ client_id: clientId })}`
+}
+
+/** Calls the portal on behalf of the holder of its lease, for one tenure. */
+export function createSession ({ portal, portals, client, oauth, lease, now, log, onRenewal }: SessionOptions): Session {
+  const { epoch } = lease
+  const refresher = createRefresher({ portal, portals, oauth, lease, now, log, onRenewal })
 
   async function follow (location: string, endpoint: string): Promise<boolean> {
     const origin = pinnedOrigin(portal.url, location)
     if (origin === null || origin === endpoint) return false
-    await refresher.adopt({ endpoint: origin })
+    await portals.write(portal.host, { endpoint: origin }, { epoch })
     log.info({ event: 'portal.moved', portal: portal.host, endpoint: origin }, 'the portal has a new address')
     return true
   }
@@ -62,14 +69,14 @@ export function createSession ({ portal, portals, client, oauth, now, log, onRen
         const importedToken = createHash('sha256').update(portal.refreshToken).digest('base64url')
         if (importedToken !== record.importedToken) {
           const tokens = { accessToken: '', refreshToken: portal.refreshToken, accessExpiresAt: null }
-          await refresher.adopt({ tokens, importedToken, refreshStartedAt: null, refreshTries: 0, parked: null })
+          await portals.write(portal.host, { tokens, importedToken, refreshStartedAt: null, refreshTries: 0, parked: null }, { epoch, tokensVersion: record.tokensVersion })
           log.info({ event: 'oauth.imported', portal: portal.host }, 'BITRIX24_REFRESH_TOKEN is taken over')
           return
         }
       }
       // Bitrix24 shows id and secret only after the install: with both set, the tokens that it brought can be renewed.
       const canRefresh = portal.clientId !== null && portal.clientSecret !== null && record.tokens !== null
-      if (canRefresh && record.parked?.code === 'not-installed') await refresher.adopt({ parked: null })
+      if (canRefresh && record.parked?.code === 'not-installed') await portals.write(portal.host, { parked: null }, { epoch })
     },
 
     async call (method, params, { signal } = {}) {
@@ -94,6 +101,7 @@ export function createSession ({ portal, portals, client, oauth, now, log, onRen
         if (record.tokens === null) return refused('not-installed', 'the portal has not installed the application yet')
         const { accessToken } = record.tokens
 
+        if (!lease.isHeld()) return { kind: 'unreachable', cause: 'LEASE_LOST', ...spent() }
         if (accessToken !== '') {
           const endpoint = record.endpoint ?? portal.url
           const result = await client.call({ endpoint, method, params, accessToken, signal })
@@ -116,13 +124,9 @@ export function createSession ({ portal, portals, client, oauth, now, log, onRen
       }
     },
 
-    adopt: patch => refresher.adopt(patch),
+    authorizeUrl: () => authorizeUrl(portal),
 
-    authorizeUrl: () => portal.clientId === null ? null : `${portal.url}/oauth/authorize/?${new URLSearchParams({ client_id: portal.clientId })}`,
-
-    async settled () {
-      await refresher.underWay()?.catch(() => {})
-    },
+    settled: () => refresher.settled(),
   }
 }
 

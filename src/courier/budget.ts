@@ -19,13 +19,15 @@ export interface BudgetOptions {
   readonly now: () => number
   /** Milliseconds of the wall clock, which the portal's times refer to. */
   readonly wallTime: () => number
+  /** Until when an earlier life or another holder lets the method rest. */
+  readonly restsUntil: number | null
 }
 
 /** The method's operating time, as the portal reports it with each answer: the relay stays below four fifths of the limit. */
-export function createBudget ({ now, wallTime }: BudgetOptions) {
+export function createBudget ({ now, wallTime, restsUntil }: BudgetOptions) {
   let usedS = 0
   let resetAt: number | null = null
-  let heldUntil = 0
+  let heldUntil = Math.min(restsUntil ?? 0, now() + WINDOW_MS)
 
   /** The portal's reset time on our own clock, within the window: a portal's clock may be wrong. */
   function untilReset (): number | null {

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { Session } from '../bitrix24/session.ts'
+import type { Lease } from '../lease.ts'
 import type { Log } from '../log.ts'
 import { MAX_CHUNK } from '../store/fold.ts'
 import type { ChannelLane, Lane, Outbox, Portals } from '../store/store.ts'
@@ -23,6 +24,7 @@ const STORE_RETRY_MS = 1000
 
 export interface CourierOptions {
   readonly portal: string
+  readonly lease: Lease
   readonly outbox: Outbox
   readonly portals: Portals
   readonly session: Pick<Session, 'call' | 'authorizeUrl'>
@@ -39,17 +41,20 @@ export interface CourierOptions {
 
 export type Courier = Awaited<ReturnType<typeof createCourier>>
 
-/** Takes what is due from the outbox to one portal, inside its limits. There is one courier for a portal at a time. */
+/** Takes what is due from the outbox to one portal, inside its limits, as long as the lease is held. */
 export async function createCourier (options: CourierOptions) {
-  const { portal, outbox, portals, log, now, random } = options
-  const recovered = await outbox.recover({ portal, now: now(), quarantineUntil: now() + QUARANTINE_MS, latestDueAt: now() + LONGEST_WAIT_MS })
+  const { portal, lease, outbox, portals, log, now, random } = options
+  const { epoch } = lease
+  const recovered = await outbox.recover({ portal, epoch, now: now(), quarantineUntil: now() + QUARANTINE_MS, latestDueAt: now() + LONGEST_WAIT_MS })
   if (recovered > 0) log.warn({ event: 'courier.recovered', messages: recovered }, 'courier.recovered')
   const record = await portals.read(portal)
 
   const abort = new AbortController()
   const alarm = createAlarm()
   const bucket = createBucket(options.bucket, record.bucket, now())
-  const budget = createBudget(options)
+  // The former holder's last calls may leave after the level was stored.
+  if (lease.isOrphaned) bucket.take(now(), CALLS_IN_FLIGHT)
+  const budget = createBudget({ ...options, restsUntil: record.restsUntil })
   const chunk = createChunk(MAX_CHUNK)
   const parks = createParks({ ...options, signal: abort.signal }, record)
   const deliver = createDelivery({ ...options, lastSuccessAt: () => lastSuccessAt, signal: abort.signal })
@@ -58,12 +63,16 @@ export async function createCourier (options: CourierOptions) {
   let failuresInARow = 0
   let lastSuccessAt: number | null = null
   let served = ''
+  /** A claim of which nobody knows whether it was committed. */
+  let unsure: string | null = null
   const halt = new AbortController()
   let loop: Promise<void> = Promise.resolve()
 
   /** Starts whatever may be started now and says when to come back, unless the alarm rings before. */
   async function tick (): Promise<number> {
-    while (!halt.signal.aborted && calls.size < CALLS_IN_FLIGHT) {
+    while (!halt.signal.aborted && calls.size < CALLS_IN_FLIGHT && lease.isHeld()) {
+      if (unsure !== null) await outbox.giveBack({ portal, epoch, callId: unsure, now: now() })
+      unsure = null
       const time = now()
       const heldUntil = Math.max(pausedUntil, budget.heldUntil(), time + bucket.waitMs(time))
       const probe = parks.dueProbe()
@@ -80,14 +89,23 @@ export async function createCourier (options: CourierOptions) {
       if (lane === null) return Math.min(parks.nextProbeAt(), ...lanes.map(lane => lane.dueAt))
       served = turnName(lane)
       const callId = randomUUID()
-      const claimed = await outbox.claim({ portal, lane, callId, now: time, limit: chunk.size(), bucket: bucket.take(time, 1) })
+      unsure = callId
+      const claimed = await outbox.claim({ portal, epoch, lane, callId, now: time, limit: chunk.size(), bucket: bucket.take(time, 1) })
+      unsure = null
       if (claimed.length > 0) start(deliver(lane, callId, claimed, delivered => learn(lane, delivered)))
     }
     return Infinity
   }
 
-  /** What a call teaches about the portal and the line, as against its messages. */
-  async function learn (lane: Lane, { messages, result, conclusion }: Delivered): Promise<void> {
+  async function learn (lane: Lane, delivered: Delivered): Promise<void> {
+    const restedUntil = budget.heldUntil()
+    const parking = learnAtOnce(lane, delivered)
+    const restsUntil = budget.heldUntil()
+    await Promise.all([parking, restsUntil === restedUntil ? null : portals.write(portal, { restsUntil }, { epoch })])
+  }
+
+  /** What a call teaches about the portal and the line, as against its messages. A park is fulfilled when it is stored. */
+  function learnAtOnce (lane: Lane, { messages, result, conclusion }: Delivered): Promise<void> | undefined {
     // The claim has counted one request; a refresh or a moved portal has cost more, a missing token none.
     bucket.take(now(), result.requests - 1)
     if (result.kind === 'answered') budget.answered(result.time)
@@ -96,7 +114,7 @@ export async function createCourier (options: CourierOptions) {
       lastSuccessAt = now()
       bucket.recover()
       chunk.answered(messages, result.durationMs)
-      return
+      return undefined
     }
     failuresInARow++
     const askedMs = result.kind === 'refused' ? result.retryAfterMs ?? 0 : 0
@@ -104,17 +122,20 @@ export async function createCourier (options: CourierOptions) {
     switch (conclusion.action) {
       case 'park-line': return parks.parkLine(lane, conclusion.code)
       case 'park-portal':
-      case 'refresh': return await parks.parkPortal(conclusion.code)
+      case 'refresh': return parks.parkPortal(conclusion.code)
       case 'pause-method':
         budget.blocked()
-        return pause(askedMs)
+        pause(askedMs)
+        return undefined
       case 'slow-down':
         bucket.slowDown(now())
-        return pause(Math.max(askedMs, backoffMs(failuresInARow, random())))
+        pause(Math.max(askedMs, backoffMs(failuresInARow, random())))
+        return undefined
       case 'back-off':
       case 'retry': {
         const failures = result.kind === 'unreachable' ? failuresInARow : failuresInARow - PATIENCE
         if (failures > 0) pause(Math.max(askedMs, Math.min(LONGEST_PAUSE_MS, backoffMs(failures, random()))))
+        return undefined
       }
     }
   }
@@ -156,10 +177,9 @@ export async function createCourier (options: CourierOptions) {
       alarm.ring()
     },
 
-    /** The application was installed anew: what only an install can end is over. */
-    async installed (): Promise<void> {
-      await parks.wakePortal()
-      alarm.ring()
+    /** The portal's record may have changed: an install, which any process may take, ends what only an install can end. */
+    recheck (): void {
+      parks.recheck().catch((error: unknown) => log.error({ event: 'courier.failed', err: error }, 'courier.failed')).finally(alarm.ring)
     },
 
     /** Takes nothing more, lets calls finish for `graceMs`, aborts the rest (their outcome is unknown) and notes what became of them. */

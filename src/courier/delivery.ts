@@ -1,6 +1,7 @@
 import { toWire, UPDATE_MESSAGES } from '../bitrix24/update-messages.ts'
 import type { Session, SessionResult } from '../bitrix24/session.ts'
 import { StoreUnavailable } from '../errors.ts'
+import type { Lease } from '../lease.ts'
 import type { Log } from '../log.ts'
 import type { ClaimedEdit, Lane, Outbox, Settlement } from '../store/store.ts'
 import { conclude, type Conclusion } from './conclude.ts'
@@ -10,6 +11,7 @@ import { createSettle } from './settle.ts'
 
 export interface DeliveryOptions {
   readonly portal: string
+  readonly lease: Pick<Lease, 'epoch'>
   readonly outbox: Outbox
   readonly session: Pick<Session, 'call'>
   readonly log: Log

@@ -13,9 +13,12 @@ export interface ScrapeOptions {
   readonly registry: Registry
   readonly portal: string
   readonly outbox: Pick<Outbox, 'ledger' | 'oldestPending'>
-  readonly condition: () => PortalCondition
-  /** Requests in our share of the portal's leaky bucket, and how many it holds. */
-  readonly bucketLevel: () => number
+  /**
+   * What this relay does for the portal, null while another one has its lease. What is of the portal and the store is told by the holder
+   * alone, so that sums over all relays are right.
+   */
+  readonly duty: () => { condition (): PortalCondition, bucketLevel (): number } | null
+  /** How many requests our share of the portal's leaky bucket holds. */
   readonly burst: number
   readonly now: () => number
 }
@@ -27,7 +30,7 @@ interface Sample {
 
 /** What is looked up only when somebody asks, and the answer to them: the text of all metrics. */
 export function createScrape (options: ScrapeOptions): () => Promise<string> {
-  const { registry, portal, outbox, condition, bucketLevel, burst, now } = options
+  const { registry, portal, outbox, duty, burst, now } = options
   const registers = [registry]
   const edits = new Gauge({
     name: 'relay_ledger_edits',
@@ -41,7 +44,8 @@ export function createScrape (options: ScrapeOptions): () => Promise<string> {
     registers,
   })
   const level = new Gauge({ name: 'relay_bucket_level_requests', help: 'Requests in our share of the portal\'s leaky bucket.', registers })
-  new Gauge({ name: 'relay_bucket_burst_requests', help: 'Requests that our share of the portal\'s leaky bucket holds.', registers }).set(burst)
+  const size = new Gauge({ name: 'relay_bucket_burst_requests', help: 'Requests that our share of the portal\'s leaky bucket holds.', registers })
+  const lease = new Gauge({ name: 'relay_lease_held', help: '1 in the relay that calls the portal, 0 in the others on the same store.', registers })
   const portalParked = new Gauge({ name: 'relay_portal_parked', help: '1 while the portal is parked, with the code; otherwise 0.', labelNames: ['code'], registers })
   const linesParked = new Gauge({ name: 'relay_lines_parked', help: 'Open lines that are parked, by code; 0 without a code when none is.', labelNames: ['code'], registers })
 
@@ -78,17 +82,22 @@ export function createScrape (options: ScrapeOptions): () => Promise<string> {
   }
 
   function setPortalGauges (): void {
-    const { portal: code, lines } = condition()
+    const present = duty()
+    lease.set(present === null ? 0 : 1)
     portalParked.reset()
-    portalParked.set({ code: code === 'ready' ? '' : codeLabel(code) }, code === 'ready' ? 0 : 1)
     linesParked.reset()
+    if (present === null) return [level, size].forEach(gauge => gauge.remove())
+    const { portal: code, lines } = present.condition()
+    portalParked.set({ code: code === 'ready' ? '' : codeLabel(code) }, code === 'ready' ? 0 : 1)
     if (lines.length === 0) linesParked.set({ code: '' }, 0)
     for (const line of lines) linesParked.inc({ code: codeLabel(line.code) })
-    level.set(bucketLevel())
+    level.set(present.bucketLevel())
+    size.set(burst)
   }
 
   return async () => {
-    await refresh()
+    if (duty() === null) sample = null
+    else await refresh()
     setStoreGauges()
     setPortalGauges()
     return await registry.metrics()

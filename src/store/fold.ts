@@ -30,6 +30,8 @@ export interface OutboxRow {
   readonly callVersion: number | null
   readonly quarantineVersion: number | null
   readonly quarantineUntil: number | null
+  /** A late call of a former holder may have shown an older version while the present call was under way: it is not the last one. */
+  readonly overtaken: boolean
   readonly refused: { readonly revision: Revision, readonly reason: RefusalReason, readonly seen: string } | null
 }
 
@@ -141,25 +143,77 @@ function foldRefused (held: OutboxRow | null, incoming: IncomingEdit, reason: Re
 export function settle (held: OutboxRow, callId: string, settlement: Settlement, now: number): Settled | null {
   if (held.callId !== callId || held.callVersion !== settlement.version) return null
   const newerWaits = held.version !== settlement.version
-  const quarantineUntil = settlement.result === 'delivered' ? null : settlement.quarantineUntil
-  const row = release(held, settlement.version, quarantineUntil)
+  const row = release(held, settlement.version, unknownUntil(settlement))
+  // Until then the older version of the late call may appear, so that no repeat before it is the last.
+  const notBefore = held.overtaken ? held.quarantineUntil ?? 0 : 0
   switch (settlement.result) {
     case 'delivered':
+      if (held.overtaken && !newerWaits) return { row: { ...row, dueAt: Math.max(now, notBefore) }, delta: {} }
       return { row: newerWaits ? row : finished(row, now, 'delivered', null, null, settlement.flags), delta: { delivered: 1 } }
     case 'dead':
       return { row: newerWaits ? row : finished(row, now, 'dead', settlement.reason, settlement.words, row.history.flags), delta: { dead: 1 } }
     case 'retry':
       if (newerWaits) return { row, delta: { superseded: 1 } }
-      return { row: { ...row, dueAt: settlement.dueAt, history: settlement.history }, delta: {} }
+      return { row: { ...row, dueAt: Math.max(settlement.dueAt, notBefore), history: settlement.history }, delta: {} }
   }
 }
 
 /** Takes the row out of its call. A newer content that waits in it is not sent before the quarantine of the called version is over. */
 function release (held: OutboxRow, calledVersion: number, quarantineUntil: number | null): OutboxRow {
-  const row = { ...held, callId: null, callVersion: null }
-  if (quarantineUntil === null) return row
-  const dueAt = row.dueAt === null ? null : Math.max(row.dueAt, quarantineUntil)
-  return { ...row, dueAt, quarantineVersion: calledVersion, quarantineUntil }
+  const row = { ...held, callId: null, callVersion: null, overtaken: false }
+  return quarantineUntil === null ? row : quarantine(row, calledVersion, quarantineUntil)
+}
+
+/** Until that time `version` may still be applied by the portal, so that no other one is sent. */
+function quarantine (row: OutboxRow, version: number, until: number): OutboxRow {
+  const quarantineUntil = Math.max(until, row.quarantineUntil ?? until)
+  const dueAt = row.dueAt === null || row.version === version ? row.dueAt : Math.max(row.dueAt, quarantineUntil)
+  return { ...row, dueAt, quarantineVersion: version, quarantineUntil }
+}
+
+function unknownUntil (settlement: Settlement): number | null {
+  return settlement.result === 'delivered' ? null : settlement.quarantineUntil
+}
+
+/**
+ * What the end of a call means for a message that was taken from its maker, who held the lease no more: the portal may show its version now,
+ * or later while the outcome is unknown, so a newer version that was delivered meanwhile is sent again. Null when nothing changes.
+ */
+export function settleLate (held: OutboxRow, settlement: Settlement, now: number): Settled | null {
+  const until = unknownUntil(settlement)
+  const row = until === null ? held : quarantine(held, settlement.version, until)
+  const isOlder = held.version !== settlement.version
+  if (isOlder && row.callId !== null && row.callVersion !== settlement.version) return { row: { ...row, overtaken: true }, delta: {} }
+  const again = isOlder && row.state === 'delivered' ? redeliver(row, now) : null
+  if (again !== null && typeof again !== 'string') return again
+  return until === null ? null : { row, delta: {} }
+}
+
+/** Puts a due row into a call. */
+export function take (held: OutboxRow, callId: string): OutboxRow {
+  // A due row of another version than the quarantined one proves that the quarantine is over.
+  const isQuarantined = held.quarantineVersion === held.version
+  return {
+    ...held,
+    callId,
+    callVersion: held.version,
+    dueAt: null,
+    quarantineVersion: isQuarantined ? held.quarantineVersion : null,
+    quarantineUntil: isQuarantined ? held.quarantineUntil : null,
+  }
+}
+
+/** Takes the message of a call that was never made out of it again. */
+export function giveBack (held: OutboxRow, now: number): Settled | null {
+  if (held.callId === null || held.callVersion === null) return null
+  return settle(held, held.callId, { id: held.id, version: held.callVersion, result: 'retry', dueAt: now, history: held.history, quarantineUntil: null }, now)
+}
+
+/** Ends the call that a former holder left open, as of unknown outcome. */
+export function recover (held: OutboxRow, now: number, quarantineUntil: number): Settled | null {
+  if (held.callId === null || held.callVersion === null) return null
+  const history = { ...held.history, attempts: held.history.attempts + 1 }
+  return settle(held, held.callId, { id: held.id, version: held.callVersion, result: 'retry', dueAt: now, history, quarantineUntil }, now)
 }
 
 /** Makes a finished row due again with the content that it holds, or says why not. */
@@ -221,6 +275,7 @@ function emptyRow (incoming: IncomingEdit): OutboxRow {
     callVersion: null,
     quarantineVersion: null,
     quarantineUntil: null,
+    overtaken: false,
     refused: null,
   }
 }

@@ -1,5 +1,5 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
-import type { PortalRecord, Portals, PortalTokens } from './store.ts'
+import type { PortalPatch, Portals, PortalTokens } from './store.ts'
 
 const PREFIX = 'sealed:1:'
 const NONCE_BYTES = 12
@@ -15,9 +15,9 @@ export function sealPortals (portals: Portals, key: Buffer | null): Portals {
       const record = await portals.read(portal)
       return { ...record, tokens: openTokens(record.tokens, portal, key), applicationToken: openSecret(record.applicationToken, portal, key) }
     },
-    async write (portal, patch) {
-      if (key === null) return await portals.write(portal, patch)
-      const sealed: { -readonly [Name in keyof PortalRecord]?: PortalRecord[Name] } = { ...patch }
+    async write (portal, patch, condition) {
+      if (key === null) return await portals.write(portal, patch, condition)
+      const sealed: { -readonly [Name in keyof PortalPatch]: PortalPatch[Name] } = { ...patch }
       if (patch.tokens) {
         sealed.tokens = {
           accessToken: sealSecret(patch.tokens.accessToken, portal, key),
@@ -26,7 +26,7 @@ export function sealPortals (portals: Portals, key: Buffer | null): Portals {
         }
       }
       if (patch.applicationToken) sealed.applicationToken = sealSecret(patch.applicationToken, portal, key)
-      await portals.write(portal, sealed)
+      return await portals.write(portal, sealed, condition)
     },
   }
 }

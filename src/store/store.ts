@@ -3,7 +3,8 @@ import type { ClientProfile, DeadReason, EditState, MessageEdit, MessageKey, Ref
 /*
  * What the relay asks of a database. Every verb is asynchronous and, unless it only reads, durable once its promise is
  * fulfilled: `kill -9` or a power cut afterwards loses nothing of it. Times are milliseconds of the caller's clock.
- * A verb that cannot be made durable rejects with StoreUnavailable and has changed nothing.
+ * A verb that cannot be made durable rejects with StoreUnavailable. It has changed nothing, or all that it was to change when a server's
+ * word of the commit was lost: every verb may therefore be repeated.
  */
 
 /** One edit on its way in. `refusal` is the guard's word: such an edit is recorded, and never displaces a pending one. */
@@ -47,6 +48,7 @@ export interface BucketLevel {
 
 export interface ClaimRequest {
   readonly portal: string
+  readonly epoch: number
   readonly lane: ChannelLane
   readonly callId: string
   readonly now: number
@@ -98,6 +100,7 @@ export interface Attempt {
 
 export interface Settling {
   readonly portal: string
+  readonly epoch: number
   readonly callId: string
   readonly settlements: readonly Settlement[]
   /** What the call came to; null when its messages were found too old to be sent. */
@@ -146,6 +149,7 @@ export interface EditRow {
 
 export interface Recovery {
   readonly portal: string
+  readonly epoch: number
   readonly now: number
   readonly quarantineUntil: number
   readonly latestDueAt: number
@@ -194,13 +198,18 @@ export interface Outbox {
   /**
    * Takes the oldest due edits of a lane under `callId`, at most `limit` and no more than any one's `chunkLimit`,
    * and stores the bucket's level in the same transaction. A claimed message is given to no other call until settled.
-   * The client's profile is the newest one known, whichever webhook brought it.
+   * The client's profile is the newest one known, whichever webhook brought it. Under an epoch that is over nothing is taken.
    */
   claim (request: ClaimRequest): Promise<ClaimedEdit[]>
+
+  /** Takes messages out of a call that was never made, because the word of its claim was lost; they are due at `now`. Returns how many. */
+  giveBack (call: { readonly portal: string, readonly epoch: number, readonly callId: string, readonly now: number }): Promise<number>
 
   /**
    * Ends a call for each of its messages. What the row no longer holds under this call and version is left alone.
    * A `quarantineUntil` keeps every other version of the message waiting until that time, whatever happens meanwhile.
+   * Under an epoch that is over the call may have shown an older version after a newer one: messages that were delivered, or in another
+   * call, meanwhile are marked for sending again, so that the portal ends with the newest.
    */
   settle (settling: Settling): Promise<void>
 
@@ -208,6 +217,7 @@ export interface Outbox {
    * Ends, as of unknown outcome, every call that a previous owner of the portal left open: its messages may be repeated at once
    * in the same version, and in another one only after `quarantineUntil`. Quarantines that still ran begin anew, and what is due
    * after `latestDueAt` becomes due then, since the clock may have been moved meanwhile. Returns how many messages were in a call.
+   * Under an epoch that is over nothing changes.
    */
   recover (recovery: Recovery): Promise<number>
 
@@ -257,6 +267,12 @@ export interface PortalTokens {
   readonly accessExpiresAt: number | null
 }
 
+/** An open line that takes nothing at present. */
+export interface ParkedLine extends Lane {
+  readonly code: string
+  readonly since: number
+}
+
 /** What the relay knows about a portal. Tokens are encrypted at rest when ENCRYPTION_KEY is given. */
 export interface PortalRecord {
   readonly memberId: string | null
@@ -266,26 +282,72 @@ export interface PortalRecord {
   /** The OAuth server, for example `https://oauth.bitrix.info`. */
   readonly oauthUrl: string | null
   readonly tokens: PortalTokens | null
+  /** Grows whenever tokens are written, so that a refresh can tell whether those that it started from are still the ones stored. */
+  readonly tokensVersion: number
   /** The digest of the BITRIX24_REFRESH_TOKEN that was imported last, so that a rotated one is not used again. */
   readonly importedToken: string | null
   /** Set and committed before a refresh is sent, cleared with the new pair: what is left of a refresh whose answer was lost. */
   readonly refreshStartedAt: number | null
   readonly refreshTries: number
   readonly parked: { readonly code: string, readonly since: number } | null
+  readonly parkedLines: readonly ParkedLine[]
   readonly bucket: BucketLevel | null
+  /** Until when `imconnector.update.messages` rests, for the sake of its operating time. */
+  readonly restsUntil: number | null
+}
+
+export type PortalPatch = Partial<Omit<PortalRecord, 'tokensVersion'>>
+
+/** What has to hold at the moment of the write; a field that is absent is not asked. */
+export interface WriteCondition {
+  /** No other tenure has begun. */
+  readonly epoch?: number
+  readonly tokensVersion?: number
 }
 
 export interface Portals {
   /** The record, or one in which nothing is known. */
   read (portal: string): Promise<PortalRecord>
-  /** Changes the named fields and no others. */
-  write (portal: string, patch: Partial<PortalRecord>): Promise<void>
+  /** Changes the named fields and no others; false, and nothing is changed, when the condition does not hold. */
+  write (portal: string, patch: PortalPatch, condition?: WriteCondition): Promise<boolean>
+}
+
+/** The right to serve a portal: to call it, to renew its tokens, to write what becomes of its edits. */
+export interface Tenure {
+  /** Grows with each tenure of the portal. */
+  readonly epoch: number
+  /** The former holder did not let go of the lease: it may still be alive, and its last request under way. */
+  readonly isOrphaned: boolean
+}
+
+/** One process serves a portal at a time. It is known by its epoch, so that a former holder is told from the present one. */
+export interface Leases {
+  /** How long a lease runs unless it is renewed; Infinity where no other process can take it. */
+  readonly leaseMs: number
+  /** Begins a tenure, also when `holder` has the lease already; null while another has it. */
+  acquire (portal: string, holder: string): Promise<Tenure | null>
+  /** False when the tenure is over: another one has begun, or it was released. A lease that ran out and was not taken is renewed. */
+  renew (portal: string, epoch: number): Promise<boolean>
+  /** Lets go of the portal, so that another process may take it at once. */
+  release (portal: string, epoch: number): Promise<void>
+}
+
+/** `edits`: there may be something due. `portal`: its record has changed. `lease`: it was released. */
+export type Signal = 'edits' | 'portal' | 'lease'
+
+/** What processes on one database tell each other. A signal may be lost: whoever waits for one also looks by itself, more rarely. */
+export interface Signals {
+  send (portal: string, signal: Signal): void
+  /** `listener` hears the signals of other processes, and may hear its own. */
+  listen (portal: string, listener: (signal: Signal) => void): void
 }
 
 export interface Store {
   readonly outbox: Outbox
   readonly portals: Portals
   readonly profiles: Profiles
+  readonly leases: Leases
+  readonly signals: Signals
   /** Fulfilled when a write has just been made durable. */
   probe (): Promise<void>
   /** Waits for what is under way, then lets go of the database. */

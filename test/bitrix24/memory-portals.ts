@@ -7,11 +7,14 @@ const blank: PortalRecord = {
   endpoint: null,
   oauthUrl: null,
   tokens: null,
+  tokensVersion: 0,
   importedToken: null,
   refreshStartedAt: null,
   refreshTries: 0,
   parked: null,
+  parkedLines: [],
   bucket: null,
+  restsUntil: null,
 }
 
 /** One portal's record in memory. `writes` are all patches in order; `failing` makes writes fail as a full disk does. */
@@ -20,10 +23,12 @@ export function createMemoryPortals (initial: Partial<PortalRecord> = {}) {
   const writes: Partial<PortalRecord>[] = []
   const portals: Portals = {
     read: async () => record,
-    async write (_portal, patch) {
+    async write (_portal, patch, { epoch = 0, tokensVersion = record.tokensVersion } = {}) {
       if (memory.failing) throw new StoreUnavailable('the disk is full')
-      record = { ...record, ...patch }
+      if (epoch !== 0 || tokensVersion !== record.tokensVersion) return false
+      record = { ...record, ...patch, tokensVersion: record.tokensVersion + (patch.tokens === undefined ? 0 : 1) }
       writes.push(patch)
+      return true
     },
   }
   const memory = { portals, writes, failing: false, record: () => record }

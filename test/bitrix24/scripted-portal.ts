@@ -8,6 +8,7 @@ import { createOAuth } from '../../src/bitrix24/oauth.ts'
 import { createSession } from '../../src/bitrix24/session.ts'
 import type { PortalConfig } from '../../src/config.ts'
 import type { PortalRecord } from '../../src/store/store.ts'
+import { HELD } from '../lease.ts'
 import { createMemoryPortals } from './memory-portals.ts'
 import { testDispatcher } from './raw-server.ts'
 
@@ -83,6 +84,6 @@ export function openSession (t: Test, url: string, { config = {}, record = {}, r
   const common = { dispatcher, now: Date.now, userAgent: 'imconnector-relay/test', responseTimeoutMs }
   const client = createClient(common)
   const oauth = createOAuth(common)
-  const parts = { portal, portals: memory.portals, client, oauth, now: Date.now, log }
+  const parts = { portal, portals: memory.portals, client, oauth, lease: HELD, now: Date.now, log }
   return { ...parts, memory, lines, session: createSession(parts) }
 }

@@ -4,6 +4,7 @@ import { MockAgent } from 'undici'
 import { createClient } from '../../src/bitrix24/client.ts'
 import { createSession } from '../../src/bitrix24/session.ts'
 import { StoreUnavailable } from '../../src/errors.ts'
+import { HELD } from '../lease.ts'
 import { createMemoryPortals } from './memory-portals.ts'
 import { expired, grantOf, openSession, portalConfig, recordingLog, startScriptedPortal } from './scripted-portal.ts'
 import type { Reply } from './scripted-portal.ts'
@@ -66,10 +67,10 @@ t.test('a refused token that is no longer the current one only repeats the call'
     if (method === 'oauth.token') return grantOf(9)
     if (params.auth === 'access-2') return ok
     // While this call is under way, an install brings a new pair.
-    session.adopt({ tokens: { accessToken: 'access-2', refreshToken: 'refresh-2', accessExpiresAt: null } }).catch(t.threw)
+    memory.portals.write(portal.host, { tokens: { accessToken: 'access-2', refreshToken: 'refresh-2', accessExpiresAt: null } }).catch(t.threw)
     return { ...expired, afterMs: 50 }
   })
-  const { session } = openSession(t, portal.url)
+  const { session, memory } = openSession(t, portal.url)
   t.match(await session.call('x', {}), { kind: 'answered', requests: 2 })
   t.same(portal.used('oauth.token'), [])
 })
@@ -77,7 +78,7 @@ t.test('a refused token that is no longer the current one only repeats the call'
 t.test('an install during a refresh is not overwritten by what the refresh brings', async t => {
   const portal = await startScriptedPortal(t, ({ method, params }) => {
     if (method !== 'oauth.token') return params.auth === 'installed' ? ok : expired
-    session.adopt({ tokens: { accessToken: 'installed', refreshToken: 'installed-refresh', accessExpiresAt: null } }).catch(t.threw)
+    memory.portals.write(portal.host, { tokens: { accessToken: 'installed', refreshToken: 'installed-refresh', accessExpiresAt: null } }).catch(t.threw)
     return { ...grantOf(2), afterMs: 50 }
   })
   const { session, memory } = openSession(t, portal.url)
@@ -168,7 +169,7 @@ t.test('without client id and secret the token works until it expires, and then 
   const portal = await startScriptedPortal(t, ({ params }) => params.auth === 'access-1' ? ok : expired)
   const { session, memory } = openSession(t, portal.url, { config: { clientSecret: null } })
   t.match(await session.call('x', {}), { kind: 'answered' })
-  await session.adopt({ tokens: { accessToken: 'old', refreshToken: 'refresh-1', accessExpiresAt: null } })
+  await memory.portals.write(portal.host, { tokens: { accessToken: 'old', refreshToken: 'refresh-1', accessExpiresAt: null } })
   t.match(await session.call('x', {}), { kind: 'refused', code: 'not-installed', words: /BITRIX24_CLIENT_ID/ })
   t.equal(portal.used('oauth.token').length, 0)
   t.equal(memory.record().refreshTries, 0)
@@ -246,7 +247,7 @@ t.test('a portal that moved inside its domain is followed, and remembered', asyn
   const { log } = recordingLog()
   const client = createClient({ dispatcher: agent, now: Date.now, userAgent: 'x' })
   const oauth = { refresh: async () => t.fail('no refresh'), exchange: async () => t.fail('no exchange') } as never
-  const session = createSession({ portal: portalConfig('https://old.bitrix24.ru'), portals: memory.portals, client, oauth, now: Date.now, log })
+  const session = createSession({ portal: portalConfig('https://old.bitrix24.ru'), portals: memory.portals, client, oauth, lease: HELD, now: Date.now, log })
 
   t.match(await session.call('x', {}), { kind: 'answered', result: 'ok', requests: 2 })
   t.equal(memory.record().endpoint, 'https://new.bitrix24.ru')
@@ -262,7 +263,7 @@ t.test('two hosts that redirect to each other are given up', async t => {
   const memory = createMemoryPortals({ tokens: { accessToken: 'a', refreshToken: 'r', accessExpiresAt: null } })
   const { log } = recordingLog()
   const client = createClient({ dispatcher: agent, now: Date.now, userAgent: 'x' })
-  const session = createSession({ portal: portalConfig('https://old.bitrix24.ru'), portals: memory.portals, client, oauth: {} as never, now: Date.now, log })
+  const session = createSession({ portal: portalConfig('https://old.bitrix24.ru'), portals: memory.portals, client, oauth: {} as never, lease: HELD, now: Date.now, log })
   t.match(await session.call('x', {}), { kind: 'refused', code: 'PORTAL_MOVED', requests: 2 })
 })
 

@@ -4,7 +4,7 @@ import { createBudget } from '../../src/courier/budget.ts'
 function build () {
   let time = 1_000_000
   // The wall clock is another one: only differences carry over.
-  const budget = createBudget({ now: () => time, wallTime: () => time + 500_000_000 })
+  const budget = createBudget({ restsUntil: null, now: () => time, wallTime: () => time + 500_000_000 })
   return { budget, resetIn: (ms: number) => (time + 500_000_000 + ms) / 1000, at: () => time, advance: (ms: number) => { time += ms } }
 }
 

@@ -44,10 +44,13 @@ export async function attach (t: Test, portal: Awaited<ReturnType<typeof startPo
   const dispatcher = createDispatcher({ responseTimeoutMs })
   const client = createClient({ dispatcher, now, userAgent: 'imconnector-relay/test', responseTimeoutMs })
   const oauth = createOAuth({ dispatcher, now, userAgent: 'imconnector-relay/test', responseTimeoutMs })
-  const session = createSession({ portal: config, portals: store.portals, client, oauth, now, log })
+  const tenure = await store.leases.acquire(portal.host, 'test')
+  if (tenure === null) throw new Error('the lease is held')
+  const lease = { ...tenure, isHeld: () => true }
+  const session = createSession({ portal: config, portals: store.portals, client, oauth, lease, now, log })
   await session.open()
   const courier = await createCourier({
-    portal: portal.host, outbox: store.outbox, portals: store.portals, session, bucket: config.bucket, log, now, wallTime: now, random: () => 0,
+    portal: portal.host, lease, outbox: store.outbox, portals: store.portals, session, bucket: config.bucket, log, now, wallTime: now, random: () => 0,
   })
   let closed = false
   const close = async () => {

@@ -1,5 +1,6 @@
 import t from 'tap'
 import type { SessionResult } from '../../src/bitrix24/session.ts'
+import { HELD } from '../lease.ts'
 import { createParks } from '../../src/courier/parks.ts'
 import type { PortalRecord } from '../../src/store/store.ts'
 
@@ -14,8 +15,11 @@ const installed: PortalRecord = {
   importedToken: null,
   refreshStartedAt: null,
   refreshTries: 0,
+  tokensVersion: 0,
   parked: null,
+  parkedLines: [],
   bucket: null,
+  restsUntil: null,
 }
 
 function build (record: PortalRecord = installed) {
@@ -26,7 +30,8 @@ function build (record: PortalRecord = installed) {
   const logged: object[] = []
   const parks = createParks({
     portal: 'example.bitrix24.ru',
-    portals: { read: async () => record, write: async (_portal, patch) => { written.push(patch.parked) } },
+    lease: HELD,
+    portals: { read: async () => record, write: async (_portal, patch) => { written.push(patch.parked); return true } },
     session: { call: async method => { asked.push(method); return answer as SessionResult }, authorizeUrl: () => 'https://example.bitrix24.ru/oauth/authorize/?client_id=local.1' },
     log: { info: (fields: object) => { logged.push(fields) }, warn: () => {}, error: (fields: object) => { logged.push(fields) } },
     now: () => time,
@@ -80,7 +85,7 @@ t.test('what only an install can end is not asked about, and the log says where 
     await parks.parkPortal(code)
     t.equal(await probe(), null)
     t.match(logged, [{ event: 'portal.parked', code, authorizeUrl: /oauth\/authorize/ }])
-    await parks.wakePortal()
+    await parks.recheck()
     t.equal(parks.isPortalParked(), false)
   }
 })

@@ -3,12 +3,13 @@ import { createCourier } from '../../src/courier/courier.ts'
 import type { Session, SessionResult } from '../../src/bitrix24/session.ts'
 import { StoreUnavailable } from '../../src/errors.ts'
 import type { PortalRecord, Portals } from '../../src/store/store.ts'
+import { HELD } from '../lease.ts'
 import { eventually } from '../portal.ts'
 import { incoming, PORTAL } from '../store/edits.ts'
 import { openInMemory } from './simulation/engines.ts'
 
-const record = { tokens: { accessToken: 'a', refreshToken: 'r', accessExpiresAt: null }, parked: null, bucket: null } as PortalRecord
-const portals: Portals = { read: async () => record, write: async () => {} }
+const record = { tokens: { accessToken: 'a', refreshToken: 'r', accessExpiresAt: null }, parked: null, parkedLines: [], bucket: null, restsUntil: null } as unknown as PortalRecord
+const portals: Portals = { read: async () => record, write: async () => true }
 const answered: SessionResult = { kind: 'answered', status: 200, time: null, result: { SUCCESS: true, DATA: { RESULT: [{ SUCCESS: true, user: '1' }] } }, requests: 1, durationMs: 1 }
 
 /** A courier whose calls end as `call` says, on a clock that can be moved on. */
@@ -18,7 +19,7 @@ async function start (call: Session['call']) {
   const now = () => Math.floor(performance.timeOrigin + performance.now()) + skippedMs
   await outbox.accept([incoming({ now: now() })])
   const log = { info () {}, warn () {}, error () {} }
-  const courier = await createCourier({ portal: PORTAL, outbox, portals, session: { call, authorizeUrl: () => null }, bucket: { ratePerSecond: 10, burst: 10 }, log, now, wallTime: now, random: () => 0 })
+  const courier = await createCourier({ portal: PORTAL, lease: HELD, outbox, portals, session: { call, authorizeUrl: () => null }, bucket: { ratePerSecond: 10, burst: 10 }, log, now, wallTime: now, random: () => 0 })
   courier.start()
   return {
     outbox,

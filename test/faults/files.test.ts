@@ -16,13 +16,17 @@ const PAGE = 4096
 function writeSchema (path: string, version: number): void {
   const db = new DatabaseSync(path)
   db.exec(`PRAGMA journal_mode = WAL; ${migrations.slice(0, version).join(';')}; PRAGMA user_version = ${version}`)
-  db.exec(`INSERT INTO lanes (id, portal, connector, line) VALUES (5, '${PORTAL}', 'relay_demo', 1); UPDATE ledger SET accepted = 3, superseded = 1, delivered = 1`)
+  const hasChannels = version >= 3
+  db.exec(hasChannels
+    ? `INSERT INTO lanes (id, portal, connector, line, channel) VALUES (5, '${PORTAL}', 'relay_demo', 1, 'default'), (6, '${PORTAL}', 'relay_demo', 1, 'tg')`
+    : `INSERT INTO lanes (id, portal, connector, line) VALUES (5, '${PORTAL}', 'relay_demo', 1)`)
+  db.exec(`UPDATE ledger SET accepted = 3, superseded = 1, delivered = 1`)
   db.exec(`INSERT INTO portals (portal, access_token, refresh_token, bucket_level, bucket_at) VALUES ('${PORTAL}', 'access', 'refresh', 3, 1000)`)
   const insert = db.prepare(`INSERT INTO outbox (id, lane, channel, chat, message, at, tie, seen, content, version, state, accepted_at, settled_at, due_at, attempts, chunk_limit, suspicions, unknown_user_repeats, flags)
-    VALUES (?, 5, ?, 'c1', ?, 7, 0, ?, ?, 2, ?, 1000, ?, ?, 0, 50, 0, 0, '')`)
+    VALUES (?, ?, ?, 'c1', ?, 7, 0, ?, ?, 2, ?, 1000, ?, ?, 0, 50, 0, 0, '')`)
   for (const [message, state] of [['waits', 'pending'], ['done', 'delivered']] as const) {
     const content = JSON.stringify({ user: { id: 'u1', name: 'Anna' }, message: { id: message, text: `${message} #7`, files: [] }, chat: { id: 'c1' } })
-    insert.run(rowId(message), message === 'waits' ? 'default' : 'tg', message, 'd'.repeat(22), content, state, state === 'delivered' ? 2000 : null, state === 'pending' ? 3000 : null)
+    insert.run(rowId(message), hasChannels && message === 'done' ? 6 : 5, message === 'waits' ? 'default' : 'tg', message, 'd'.repeat(22), content, state, state === 'delivered' ? 2000 : null, state === 'pending' ? 3000 : null)
   }
   db.close()
 }
@@ -42,10 +46,10 @@ for (let version = 1; version < SCHEMA_VERSION; version++) {
     t.match(await store.outbox.find(rowId('done')), { state: 'delivered', channel: 'tg', connector: 'relay_demo', line: 1, settledAt: 2000, revision: { at: 7, tie: 0n } })
     t.match(await store.portals.read(PORTAL), { tokens: { accessToken: 'access', refreshToken: 'refresh' }, bucket: { level: 3, at: 1000 } })
 
-    const [claimed, ...others] = await store.outbox.claim({ portal: PORTAL, lane: { connector: 'relay_demo', line: 1, channel: 'default' }, callId: 'call', now: 5000, limit: 50, bucket: { level: 1, at: 5000 } })
+    const [claimed, ...others] = await store.outbox.claim({ portal: PORTAL, epoch: 0, lane: { connector: 'relay_demo', line: 1, channel: 'default' }, callId: 'call', now: 5000, limit: 50, bucket: { level: 1, at: 5000 } })
     t.strictSame(others, [])
     t.match(claimed, { id: rowId('waits'), version: 2, edit: { message: { id: 'waits', text: 'waits #7' }, user: { name: 'Anna' } } })
-    await store.outbox.settle({ portal: PORTAL, callId: 'call', settlements: [{ id: rowId('waits'), version: 2, result: 'delivered', flags: [] }], attempt: { at: 5000, durationMs: 1, code: 'ok', words: null }, now: 5000 })
+    await store.outbox.settle({ portal: PORTAL, epoch: 0, callId: 'call', settlements: [{ id: rowId('waits'), version: 2, result: 'delivered', flags: [] }], attempt: { at: 5000, durationMs: 1, code: 'ok', words: null }, now: 5000 })
     t.match(await store.outbox.find(rowId('waits')), { state: 'delivered' })
     t.match(await store.outbox.attempts(rowId('waits')), [{ code: 'ok' }], 'the tables that came later are there')
     const reader = new DatabaseSync(path, { readOnly: true })

@@ -172,7 +172,7 @@ t.test('tokens that came before client id and secret can be renewed once both ar
 t.test('a code that an administrator brings back is exchanged', async t => {
   const { handler, installBy, memory, sandbox, session, installed } = await listen(t)
   await installBy({})
-  await session.adopt({ parked: { code: 'invalid_grant', since: 1 }, tokens: { accessToken: 'gone', refreshToken: 'gone', accessExpiresAt: null } })
+  await memory.portals.write(new URL(sandbox.url).host, { parked: { code: 'invalid_grant', since: 1 }, tokens: { accessToken: 'gone', refreshToken: 'gone', accessExpiresAt: null } })
   const authorize = new URL(session.authorizeUrl() ?? '')
   t.equal(authorize.host, new URL(sandbox.url).host)
 

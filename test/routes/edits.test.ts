@@ -19,9 +19,9 @@ async function start (t: Test) {
     const row = await store.outbox.find(id) as EditRow
     const portal = 'example.bitrix24.ru'
     const lane = { connector: row.connector, line: row.line, channel: row.channel }
-    for (const edit of await store.outbox.claim({ portal, lane, callId: 'call', now: Number.MAX_SAFE_INTEGER, limit: 1, bucket: { level: 0, at: 0 } })) {
+    for (const edit of await store.outbox.claim({ portal, epoch: 0, lane, callId: 'call', now: Number.MAX_SAFE_INTEGER, limit: 1, bucket: { level: 0, at: 0 } })) {
       const ending = result === 'dead' ? { result, reason: 'rejected' as const, words: 'Incomplete data', quarantineUntil: null } : { result, flags: [] }
-      await store.outbox.settle({ portal, callId: 'call', settlements: [{ id: edit.id, version: edit.version, ...ending }], attempt: { at: 0, durationMs: 12, code: 'ok', words: null }, now: 1 })
+      await store.outbox.settle({ portal, epoch: 0, callId: 'call', settlements: [{ id: edit.id, version: edit.version, ...ending }], attempt: { at: 0, durationMs: 12, code: 'ok', words: null }, now: 1 })
     }
   }
   return { ...relay, send, get, post, finish }

@@ -1,5 +1,6 @@
 import type { Test } from 'tap'
-import type { ClaimedEdit, EditFilter, Settlement, Store } from '../../src/store/store.ts'
+import { freshHistory } from '../../src/store/fold.ts'
+import type { ClaimedEdit, EditFilter, Settlement, Store, Tenure } from '../../src/store/store.ts'
 import { incoming, PORTAL, type EditOptions } from './edits.ts'
 
 /** Opens a store that is empty, and closes it when the test ends. */
@@ -7,6 +8,7 @@ export type OpenEngine = (t: Test) => Promise<Store>
 
 const LANE = { connector: 'relay_demo', line: 1, channel: 'default' }
 const BUCKET = { level: 1, at: 1000 }
+const FRESH = freshHistory(0)
 
 /** What every engine promises (src/store/store.ts), as tests that take the engine as an argument. */
 export function outboxContract (t: Test, open: OpenEngine): void {
@@ -146,7 +148,7 @@ export function outboxContract (t: Test, open: OpenEngine): void {
     await take({ message: 'newer', at: 1, text: 'old' })
     await claim('call-1', { limit: 10 })
     await take({ message: 'newer', at: 2, text: 'new' })
-    t.equal(await store.outbox.recover({ portal: PORTAL, now: 5000, quarantineUntil: 75_000, latestDueAt: 900_000 }), 2)
+    t.equal(await store.outbox.recover({ portal: PORTAL, epoch: 0, now: 5000, quarantineUntil: 75_000, latestDueAt: 900_000 }), 2)
     t.strictSame(await claimTexts('call-2', { now: 5000 }), ['claimed'])
     t.strictSame(await claimTexts('call-3', { now: 74_999 }), [])
     t.strictSame(await claimTexts('call-4', { now: 75_000 }), ['new'])
@@ -159,7 +161,7 @@ export function outboxContract (t: Test, open: OpenEngine): void {
     const [edit] = await claim('call-1') as [ClaimedEdit]
     await take({ at: 2, text: 'second' })
     await settleAll(store, [edit], { result: 'retry', dueAt: 2000, history: edit.history, quarantineUntil: 70_000 }, 'call-1')
-    await store.outbox.recover({ portal: PORTAL, now: 3_600_000, quarantineUntil: 3_670_000, latestDueAt: 4_500_000 })
+    await store.outbox.recover({ portal: PORTAL, epoch: 0, now: 3_600_000, quarantineUntil: 3_670_000, latestDueAt: 4_500_000 })
     t.strictSame(await claimTexts('call-2', { now: 3_669_999 }), [])
     t.strictSame(await claimTexts('call-3', { now: 3_670_000 }), ['second'])
   })
@@ -256,7 +258,7 @@ export function outboxContract (t: Test, open: OpenEngine): void {
     for (let n = 1; n <= 22; n++) {
       const [edit] = await claim(`call-${n}`) as [ClaimedEdit]
       const retry = { id: edit.id, version: edit.version, result: 'retry' as const, dueAt: 2000, history: edit.history, quarantineUntil: null }
-      await store.outbox.settle({ portal: PORTAL, callId: `call-${n}`, settlements: [retry], attempt: { at: n, durationMs: 5, code: 'INTERNAL_SERVER_ERROR', words: 'Internal server error' }, now: 2000 })
+      await store.outbox.settle({ portal: PORTAL, epoch: 0, callId: `call-${n}`, settlements: [retry], attempt: { at: n, durationMs: 5, code: 'INTERNAL_SERVER_ERROR', words: 'Internal server error' }, now: 2000 })
     }
     const attempts = await store.outbox.attempts(incoming().id)
     t.equal(attempts.length, 20)
@@ -275,7 +277,7 @@ export function outboxContract (t: Test, open: OpenEngine): void {
     t.strictSame(await store.outbox.ledger(), { accepted: 1, superseded: 0, delivered: 0, dead: 0, pending: 1 })
     await take({ at: 2, text: 'newer', now: 3000 })
     t.strictSame(await claimTexts('call', { now: 3000 }), ['newer'])
-    await store.outbox.settle({ portal: PORTAL, callId: 'call', settlements: [{ id, version: 2, result: 'delivered', flags: [] }], attempt: null, now: 3000 })
+    await store.outbox.settle({ portal: PORTAL, epoch: 0, callId: 'call', settlements: [{ id, version: 2, result: 'delivered', flags: [] }], attempt: null, now: 3000 })
     t.strictSame(await store.outbox.redeliver([id], 4000), ['redelivered'])
     t.match(await store.outbox.ledger(), { delivered: 0, pending: 1 })
   })
@@ -303,7 +305,7 @@ export function outboxContract (t: Test, open: OpenEngine): void {
   t.test('times of a clock that was moved back are brought forward at recovery', async t => {
     const { take, store } = await start(t)
     await take({ at: 1, now: 3_600_000 })
-    await store.outbox.recover({ portal: PORTAL, now: 1000, quarantineUntil: 71_000, latestDueAt: 901_000 })
+    await store.outbox.recover({ portal: PORTAL, epoch: 0, now: 1000, quarantineUntil: 71_000, latestDueAt: 901_000 })
     t.equal(await nextDueAt(store), 901_000)
   })
 
@@ -394,8 +396,116 @@ export function outboxContract (t: Test, open: OpenEngine): void {
     await portals.write(PORTAL, { tokens, memberId: 'member', parked: { code: 'expired', since: 3 } })
     await portals.write(PORTAL, { refreshStartedAt: 7, refreshTries: 1 })
     t.match(await portals.read(PORTAL), { tokens, memberId: 'member', parked: { code: 'expired', since: 3 }, refreshStartedAt: 7, refreshTries: 1 })
-    await portals.write(PORTAL, { tokens: null, parked: null, refreshStartedAt: null })
-    t.match(await portals.read(PORTAL), { tokens: null, memberId: 'member', parked: null, refreshStartedAt: null })
+    const parkedLines = [{ connector: 'relay_demo', line: 1, code: 'NOT_ACTIVE_LINE', since: 3 }]
+    await portals.write(PORTAL, { tokens: null, parked: null, refreshStartedAt: null, parkedLines, restsUntil: 9 })
+    t.match(await portals.read(PORTAL), { tokens: null, memberId: 'member', parked: null, refreshStartedAt: null, parkedLines, restsUntil: 9 })
+  })
+
+  t.test('tokens that have changed meanwhile are not written over, and what another tenure writes is refused', async t => {
+    const { store: { portals, leases } } = await start(t)
+    const tokens = (n: number) => ({ accessToken: `access-${n}`, refreshToken: `refresh-${n}`, accessExpiresAt: null })
+    const { epoch } = await leases.acquire(PORTAL, 'a') as Tenure
+    t.equal(await portals.write(PORTAL, { tokens: tokens(1) }, { epoch }), true)
+    const { tokensVersion } = await portals.read(PORTAL)
+    t.equal(await portals.write(PORTAL, { refreshTries: 1 }, { epoch, tokensVersion }), true)
+    t.equal((await portals.read(PORTAL)).tokensVersion, tokensVersion, 'only tokens are counted')
+    t.equal(await portals.write(PORTAL, { tokens: tokens(2) }, { tokensVersion }), true)
+    t.equal(await portals.write(PORTAL, { tokens: tokens(3) }, { tokensVersion }), false)
+    await leases.release(PORTAL, epoch)
+    await leases.acquire(PORTAL, 'b')
+    t.equal(await portals.write(PORTAL, { refreshStartedAt: 7 }, { epoch }), false)
+    t.match(await portals.read(PORTAL), { tokens: tokens(2), refreshTries: 1, refreshStartedAt: null })
+  })
+
+  t.test('a portal has one holder at a time, and each tenure is told from those before', async t => {
+    const { store: { leases } } = await start(t)
+    const first = await leases.acquire(PORTAL, 'a') as Tenure
+    t.equal(first.isOrphaned, false)
+    t.equal(await leases.acquire(PORTAL, 'b'), null)
+    t.ok(await leases.acquire('other.bitrix24.ru', 'b'), 'portals are apart')
+    t.equal(await leases.renew(PORTAL, first.epoch), true)
+    const again = await leases.acquire(PORTAL, 'a') as Tenure
+    t.ok(again.epoch > first.epoch, 'a holder may begin anew')
+    t.equal(await leases.renew(PORTAL, first.epoch), false)
+    await leases.release(PORTAL, first.epoch)
+    t.equal(await leases.acquire(PORTAL, 'b'), null, 'a tenure that is over releases nothing')
+    await leases.release(PORTAL, again.epoch)
+    t.equal(await leases.renew(PORTAL, again.epoch), false)
+    t.match(await leases.acquire(PORTAL, 'b'), { epoch: again.epoch + 1, isOrphaned: false })
+  })
+
+  t.test('under an epoch that is over nothing is claimed, given back or recovered', async t => {
+    const { take, store, claim, claimTexts } = await start(t)
+    await take({ at: 1, text: 'text' })
+    const { epoch } = await store.leases.acquire(PORTAL, 'a') as Tenure
+    t.strictSame(await claim('call-1'), [])
+    t.strictSame((await store.portals.read(PORTAL)).bucket, null)
+    t.strictSame(await claimTexts('call-2', { epoch }), ['text'])
+    t.equal(await store.outbox.giveBack({ portal: PORTAL, epoch: 0, callId: 'call-2', now: 2000 }), 0)
+    t.equal(await store.outbox.recover({ portal: PORTAL, epoch: 0, now: 2000, quarantineUntil: 72_000, latestDueAt: 900_000 }), 0)
+    t.match(await stateOf(store, 'm1'), { state: 'pending', dueAt: null })
+  })
+
+  t.test('a claim whose answer was lost is given back: what was not sent is due at once, and what is newer replaces it', async t => {
+    const { take, store, claim, claimTexts } = await start(t)
+    await take({ message: 'm1', at: 1, text: 'one' })
+    await take({ message: 'm2', at: 1, text: 'two' })
+    await claim('lost', { limit: 2 })
+    await take({ message: 'm2', at: 2, text: 'two, newer' })
+    t.equal(await store.outbox.giveBack({ portal: PORTAL, epoch: 0, callId: 'lost', now: 2500 }), 2)
+    t.equal(await store.outbox.giveBack({ portal: PORTAL, epoch: 0, callId: 'lost', now: 2500 }), 0)
+    t.match(await store.outbox.ledger(), { accepted: 3, superseded: 1, pending: 2 })
+    t.strictSame((await claimTexts('call', { limit: 2, now: 2500 })).sort(), ['one', 'two, newer'])
+    t.equal((await stateOf(store, 'm1'))?.attempts, 0)
+  })
+
+  t.test('a call that ended after its maker had lost the portal is overtaken: a newer text is sent again', async t => {
+    const { take, store, claimTexts, succeed, settleLate } = await start(t)
+    const { epoch } = await succeed()
+    t.strictSame(await claimTexts('new-1', { epoch, now: 75_000 }), ['second'])
+    await settleAs(store, epoch, 'new-1', 2, { result: 'delivered', flags: [] }, 75_100)
+    t.match(await stateOf(store, 'm1'), { state: 'delivered' })
+    await settleLate({ result: 'delivered', flags: [] }, 100_000)
+    t.match(await stateOf(store, 'm1'), { state: 'pending', dueAt: 100_000 })
+    t.match(await store.outbox.ledger(), { accepted: 2, superseded: 1, delivered: 0, pending: 1 })
+    t.strictSame(await claimTexts('new-2', { epoch, now: 100_000 }), ['second'])
+    await settleAs(store, epoch, 'new-2', 2, { result: 'delivered', flags: [] }, 100_100)
+    t.match(await store.outbox.ledger(), { accepted: 2, superseded: 1, delivered: 1, pending: 0 })
+    t.strictSame(await take({ at: 2, text: 'second' }), 'duplicate')
+  })
+
+  t.test('a late call of unknown outcome may still be applied: the newer text is sent again after its quarantine', async t => {
+    const { take, store, claimTexts, succeed, settleLate } = await start(t)
+    const { epoch } = await succeed()
+    await claimTexts('new-1', { epoch, now: 75_000 })
+    await settleAs(store, epoch, 'new-1', 2, { result: 'delivered', flags: [] }, 75_100)
+    await settleLate({ result: 'retry', dueAt: 101_000, history: FRESH, quarantineUntil: 170_000 }, 100_000)
+    await take({ at: 3, text: 'third', now: 110_000 })
+    t.strictSame(await claimTexts('new-2', { epoch, now: 169_999 }), [])
+    t.strictSame(await claimTexts('new-3', { epoch, now: 170_000 }), ['third'])
+  })
+
+  t.test('a late call that ends while a newer text is on its way has that one sent once more', async t => {
+    const { store, claimTexts, succeed, settleLate } = await start(t)
+    const { epoch } = await succeed()
+    t.strictSame(await claimTexts('new-1', { epoch, now: 75_000 }), ['second'])
+    await settleLate({ result: 'delivered', flags: [] }, 75_050)
+    await settleAs(store, epoch, 'new-1', 2, { result: 'delivered', flags: [] }, 75_100)
+    t.match(await stateOf(store, 'm1'), { state: 'pending', dueAt: 75_100 })
+    t.strictSame(await claimTexts('new-2', { epoch, now: 75_100 }), ['second'])
+    await settleAs(store, epoch, 'new-2', 2, { result: 'delivered', flags: [] }, 75_200)
+    t.match(await stateOf(store, 'm1'), { state: 'delivered' }, 'and not for ever')
+    t.match(await store.outbox.ledger(), { accepted: 2, superseded: 1, delivered: 1, pending: 0 })
+  })
+
+  t.test('a call that ended late and before its messages were taken over is settled as any other', async t => {
+    const { take, store, claim } = await start(t)
+    await take({ at: 1, text: 'first' })
+    await claim('call-1')
+    const { epoch } = await store.leases.acquire(PORTAL, 'b') as Tenure
+    await settleAs(store, 0, 'call-1', 1, { result: 'delivered', flags: [] }, 2500)
+    t.match(await stateOf(store, 'm1'), { state: 'delivered' })
+    t.equal(await store.outbox.recover({ portal: PORTAL, epoch, now: 3000, quarantineUntil: 73_000, latestDueAt: 900_000 }), 0)
   })
 
   t.test('a probe writes, and a closed store takes nothing', async t => {
@@ -408,16 +518,26 @@ export function outboxContract (t: Test, open: OpenEngine): void {
 
   async function start (t: Test) {
     const store = await open(t)
-    const claim = async (callId = 'call', request: { limit?: number, now?: number, line?: number } = {}): Promise<ClaimedEdit[]> => {
-      const { limit = 1, now = 2000, line = 1 } = request
-      return await store.outbox.claim({ portal: PORTAL, lane: { ...LANE, line }, callId, now, limit, bucket: BUCKET })
+    const claim = async (callId = 'call', request: { limit?: number, now?: number, line?: number, epoch?: number } = {}): Promise<ClaimedEdit[]> => {
+      const { limit = 1, now = 2000, line = 1, epoch = 0 } = request
+      return await store.outbox.claim({ portal: PORTAL, epoch, lane: { ...LANE, line }, callId, now, limit, bucket: BUCKET })
     }
     return {
       store,
       claim,
-      claimTexts: async (callId?: string, request?: { limit?: number, now?: number }) => (await claim(callId, request)).map(edit => edit.edit.message.text),
+      claimTexts: async (callId?: string, request?: { limit?: number, now?: number, epoch?: number }) => (await claim(callId, request)).map(edit => edit.edit.message.text),
       take: async (options: EditOptions) => (await store.outbox.accept([incoming(options)]))[0]?.outcome,
       state: async () => await stateOf(store, 'm1'),
+      /** A holder claims the first text and stops; another takes the portal over, and a second text arrives that waits out the quarantine. */
+      async succeed (): Promise<Tenure> {
+        await store.outbox.accept([incoming({ at: 1, text: 'first' })])
+        await claim('old')
+        const tenure = await store.leases.acquire(PORTAL, 'b') as Tenure
+        await store.outbox.recover({ portal: PORTAL, epoch: tenure.epoch, now: 5000, quarantineUntil: 75_000, latestDueAt: 900_000 })
+        await store.outbox.accept([incoming({ at: 2, text: 'second', now: 6000 })])
+        return tenure
+      },
+      settleLate: async (ending: Ending, now: number) => await settleAs(store, 0, 'old', 1, ending, now),
     }
   }
 }
@@ -426,7 +546,12 @@ type Ending = Settlement extends infer Each ? Each extends { result: string } ? 
 
 async function settleAll (store: Store, claimed: readonly ClaimedEdit[], ending: Ending, callId = 'call'): Promise<void> {
   const settlements = claimed.map(({ id, version }) => ({ id, version, ...ending }) as Settlement)
-  await store.outbox.settle({ portal: PORTAL, callId, settlements, attempt: { at: 2400, durationMs: 100, code: 'ok', words: null }, now: 2500 })
+  await store.outbox.settle({ portal: PORTAL, epoch: 0, callId, settlements, attempt: { at: 2400, durationMs: 100, code: 'ok', words: null }, now: 2500 })
+}
+
+async function settleAs (store: Store, epoch: number, callId: string, version: number, ending: Ending, now: number): Promise<void> {
+  const settlements = [{ id: incoming().id, version, ...ending } as Settlement]
+  await store.outbox.settle({ portal: PORTAL, epoch, callId, settlements, attempt: null, now })
 }
 
 async function nextDueAt (store: Store): Promise<number> {

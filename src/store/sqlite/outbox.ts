@@ -1,9 +1,10 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { MessageEdit } from '../../edit.ts'
-import { fold, redeliver, settle, type LedgerDelta, type OutboxRow } from '../fold.ts'
-import type { ClaimedEdit, ClaimRequest, IncomingEdit, IntakeResult, LaneDue, Recovery, RedeliveryOutcome, Settlement, Settling } from '../store.ts'
+import { fold, giveBack, recover, redeliver, settle, settleLate, take, type LedgerDelta, type OutboxRow, type Settled } from '../fold.ts'
+import type { ClaimedEdit, ClaimRequest, IncomingEdit, IntakeResult, LaneDue, Outbox, Recovery, RedeliveryOutcome, Settling } from '../store.ts'
+import { COLUMNS, WRITTEN, toEdit, toOutboxRow, writtenValues, type SqlRow } from '../rows.ts'
+import type { SqliteLeases } from './leases.ts'
 import type { SqliteProfiles } from './profiles.ts'
-import { COLUMNS, WRITTEN, toEdit, toOutboxRow, writtenValues, type SqlRow } from './rows.ts'
 
 export type SqliteOutbox = ReturnType<typeof createSqliteOutbox>
 
@@ -14,14 +15,14 @@ const KEPT_ATTEMPTS = 20
 const SCAN_FACTOR = 4
 
 /** The outbox's verbs, synchronous and without a transaction of their own: the caller commits them. */
-export function createSqliteOutbox (db: DatabaseSync, profiles: SqliteProfiles) {
+export function createSqliteOutbox (db: DatabaseSync, profiles: SqliteProfiles, leases: Pick<SqliteLeases, 'isCurrent'>) {
   const one = db.prepare(`SELECT ${COLUMNS} FROM outbox WHERE id = ?`)
   const insert = db.prepare(`INSERT INTO outbox (id, lane, chat, message, ${WRITTEN.join(', ')}) VALUES (?, ?, ?, ?, ${WRITTEN.map(() => '?').join(', ')})`)
   const update = db.prepare(`UPDATE outbox SET ${WRITTEN.map(column => `${column} = ?`).join(', ')} WHERE id = ?`)
   const due = db.prepare(`SELECT ${COLUMNS} FROM outbox WHERE lane = ? AND due_at <= ? AND call_id IS NULL ORDER BY due_at LIMIT ?`)
   const nextDue = db.prepare('SELECT min(due_at) AS due FROM outbox WHERE lane = ? AND due_at IS NOT NULL AND call_id IS NULL')
-  const takeCall = db.prepare('UPDATE outbox SET call_id = ?, call_version = version, due_at = NULL, quarantine_version = ?, quarantine_until = ? WHERE seq = ?')
   const openCalls = db.prepare(`SELECT ${COLUMNS} FROM outbox WHERE call_id IS NOT NULL AND lane = ?`)
+  const ofCall = db.prepare(`SELECT ${COLUMNS} FROM outbox WHERE call_id = ?`)
   const extendQuarantine = db.prepare(`UPDATE outbox SET quarantine_until = :until,
     due_at = CASE WHEN due_at IS NOT NULL AND version <> quarantine_version THEN max(due_at, :until) ELSE due_at END
     WHERE quarantine_until IS NOT NULL AND lane = :lane`)
@@ -56,9 +57,7 @@ export function createSqliteOutbox (db: DatabaseSync, profiles: SqliteProfiles) 
     return sql === undefined ? null : toOutboxRow(sql)
   }
 
-  function endCall (settlement: Settlement, callId: string, now: number): void {
-    const held = load(settlement.id)
-    const settled = held === null ? null : settle(held, callId, settlement, now)
+  function write (settled: Settled | null): void {
     if (settled === null) return
     update.run(...writtenValues(settled.row), settled.row.id)
     add(settled.delta)
@@ -112,7 +111,8 @@ export function createSqliteOutbox (db: DatabaseSync, profiles: SqliteProfiles) 
     },
 
     claim (request: ClaimRequest): ClaimedEdit[] {
-      const { portal, lane, callId, now, bucket } = request
+      const { portal, epoch, lane, callId, now, bucket } = request
+      if (!leases.isCurrent(portal, epoch)) return []
       const candidates = due.all(laneId(portal, lane.connector, lane.line, lane.channel), now, request.limit * SCAN_FACTOR) as unknown as SqlRow[]
       const claimed: ClaimedEdit[] = []
       let limit = request.limit
@@ -120,33 +120,39 @@ export function createSqliteOutbox (db: DatabaseSync, profiles: SqliteProfiles) 
         if (claimed.length >= Math.min(limit, sql.chunk_limit)) continue
         limit = Math.min(limit, sql.chunk_limit)
         const row = toOutboxRow(sql)
-        // A due row of another version than the quarantined one proves that the quarantine is over.
-        const quarantined = row.quarantineVersion === row.version
-        takeCall.run(callId, quarantined ? row.quarantineVersion : null, quarantined ? row.quarantineUntil : null, sql.seq)
+        update.run(...writtenValues(take(row, callId)), row.id)
         claimed.push({ id: row.id, version: row.version, channel: row.channel, edit: withNewestProfile(toEdit(row), request), acceptedAt: row.acceptedAt, history: row.history })
       }
       setBucket.run(portal, bucket.level, bucket.at)
       return claimed
     },
 
-    settle ({ callId, settlements, attempt, now }: Settling): void {
+    giveBack ({ portal, epoch, callId, now }: Parameters<Outbox['giveBack']>[0]): number {
+      if (!leases.isCurrent(portal, epoch)) return 0
+      const rows = ofCall.all(callId) as unknown as SqlRow[]
+      for (const sql of rows) write(giveBack(toOutboxRow(sql), now))
+      return rows.length
+    },
+
+    settle ({ portal, epoch, callId, settlements, attempt, now }: Settling): void {
+      const isLate = !leases.isCurrent(portal, epoch)
       for (const settlement of settlements) {
-        endCall(settlement, callId, now)
+        const held = load(settlement.id)
+        if (held !== null) write(settle(held, callId, settlement, now) ?? (isLate ? settleLate(held, settlement, now) : null))
         if (attempt === null) continue
         addAttempt.run(attempt.at, attempt.durationMs, attempt.code, attempt.words, settlement.id)
         removeOldAttempts.run(settlement.id)
       }
     },
 
-    recover ({ portal, now, quarantineUntil, latestDueAt }: Recovery): number {
+    recover ({ portal, epoch, now, quarantineUntil, latestDueAt }: Recovery): number {
+      if (!leases.isCurrent(portal, epoch)) return 0
       let recovered = 0
       for (const lane of lanesOf.all(portal)) {
         bringForward.run({ lane: lane.id as number, latest: latestDueAt })
         extendQuarantine.run({ lane: lane.id as number, until: quarantineUntil })
         for (const sql of openCalls.all(lane.id as number) as unknown as SqlRow[]) {
-          const held = toOutboxRow(sql)
-          const history = { ...held.history, attempts: held.history.attempts + 1 }
-          endCall({ id: held.id, version: held.callVersion as number, result: 'retry', dueAt: now, history, quarantineUntil }, held.callId as string, now)
+          write(recover(toOutboxRow(sql), now, quarantineUntil))
           recovered++
         }
       }

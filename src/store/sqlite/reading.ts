@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { Attempt, Backlog, EditFilter, EditPage, EditRow, Ledger } from '../store.ts'
-import { COLUMNS, toEditRow, type SqlRow } from './rows.ts'
+import { COLUMNS, toEditRow, type SqlRow } from '../rows.ts'
 
 export type SqliteReading = ReturnType<typeof createSqliteReading>
 

@@ -123,6 +123,15 @@ export const migrations: readonly string[] = [
   DROP TABLE lanes;
   ALTER TABLE channel_lanes RENAME TO lanes;
   `,
+  // One holder for a portal at a time, and what a new one has to know.
+  `
+  ALTER TABLE outbox ADD COLUMN overtaken INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE portals ADD COLUMN epoch INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE portals ADD COLUMN lease_holder TEXT;
+  ALTER TABLE portals ADD COLUMN tokens_version INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE portals ADD COLUMN parked_lines TEXT;
+  ALTER TABLE portals ADD COLUMN rests_until INTEGER;
+  `,
 ]
 
 export const SCHEMA_VERSION = migrations.length

@@ -1,7 +1,7 @@
 import { accessSync, closeSync, constants, mkdirSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { ShuttingDown } from '../../errors.ts'
-import type { IntakeResult, Outbox, Portals, Profiles, Store } from '../store.ts'
+import type { IntakeResult, Leases, Outbox, Portals, Profiles, Store } from '../store.ts'
 import { startGroupCommit, type CommitObserver, type GroupCommit } from './group-commit.ts'
 import { encodeEdits } from './wire.ts'
 
@@ -30,6 +30,7 @@ export async function openSqliteStore (options: SqliteOptions): Promise<Store> {
     },
     lanes: portal => writer.run('outbox', 'lanes', portal),
     claim: request => writer.run('outbox', 'claim', request),
+    giveBack: call => writer.run('outbox', 'giveBack', call),
     settle: settling => writer.run('outbox', 'settle', settling),
     recover: recovery => writer.run('outbox', 'recover', recovery),
     redeliver: (ids, at) => writer.run('outbox', 'redeliver', ids, at),
@@ -43,17 +44,26 @@ export async function openSqliteStore (options: SqliteOptions): Promise<Store> {
   }
   const portals: Portals = {
     read: portal => writer.run('portals', 'read', portal),
-    write: (portal, patch) => writer.run('portals', 'write', portal, patch),
+    write: (portal, patch, condition) => writer.run('portals', 'write', portal, patch, condition),
   }
   const profiles: Profiles = {
     remember: seen => writer.run('profiles', 'remember', seen),
     find: (portal, connector, user) => writer.run('profiles', 'find', portal, connector, user),
     prune: (seenBefore, limit) => writer.run('profiles', 'prune', seenBefore, limit),
   }
+  const leases: Leases = {
+    leaseMs: Infinity,
+    acquire: (portal, holder) => writer.run('leases', 'acquire', portal, holder),
+    renew: (portal, epoch) => writer.run('leases', 'renew', portal, epoch),
+    release: (portal, epoch) => writer.run('leases', 'release', portal, epoch),
+  }
   return {
     outbox,
     portals,
     profiles,
+    leases,
+    // There is no other process to tell.
+    signals: { send () {}, listen () {} },
     probe: () => writer.run('heartbeat', 'beat', now()),
     async close () {
       await reading.close()

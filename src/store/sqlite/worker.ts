@@ -1,6 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import type { DatabaseSync } from 'node:sqlite'
 import { explain, lockDatabase, openDatabase, openForReading } from './database.ts'
+import { createSqliteLeases } from './leases.ts'
 import { createSqliteOutbox } from './outbox.ts'
 import { createSqlitePortals } from './portals.ts'
 import { createSqliteProfiles } from './profiles.ts'
@@ -77,10 +78,11 @@ try {
 function writerVerbs (db: DatabaseSync): Verbs {
   const profiles = createSqliteProfiles(db)
   const beat = db.prepare('INSERT INTO heartbeat (one, at) VALUES (1, ?1) ON CONFLICT (one) DO UPDATE SET at = ?1')
-  const outbox = createSqliteOutbox(db, profiles)
+  const leases = createSqliteLeases(db)
+  const outbox = createSqliteOutbox(db, profiles, leases)
   const accept = (edits: Wire) => outbox.accept(decodeEdits(edits)).map(result => result.outcome)
   const heartbeat = { beat: (at: number) => { beat.run(at) } }
-  return { parts: { outbox: { ...outbox, accept }, portals: createSqlitePortals(db), profiles, heartbeat }, begin: outbox.begin, end: outbox.end }
+  return { parts: { outbox: { ...outbox, accept }, portals: createSqlitePortals(db), leases, profiles, heartbeat }, begin: outbox.begin, end: outbox.end }
 }
 
 /** A batch that fails is rolled back whole and tried again job by job, so that one bad job fails alone. */

@@ -1,5 +1,6 @@
 import { DatabaseSync } from 'node:sqlite'
 import type { Backlog, Ledger, Outbox } from '../../../src/store/store.ts'
+import { createSqliteLeases } from '../../../src/store/sqlite/leases.ts'
 import { createSqliteOutbox } from '../../../src/store/sqlite/outbox.ts'
 import { createSqliteProfiles } from '../../../src/store/sqlite/profiles.ts'
 import { createSqliteReading } from '../../../src/store/sqlite/reading.ts'
@@ -9,7 +10,7 @@ import { migrate } from '../../../src/store/sqlite/schema.ts'
 export function openInMemory () {
   const db = new DatabaseSync(':memory:')
   migrate(db)
-  const verbs = createSqliteOutbox(db, createSqliteProfiles(db))
+  const verbs = createSqliteOutbox(db, createSqliteProfiles(db), createSqliteLeases(db))
   const reading = createSqliteReading(db)
 
   const commit = async <Result>(work: () => Result): Promise<Result> => {
@@ -25,6 +26,7 @@ export function openInMemory () {
     accept: edits => commit(() => verbs.accept(edits)),
     lanes: portal => commit(() => verbs.lanes(portal)),
     claim: request => commit(() => verbs.claim(request)),
+    giveBack: call => commit(() => verbs.giveBack(call)),
     settle: settling => commit(() => verbs.settle(settling)),
     recover: recovery => commit(() => verbs.recover(recovery)),
     redeliver: (ids, now) => commit(() => verbs.redeliver(ids, now)),

@@ -2,6 +2,7 @@ import type { SessionResult } from '../../../src/bitrix24/session.ts'
 import { createCourier, type Courier } from '../../../src/courier/courier.ts'
 import { contentDigest, messageRowId, type MessageEdit, type MessageKey } from '../../../src/edit.ts'
 import type { IncomingEdit, Outbox, PortalRecord, Portals } from '../../../src/store/store.ts'
+import { HELD } from '../../lease.ts'
 import { createLife, quiet, type Life } from './steps.ts'
 import { createModelPortal, type Ending } from './portal.ts'
 
@@ -28,8 +29,8 @@ const MAX_FAILURES = 4
 const ENDINGS: readonly Ending[] = ['ok', 'ok', 'ok', 'answer-lost', 'cut', 'late', 'late', 'refused', 'partly', 'too-many']
 
 const log = { info () {}, warn () {}, error () {} }
-const record = { tokens: { accessToken: 'a', refreshToken: 'r', accessExpiresAt: null }, parked: null, bucket: null } as PortalRecord
-const portals: Portals = { read: async () => record, write: async () => {} }
+const record = { tokens: { accessToken: 'a', refreshToken: 'r', accessExpiresAt: null }, parked: null, parkedLines: [], bucket: null, restsUntil: null } as unknown as PortalRecord
+const portals: Portals = { read: async () => record, write: async () => true }
 
 export type World = ReturnType<typeof createWorld>
 
@@ -105,11 +106,12 @@ export function createWorld (outbox: Outbox, portalName: string, sent: readonly 
       ...outbox,
       lanes: name => mine.step(() => outbox.lanes(name)),
       claim: request => mine.durably(() => outbox.claim(request)),
+      giveBack: call => mine.durably(() => outbox.giveBack(call)),
       settle: settling => mine.durably(() => outbox.settle(settling)),
       recover: recovery => mine.durably(() => outbox.recover(recovery)),
     }
     createCourier({
-      portal: portalName, outbox: gated, portals, session: { call: (_method, params) => call(mine, params), authorizeUrl: () => null }, bucket: { ratePerSecond: 1000, burst: 1000 }, log, now, wallTime: now, random: () => 0,
+      portal: portalName, lease: HELD, outbox: gated, portals, session: { call: (_method, params) => call(mine, params), authorizeUrl: () => null }, bucket: { ratePerSecond: 1000, burst: 1000 }, log, now, wallTime: now, random: () => 0,
     }).then(created => {
       if (mine !== life) return
       courier = created

@@ -1,9 +1,9 @@
-import type { MessageEdit, Revision } from '../../edit.ts'
-import type { DeadReason, EditState, RefusalReason } from '../../edit.ts'
-import type { EditFlag, EditRow } from '../store.ts'
-import type { OutboxRow } from '../fold.ts'
+import type { MessageEdit, Revision } from '../edit.ts'
+import type { DeadReason, EditState, RefusalReason } from '../edit.ts'
+import type { EditFlag, EditRow } from './store.ts'
+import type { OutboxRow } from './fold.ts'
 
-/** A row as SQLite returns it. The ties are read as text, since a JavaScript number cannot hold every 64-bit integer. */
+/** A row as both engines return it. The ties are read as text, since a JavaScript number cannot hold every 64-bit integer. */
 export interface SqlRow {
   seq: number
   id: string
@@ -34,6 +34,8 @@ export interface SqlRow {
   call_version: number | null
   quarantine_version: number | null
   quarantine_until: number | null
+  /** 0 or 1. */
+  overtaken: number
   refused_at: number | null
   refused_tie_text: string | null
   refused_reason: RefusalReason | null
@@ -42,13 +44,13 @@ export interface SqlRow {
 
 export const COLUMNS = `seq, outbox.id AS id, outbox.channel AS channel, chat, message, at, CAST(tie AS TEXT) AS tie_text, seen, content, version, state, reason, words,
   accepted_at, waiting_since, settled_at, due_at, attempts, chunk_limit, suspicions, suspected_at, unknown_user_repeats, flags,
-  call_id, call_version, quarantine_version, quarantine_until,
+  call_id, call_version, quarantine_version, quarantine_until, overtaken,
   refused_at, CAST(refused_tie AS TEXT) AS refused_tie_text, refused_reason, refused_seen`
 
 /** The columns that the rules may change, in the order of `writtenValues`. */
 export const WRITTEN = ['channel', 'at', 'tie', 'seen', 'content', 'version', 'state', 'reason', 'words',
   'accepted_at', 'waiting_since', 'settled_at', 'due_at', 'attempts', 'chunk_limit', 'suspicions', 'suspected_at', 'unknown_user_repeats', 'flags',
-  'call_id', 'call_version', 'quarantine_version', 'quarantine_until',
+  'call_id', 'call_version', 'quarantine_version', 'quarantine_until', 'overtaken',
   'refused_at', 'refused_tie', 'refused_reason', 'refused_seen'] as const
 
 export function writtenValues (row: OutboxRow): Array<string | number | bigint | null> {
@@ -56,7 +58,7 @@ export function writtenValues (row: OutboxRow): Array<string | number | bigint |
   return [row.channel, revision?.at ?? null, revision?.tie ?? null, row.seen, row.content, row.version, row.state, row.reason, row.words,
     row.acceptedAt, row.waitingSince, row.settledAt, row.dueAt, history.attempts, history.chunkLimit, history.suspicions, history.suspectedAt,
     history.unknownUserRepeats, history.flags.join(','),
-    row.callId, row.callVersion, row.quarantineVersion, row.quarantineUntil,
+    row.callId, row.callVersion, row.quarantineVersion, row.quarantineUntil, row.overtaken ? 1 : 0,
     refused?.revision.at ?? null, refused?.revision.tie ?? null, refused?.reason ?? null, refused?.seen ?? null]
 }
 
@@ -88,6 +90,7 @@ export function toOutboxRow (sql: SqlRow): OutboxRow {
     callVersion: sql.call_version,
     quarantineVersion: sql.quarantine_version,
     quarantineUntil: sql.quarantine_until,
+    overtaken: sql.overtaken === 1,
     refused: refusedRevision === null
       ? null
       : { revision: refusedRevision, reason: sql.refused_reason as RefusalReason, seen: sql.refused_seen ?? '' },
