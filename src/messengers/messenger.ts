@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { z } from 'zod'
 import type { ClientProfile, MessageEdit, RefusalReason, Revision, WebhookOutcome } from '../edit.ts'
+import type { ProfileLookup } from './profile-lookup.ts'
 
 /** One HTTP request of a messenger, before anything of it is believed. */
 export interface WebhookRequest {
@@ -96,6 +97,8 @@ export interface MessengerModule<Content extends Reading = Reading> {
   readonly ids?: Partial<IdTemplates>
   /** `secrets` are the channel's, several while they rotate, each checked by the rule; `settings` are the values of `keys`. */
   readonly create: (channel: { readonly secrets: readonly string[], readonly settings: Readonly<Record<string, unknown>> }) => Messenger<Content>
+  /** For a messenger whose events tell no names: null while the channel has no token to ask for them with. */
+  readonly profiles?: (channel: { readonly secrets: readonly string[], readonly settings: Readonly<Record<string, unknown>> }) => ProfileLookup | null
 }
 
 interface TypedModule<Keys extends z.ZodRawShape, Content extends Reading> {
@@ -103,6 +106,7 @@ interface TypedModule<Keys extends z.ZodRawShape, Content extends Reading> {
   readonly keys: Keys
   readonly ids?: Partial<IdTemplates>
   readonly create: (channel: { readonly secrets: readonly string[], readonly settings: z.output<z.ZodObject<Keys>> }) => Messenger<Content>
+  readonly profiles?: (channel: { readonly secrets: readonly string[], readonly settings: z.output<z.ZodObject<Keys>> }) => ProfileLookup | null
 }
 
 /** Keeps the types of a messenger's own keys inside it: whoever holds the module needs none of them. */

@@ -1,8 +1,10 @@
 import { generic } from './generic.ts'
 import { greenApi } from './green-api.ts'
 import { max } from './max.ts'
+import { meta } from './meta.ts'
 import type { MessengerModule } from './messenger.ts'
 import { telegram } from './telegram.ts'
+import { vk } from './vk.ts'
 import { waha } from './waha.ts'
 import { wazzup } from './wazzup.ts'
 
@@ -10,6 +12,8 @@ const registry = {
   generic,
   telegram,
   max,
+  vk,
+  meta,
   'green-api': greenApi,
   wazzup,
   waha,

@@ -1,0 +1,110 @@
+import { z } from 'zod'
+import type { ClientProfile, MessageEdit } from '../../edit.ts'
+import { BadRequest } from '../../errors.ts'
+import { readWhatsApp } from '../../text/whatsapp.ts'
+import { readEach } from '../each.ts'
+import { exactId, isPlausibleTime, optionalText, readFields, renderText, requireTime } from '../fields.ts'
+import type { SeenClient, WebhookContent } from '../messenger.ts'
+import type { Account } from './account.ts'
+
+const entryOfAccount = z.object({ id: exactId, changes: z.array(z.unknown()) })
+
+const changeSchema = z.object({ field: z.string(), value: z.unknown().optional() })
+
+/** A client who hides the telephone number is known by a `user_id` of the business's own. */
+const contactSchema = z.object({
+  profile: z.object({ name: optionalText(1000), username: optionalText(1000) }).optional().catch(undefined),
+  wa_id: exactId.optional().catch(undefined),
+  user_id: exactId.optional().catch(undefined),
+})
+
+type Contact = z.output<typeof contactSchema>
+
+const valueSchema = z.object({
+  metadata: z.object({ phone_number_id: exactId }).optional().catch(undefined),
+  contacts: z.array(contactSchema.nullable().catch(null)).optional().catch(undefined),
+  messages: z.array(z.unknown()).optional(),
+  message_echoes: z.array(z.unknown()).optional(),
+})
+
+/** Unix seconds, which Meta writes as a string. */
+const seconds = z.union([z.int(), z.string().regex(/^\d{1,12}$/)])
+
+const messageSchema = z.object({
+  from: exactId.optional(),
+  from_user_id: exactId.optional(),
+  to: exactId.optional(),
+  to_user_id: exactId.optional(),
+  timestamp: seconds,
+  type: z.string(),
+})
+
+const caption = z.object({ caption: z.string().optional() })
+
+/** https://developers.facebook.com/docs/whatsapp/cloud-api/webhooks: media come with a URL that only the app's token opens. */
+const editSchema = z.object({
+  edit: z.object({
+    original_message_id: exactId,
+    message: z.discriminatedUnion('type', [
+      z.object({ type: z.literal('text'), text: z.object({ body: z.string() }) }).transform(message => message.text.body),
+      z.object({ type: z.literal('image'), image: caption }).transform(message => message.image.caption ?? ''),
+      z.object({ type: z.literal('video'), video: caption }).transform(message => message.video.caption ?? ''),
+      z.object({ type: z.literal('document'), document: caption }).transform(message => message.document.caption ?? ''),
+    ]),
+  }),
+})
+
+/** The changes of one WhatsApp Business Account: messages of clients, and what the operator wrote in the app on the telephone. */
+export function readChanges (entry: unknown, account: Account, nowMs: number): WebhookContent {
+  const { id, changes } = readFields(entryOfAccount, entry, '/entry')
+  return readEach(changes, change => readChange(change, String(id), account, nowMs))
+}
+
+function readChange (change: unknown, businessAccount: string, account: Account, nowMs: number): WebhookContent {
+  const { field, value } = readFields(changeSchema, change, '/changes')
+  if (field !== 'messages' && field !== 'smb_message_echoes') return { edits: [], ignored: [{}], clients: [] }
+  const { metadata, contacts = [], messages, message_echoes: echoes } = readFields(valueSchema, value, '/value')
+  // A change without messages tells that some were delivered or read.
+  const items = (field === 'messages' ? messages : echoes) ?? []
+  if (items.length === 0 || !account.isServed(businessAccount, String(metadata?.phone_number_id))) return { edits: [], ignored: [{}], clients: [] }
+  return readEach(items, item => field === 'messages' ? readMessage(item, contacts, nowMs) : readEcho(item, nowMs))
+}
+
+function readMessage (item: unknown, contacts: readonly (Contact | null)[], nowMs: number): Partial<WebhookContent> {
+  const message = readFields(messageSchema, item, '/message')
+  const at = Number(message.timestamp) * 1000
+  const client = toProfile([message.from, message.from_user_id], contacts)
+  if (message.type === 'edit') return { edits: [readEdit(item, client, 'in', at, nowMs)] }
+  const clients: SeenClient[] = client === null || !isPlausibleTime(at, nowMs) ? [] : [{ user: client, chat: client.id, revision: { at: Math.min(at, nowMs), tie: 0n } }]
+  // While Meta passes no edits on, this is what comes instead, as for other kinds that it has no form for.
+  const ignored = message.type === 'unsupported' ? { reason: 'unreadable' as const, detail: 'Meta passed no content on: the type is unsupported' } : {}
+  return { clients, ignored: [ignored] }
+}
+
+function readEcho (item: unknown, nowMs: number): Partial<WebhookContent> {
+  const message = readFields(messageSchema, item, '/message')
+  if (message.type !== 'edit') return { ignored: [{}] }
+  return { edits: [readEdit(item, toProfile([message.to, message.to_user_id], []), 'out', Number(message.timestamp) * 1000, nowMs)] }
+}
+
+function readEdit (item: unknown, client: ClientProfile | null, direction: 'in' | 'out', at: number, nowMs: number): MessageEdit {
+  const { edit } = readFields(editSchema, item, '/message')
+  if (client === null) throw new BadRequest(`faulty: /message/${direction === 'in' ? 'from' : 'to'}`)
+  return {
+    direction,
+    user: client,
+    message: { id: String(edit.original_message_id), text: renderText(readWhatsApp(edit.message)), files: [] },
+    chat: { id: client.id },
+    revision: { at: requireTime(at, nowMs, '/message/timestamp'), tie: 0n },
+  }
+}
+
+/** The client of one message, by the first of his ids; null when it has none. A webhook with one contact is about nobody else. */
+function toProfile (ids: readonly (z.output<typeof exactId> | undefined)[], contacts: readonly (Contact | null)[]): ClientProfile | null {
+  const known = ids.filter(id => id !== undefined).map(String)
+  const [id] = known
+  if (id === undefined) return null
+  const isHis = (contact: Contact | null) => [contact?.wa_id, contact?.user_id].some(own => own !== undefined && known.includes(String(own)))
+  const profile = (contacts.find(isHis) ?? (contacts.length === 1 ? contacts[0] : null))?.profile
+  return { id, name: profile?.name ?? profile?.username, phone: /^\d{5,20}$/.test(id) ? `+${id}` : undefined }
+}
