@@ -41,6 +41,8 @@ export async function createConnector ({ portalUrl, connector = 'relay_demo', li
 
   return {
     call,
+    /** For whoever calls in its name. */
+    token: auth,
     /** Sends originals to the open line, as `imconnector.send.messages` does. */
     async send (originals: readonly Original[]): Promise<void> {
       await call('imconnector.send.messages', { CONNECTOR: connector, LINE: line, MESSAGES: originals })

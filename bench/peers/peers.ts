@@ -1,0 +1,137 @@
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { cpus, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { createConnector } from '../../demo/connector.ts'
+import { sandboxEnv, startProcess, startRelayProcess, startSandboxProcess, type Running } from '../../demo/processes.ts'
+import { readSecret, signStandardWebhook } from '../../src/signatures/standard-webhooks.ts'
+import { runLoad, type LoadResult } from '../load.ts'
+import { prepareWebhooks, SECRET, unreachablePortalEnv } from '../webhooks.ts'
+import { startPostgres, startRedis } from './backends.ts'
+
+/*
+ * The relay beside what people build for the same job out of general parts: each acknowledges a signed webhook after its own durable
+ * write, in the same run on the same machine; and what stands in the portal after ten edits of a message that has to wait.
+ */
+
+const CONNECTIONS = 64
+const REQUESTS = 40_000
+const WARM_UP_MS = 4000
+const MEASURE_MS = 6000
+const SETTLE_MS = 500
+/** How often the portal answers 503 before it takes an edit. */
+const REFUSALS = 2
+const QUIET_MS = 6000
+
+interface Portal {
+  readonly url: string
+  /** The connector's, which a peer uses too. */
+  readonly token: string
+}
+
+interface Contestant {
+  readonly title: string
+  /** Without a portal nothing is delivered, so that only the acknowledgement is measured. */
+  start (name: string, portal: Portal | null): Promise<Running>
+}
+
+await using ends = new AsyncDisposableStack()
+const folder = await mkdtemp(join(tmpdir(), 'imconnector-relay-peers-'))
+ends.defer(async () => { await rm(folder, { recursive: true, force: true }) })
+await mkdir(join(folder, 'redis'))
+const redis = await startRedis(join(folder, 'redis'))
+ends.defer(redis.stop)
+const postgres = await startPostgres(folder)
+ends.defer(postgres.stop)
+
+const contestants: Contestant[] = [
+  {
+    title: 'imconnector-relay, SQLite (synchronous=FULL)',
+    start: async (name, portal) => await startRelayProcess(relayEnv(`file:${join(folder, `${name}.db`)}`, portal)),
+  },
+  {
+    title: 'imconnector-relay, PostgreSQL',
+    start: async (name, portal) => await startRelayProcess(relayEnv(await postgres.createDatabase(`relay_${name}`), portal)),
+  },
+  {
+    title: 'Fastify + BullMQ, Redis (appendfsync always)',
+    start: async (_name, portal) => await startPeer('bullmq.ts', { REDIS_PORT: String(redis.port) }, portal),
+  },
+  {
+    title: 'Fastify + pg-boss, PostgreSQL',
+    start: async (name, portal) => await startPeer('pg-boss.ts', { DATABASE_URL: await postgres.createDatabase(`boss_${name}`) }, portal),
+  },
+]
+
+console.log(`${cpus().length} × ${cpus()[0]?.model.trim() ?? 'unknown processor'}, Node ${process.version}; load generator, Redis and PostgreSQL on the same machine, ${CONNECTIONS} connections\n`)
+console.log('acknowledged after a durable write                requests/s   p50 ms   p99 ms')
+const rates: number[] = []
+for (const { title, start } of contestants) {
+  const { perSecond, p50Ms, p99Ms } = await measure(await start('rate', null))
+  rates.push(perSecond)
+  console.log(`${title.padEnd(48)}  ${Math.round(perSecond).toString().padStart(10)}   ${p50Ms.toFixed(1).padStart(6)}   ${p99Ms.toFixed(1).padStart(6)}`)
+}
+const [sqlite = 0, relayPostgres = 0, bullmq = 0, boss = 0] = rates
+console.log(`SQLite / BullMQ = ${(sqlite / bullmq).toFixed(2)}   (aim: 1.3 or more)`)
+console.log(`PostgreSQL / pg-boss = ${(relayPostgres / boss).toFixed(2)}   (aim: 5 or more)\n`)
+
+console.log(`ten edits of one message, the last two overtaking each other, while the portal answers 503 ${REFUSALS} times`)
+for (const { title, start } of contestants) console.log(`${title.padEnd(48)}  ${await tellStory(start)}`)
+
+function relayEnv (databaseUrl: string, portal: Portal | null): Record<string, string> {
+  const base = portal === null ? unreachablePortalEnv('') : { ...sandboxEnv(portal.url), WEBHOOK_SECRET: SECRET, SETTLE_MS: String(SETTLE_MS) }
+  return { ...base, DATABASE_URL: databaseUrl }
+}
+
+async function startPeer (script: string, env: Record<string, string>, portal: Portal | null): Promise<Running> {
+  const delivery: Record<string, string> = portal === null ? { SETTLE_MS: '600000' } : { SETTLE_MS: String(SETTLE_MS), BITRIX24_PORTAL_URL: portal.url, BITRIX24_TOKEN: portal.token }
+  return await startProcess({ script: `bench/peers/${script}`, env: { WEBHOOK_SECRET: SECRET, ...env, ...delivery }, readyPath: '/' })
+}
+
+async function measure (server: Running): Promise<LoadResult> {
+  const { port } = server
+  await runLoad({ port, connections: CONNECTIONS, requests: prepareWebhooks(REQUESTS), durationMs: WARM_UP_MS })
+  const result = await runLoad({ port, connections: CONNECTIONS, requests: prepareWebhooks(2 * REQUESTS, REQUESTS), durationMs: MEASURE_MS })
+  await server.stop()
+  if (result.failed > 0) throw new Error(`${result.failed} of ${result.answered} requests failed:\n${server.output().slice(-2000)}`)
+  return result
+}
+
+/** What stood in the portal at the end, what stood there on the way, and the calls that it took. */
+async function tellStory (start: Contestant['start']): Promise<string> {
+  const sandbox = await startSandboxProcess()
+  const connector = await createConnector({ portalUrl: sandbox.url })
+  const chat = { id: 'channel-123', name: 'Support' }
+  const user = { id: '42', name: 'Ivan', last_name: 'Petrov' }
+  await connector.send([{ user, message: { id: 'm-1', text: 'original' }, chat }])
+  await post(`${sandbox.url}/sandbox/faults`, JSON.stringify([{ method: 'imconnector.update.messages', fault: '503', times: REFUSALS }]))
+  const server = await start('story', { url: sandbox.url, token: connector.token })
+
+  const startS = Math.floor(Date.now() / 1000)
+  const key = readSecret(SECRET) ?? Buffer.alloc(0)
+  for (const number of [1, 2, 3, 4, 5, 6, 7, 8, 10, 9]) {
+    const edit = { user, message: { id: 'm-1', edited_at: startS + number, text: `edit ${number}` }, chat }
+    const body = JSON.stringify({ type: 'message.edited', timestamp: new Date().toISOString(), data: edit })
+    await post(`${server.url}/webhooks/default`, body, signStandardWebhook(key, body, Date.now()))
+    // The first edits have begun to wait for the portal when the others come.
+    if (number === 5) await sleep(2 * SETTLE_MS)
+  }
+
+  const read = async <Value> (path: string): Promise<Value> => await (await fetch(`${sandbox.url}/sandbox/${path}`)).json() as Value
+  const seeCalls = async () => (await read<Array<{ method: string }>>('calls')).filter(({ method }) => method === 'imconnector.update.messages').length
+  let calls = await seeCalls()
+  for (let quietSince = performance.now(); performance.now() - quietSince < QUIET_MS; await sleep(100)) {
+    const now = await seeCalls()
+    if (now !== calls) quietSince = performance.now()
+    calls = now
+  }
+  const [message] = await read<Array<{ text: string, history: Array<{ text: string }> }>>('messages?message=m-1')
+  await server.stop()
+  await sandbox.stop()
+  return `${message?.text === 'edit 10' ? 'newest' : 'NOT THE NEWEST'}: "${message?.text}" after ${calls} calls (${message?.history.map(({ text }) => text).join(' → ')})`
+}
+
+async function post (url: string, body: string, headers: Record<string, string> = {}): Promise<void> {
+  const response = await fetch(url, { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body })
+  if (!response.ok) throw new Error(`${url} answered ${response.status}: ${await response.text()}`)
+}

@@ -1,0 +1,42 @@
+import Fastify from 'fastify'
+import { Webhook } from 'standardwebhooks'
+
+export interface Edit {
+  readonly user: { readonly id: string }
+  readonly message: { readonly id: string, readonly text: string }
+  readonly chat: { readonly id: string }
+}
+
+export interface Peer {
+  /** Fulfilled once the edit is durable. */
+  keep (edit: Edit): Promise<void>
+  /** Starts to take what is kept and to give it to `send`, which rejects when the portal did not take it. */
+  work (send: (edit: Edit) => Promise<void>): Promise<void>
+}
+
+/** The part that is the same whatever the queue is: verify, keep, answer; and one call to the portal for each job. */
+export async function listen (peer: Peer): Promise<void> {
+  const { PORT = '', WEBHOOK_SECRET = '', BITRIX24_PORTAL_URL: portalUrl, BITRIX24_TOKEN: auth } = process.env
+  const webhook = new Webhook(WEBHOOK_SECRET)
+  const app = Fastify({ logger: { level: 'error' } })
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => { done(null, body) })
+  app.get('/', async () => 'ready')
+  app.post('/webhooks/default', async (request, reply) => {
+    const { data } = webhook.verify(request.body as Buffer, request.headers as Record<string, string>) as { data: Edit }
+    await peer.keep(data)
+    return await reply.code(202).send({ outcome: 'accepted' })
+  })
+
+  if (portalUrl !== undefined) {
+    await peer.work(async ({ user, message, chat }) => {
+      const response = await fetch(`${portalUrl}/rest/imconnector.update.messages`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ CONNECTOR: 'relay_demo', LINE: 1, MESSAGES: [{ user, message: { id: message.id, text: message.text }, chat }], auth }),
+      })
+      if (!response.ok) throw new Error(`the portal answered ${response.status}`)
+    })
+  }
+  await app.listen({ host: '127.0.0.1', port: Number(PORT) })
+}
