@@ -1,19 +1,22 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { errorCodes, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
 import { z } from 'zod'
+import type { Channel } from '../src/config.ts'
 import { NotFound, ShuttingDown, Unauthenticated } from '../src/errors.ts'
-import type { Intake, Receipt } from '../src/intake.ts'
-import type { WebhookRequest } from '../src/messengers/messenger.ts'
-import type { WebhookObserver } from '../src/metrics/webhooks.ts'
+import type { Receipt } from '../src/intake.ts'
 import { genericEventDocument } from '../src/messengers/generic-schema.ts'
+import type { WebhookObserver } from '../src/metrics/webhooks.ts'
+import type { IncomingWebhook } from '../src/upstream/arrival.ts'
+import type { PassedReceipt, Reception } from '../src/upstream/reception.ts'
+import type { Passage } from '../src/upstream/upstream.ts'
 import { describeProblems, sendProblem } from './problems.ts'
 import { createWebhookLimits } from './rate-limits.ts'
 
 const BODY_LIMIT = 1024 * 1024
 
 export interface WebhookRoutesOptions {
-  readonly intake: Intake
-  readonly channels: ReadonlyMap<string, unknown>
+  readonly reception: Reception
+  readonly channels: ReadonlyMap<string, Pick<Channel, 'upstream'>>
   readonly maxPerMinute: number
   readonly stopping: () => boolean
   /** How the ids of chats stand in the log. */
@@ -53,11 +56,17 @@ const schema = {
 
 /** `POST /webhooks/:channel`. The body stays bytes until its sender has proven who it is. */
 export async function webhookRoutes (app: FastifyInstance, options: WebhookRoutesOptions): Promise<void> {
-  const { intake, channels, stopping, maskId, observer, log } = options
+  const { reception, channels, stopping, maskId, observer, log } = options
   const limits = createWebhookLimits(app, channels, options.maxPerMinute)
 
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
+  // What a messenger sends beside its JSON is for the connector to understand.
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (request, body, done) => {
+    const { channel } = request.params as WebhookRoute['Params']
+    if (channels.get(channel)?.upstream) done(null, body)
+    else done(new errorCodes.FST_ERR_CTP_INVALID_MEDIA_TYPE())
+  })
 
   app.addHook<WebhookRoute>('onRequest', (request, reply, done) => {
     if (stopping()) {
@@ -85,18 +94,24 @@ export async function webhookRoutes (app: FastifyInstance, options: WebhookRoute
 
   async function receive (request: FastifyRequest<WebhookRoute>, reply: FastifyReply): Promise<unknown> {
     const { channel } = request.params
-    const webhook = toWebhookRequest(request)
-    const receipt = await intake.receive(channel, webhook, () => limits.count(request, reply))
+    const webhook = toIncomingWebhook(request)
+    const receipt = await reception.receive(channel, webhook, () => limits.count(request, reply))
       .catch(async (error: unknown) => {
         if (error instanceof Unauthenticated) await limits.countFailure(request, reply)
         throw error
       })
 
-    reply.code(receipt.reply.status)
+    const { status, headers = {}, body } = receipt.reply
+    reply.code(status).headers(headers)
     observer.onReceived(channel, receipt.edits)
-    const level = receipt.edits.some(({ result }) => result.reason === 'unreadable') ? 'warn' : 'info'
-    log[level]({ event: 'webhook.accepted', channel, bytes: webhook.body.length, durationMs: reply.elapsedTime, edits: receipt.edits.map(describe) }, 'webhook.accepted')
-    return receipt.reply.body
+    logReceipt(receipt, { channel, bytes: webhook.body.length, durationMs: reply.elapsedTime })
+    return body === '' || (Buffer.isBuffer(body) && body.length === 0) ? reply.send() : body
+  }
+
+  function logReceipt ({ edits, forwarded }: PassedReceipt, fields: { readonly channel: string, readonly bytes: number, readonly durationMs: number }): void {
+    const isSound = !edits.some(({ result }) => result.reason === 'unreadable') && (forwarded === undefined || forwarded.outcome === 'answered')
+    const event = forwarded === undefined ? 'webhook.accepted' : 'webhook.forwarded'
+    log[isSound ? 'info' : 'warn']({ event, ...fields, edits: edits.map(describe), forwarded: forwarded && describePassage(forwarded) }, event)
   }
 
   function describe ({ edit, result, detail }: Receipt['edits'][number]) {
@@ -105,7 +120,20 @@ export async function webhookRoutes (app: FastifyInstance, options: WebhookRoute
   }
 }
 
-function toWebhookRequest ({ method, url, headers, body }: FastifyRequest<WebhookRoute>): WebhookRequest {
+/** Without its headers and body, which are the connector's. */
+function describePassage (passage: Passage) {
+  const { outcome, durationMs } = passage
+  return passage.outcome === 'answered' ? { outcome, status: passage.status, durationMs } : { outcome, cause: passage.cause, durationMs }
+}
+
+function toIncomingWebhook (request: FastifyRequest<WebhookRoute>): IncomingWebhook {
+  const { method, url, headers, body, raw, ip, host, protocol } = request
   const at = url.indexOf('?')
-  return { method: method === 'GET' ? 'GET' : 'POST', query: at < 0 ? '' : url.slice(at + 1), headers, body: Buffer.isBuffer(body) ? body : Buffer.alloc(0) }
+  return {
+    method: method === 'GET' ? 'GET' : 'POST',
+    query: at < 0 ? '' : url.slice(at + 1),
+    headers,
+    body: Buffer.isBuffer(body) ? body : Buffer.alloc(0),
+    arrival: { rawHeaders: raw.rawHeaders, httpVersion: raw.httpVersion, address: ip, host, protocol },
+  }
 }

@@ -13,12 +13,12 @@ import type { Install } from './bitrix24/install.ts'
 import type { Config } from './config.ts'
 import { NotFound } from './errors.ts'
 import { answerClientError } from './http/client-error.ts'
-import type { Intake } from './intake.ts'
 import { createIdMask } from './log.ts'
 import { unobserved, type WebhookObserver } from './metrics/webhooks.ts'
 import type { Redelivery } from './redelivery.ts'
 import type { Status } from './status.ts'
 import type { Outbox, Store } from './store/store.ts'
+import type { Reception } from './upstream/reception.ts'
 
 export interface Dependencies {
   readonly version: string
@@ -26,7 +26,7 @@ export interface Dependencies {
   /** Fulfilled when a write has been made durable. */
   readonly probe: Store['probe']
   readonly outbox: Outbox
-  readonly intake: Intake
+  readonly reception: Reception
   readonly install: Install
   readonly redelivery: Redelivery
   readonly status: () => Promise<Status>
@@ -50,7 +50,7 @@ const PATIENCE: Patience = { requestTimeoutMs: 15_000, checkEveryMs: 5_000 }
 
 /** All that the relay says by HTTP. */
 export function buildApp (config: Config, dependencies: Dependencies, patience = PATIENCE): FastifyInstance {
-  const { version, log, probe, outbox, intake, install, redelivery, status, condition, webhookObserver: observer = unobserved, scrape, stopping, now } = dependencies
+  const { version, log, probe, outbox, reception, install, redelivery, status, condition, webhookObserver: observer = unobserved, scrape, stopping, now } = dependencies
 
   const app = Fastify({
     loggerInstance: log,
@@ -81,7 +81,7 @@ export function buildApp (config: Config, dependencies: Dependencies, patience =
 
   registerRateLimit(app)
   registerOpenapi(app, version)
-  app.register(webhookRoutes, { intake, channels: config.channels, maxPerMinute: config.webhookRateLimit, stopping, maskId: createIdMask(config), observer, log })
+  app.register(webhookRoutes, { reception, channels: config.channels, maxPerMinute: config.webhookRateLimit, stopping, maskId: createIdMask(config), observer, log })
   app.register(healthRoutes, { probe, condition, stopping, now })
   app.register(bitrix24Routes, { install, portalUrl: config.portal.url })
   if (config.adminToken !== null) app.register(editRoutes, { adminToken: config.adminToken, outbox, redelivery, status })

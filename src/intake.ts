@@ -21,8 +21,12 @@ export interface IntakeOptions {
   readonly onAccepted: () => void
 }
 
-/** What a webhook came to: the reply for its sender, and each edit with its result in the order of the webhook. */
+/**
+ * What a webhook came to: the reply for its sender, and each edit with its result in the order of the webhook. `kind` says whether it was
+ * a question about the address, held nothing but edits, or held something else as well.
+ */
 export interface Receipt {
+  readonly kind: 'handshake' | 'edits' | 'events'
   readonly reply: WebhookReply
   readonly edits: readonly { readonly edit: MessageEdit | null, readonly result: EditResult, readonly detail?: string | undefined }[]
 }
@@ -92,24 +96,24 @@ export function createIntake (options: IntakeOptions): Intake {
       const greeting = messenger.greet?.(request) ?? null
       if (greeting !== null) {
         await admit?.()
-        return { reply: greeting, edits: [] }
+        return { kind: 'handshake', reply: greeting, edits: [] }
       }
       if (request.method === 'GET') throw new NotFound('there is nothing at this address for this method')
       messenger.verify(request, wallTime)
       await admit?.()
-      const reading = parse(messenger, request, wallTime)
+      const reading = parse(messenger, request, wallTime, channel.upstream === null ? messenger.unreadable : 'acknowledge')
       const content = reading instanceof Promise ? await reading : reading
       if (content.clients.length > 0) await remember(content.clients, channel)
       const edits = [...await accept(content.edits, channel, wallTime), ...content.ignored.map(toIgnored)]
-      return { reply: content.reply ?? messenger.reply(edits.map(({ result }) => result)), edits }
+      return { kind: kindOf(content), reply: content.reply ?? messenger.reply(edits.map(({ result }) => result)), edits }
     },
   }
 }
 
-/** What is authentic and cannot be read is refused or ignored, whichever keeps the messenger sending. */
-function parse (messenger: Messenger, request: WebhookRequest, wallTime: number): Reading {
+/** What is authentic and cannot be read is refused or ignored, whichever keeps the messenger sending. A connector behind us may read it. */
+function parse (messenger: Messenger, request: WebhookRequest, wallTime: number, unreadable: Messenger['unreadable']): Reading {
   const passOver = (error: unknown): WebhookContent => {
-    if (messenger.unreadable === 'refuse' || !(error instanceof BadRequest)) throw error
+    if (unreadable === 'refuse' || !(error instanceof BadRequest)) throw error
     return { edits: [], ignored: [{ reason: 'unreadable', detail: error.message }], clients: [] }
   }
   try {
@@ -118,6 +122,11 @@ function parse (messenger: Messenger, request: WebhookRequest, wallTime: number)
   } catch (error) {
     return passOver(error)
   }
+}
+
+function kindOf ({ edits, ignored, reply }: WebhookContent): Receipt['kind'] {
+  if (reply !== undefined) return 'handshake'
+  return edits.length > 0 && ignored.length === 0 ? 'edits' : 'events'
 }
 
 function toIgnored ({ reason, detail }: IgnoredEvent): Receipt['edits'][number] {

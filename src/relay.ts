@@ -19,8 +19,10 @@ import { createScrape } from './metrics/scrape.ts'
 import { createRedelivery } from './redelivery.ts'
 import { createStatus } from './status.ts'
 import { openStore } from './store/open.ts'
+import { createFronts } from './upstream/fronts.ts'
+import { createReception } from './upstream/reception.ts'
 
-/** How long calls to the portal may go on after the relay was told to stop. */
+/** How long calls to the portal and requests to connectors may go on after the relay was told to stop. */
 const GRACE_MS = 10_000
 
 /** How long answers may still be on their way once nothing more is taken; connections that linger longer are cut. */
@@ -53,7 +55,7 @@ export async function startRelay ({ config, version, log, onLost }: RelayOptions
   const wallTime = wallClock
   const wait = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms))
 
-  const metrics = createMetrics({ version, channels: config.channels.keys(), now })
+  const metrics = createMetrics({ version, channels: config.channels.values(), now })
   const store = await openStore({ databaseUrl: config.databaseUrl, encryptionKey: config.encryptionKey, now, observeCommit: metrics.onCommit, onLost })
   const { outbox, portals, profiles, leases, signals } = store
   const dispatcher = createDispatcher()
@@ -92,12 +94,14 @@ export async function startRelay ({ config, version, log, onLost }: RelayOptions
   const janitor = createJanitor({ outbox, profiles, retentionDays: config.retentionDays, now, log })
   const install = createInstall({ portals, client, oauth, portal, onInstalled, now: wallTime, wait, log })
   const intake = createIntake({ portal: portal.host, channels: config.channels, outbox, profiles, now, wallTime, onAccepted: onDue })
+  const connectors = createFronts(config.channels.values(), wallTime)
+  const reception = createReception({ intake, fronts: connectors.fronts, onForwarded: metrics.onForwarded })
   const redelivery = createRedelivery({ outbox, now, onDue })
   const status = createStatus({ portal: portal.host, outbox, condition, authorizeUrl: () => authorizeUrl(portal) })
   const scrape = createScrape({ registry: metrics.registry, portal: portal.host, outbox, duty: keeper.duty, burst: portal.bucket.burst, now })
 
   let isStopping = false
-  const app = buildApp(config, { version, log, probe: store.probe, outbox, intake, install, redelivery, status, condition, webhookObserver: metrics.webhooks, scrape, stopping: () => isStopping, now })
+  const app = buildApp(config, { version, log, probe: store.probe, outbox, reception, install, redelivery, status, condition, webhookObserver: metrics.webhooks, scrape, stopping: () => isStopping, now })
   await keeper.start()
   janitor.start()
   await app.listen({ host: config.host, port: config.port })
@@ -107,7 +111,7 @@ export async function startRelay ({ config, version, log, onLost }: RelayOptions
     url: `http://${config.host}:${port}`,
     async stop () {
       isStopping = true
-      await Promise.all([keeper.stop(GRACE_MS), janitor.stop()])
+      await Promise.all([keeper.stop(GRACE_MS), janitor.stop(), connectors.stop(GRACE_MS)])
       const farewell = setTimeout(() => app.server.closeAllConnections(), FAREWELL_MS)
       await app.close()
       clearTimeout(farewell)

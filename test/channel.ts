@@ -20,6 +20,7 @@ export function channel (changes: Partial<Channel> = {}): Channel {
     cleanNames: false,
     allowAnonymous: false,
     settleMs: 0,
+    upstream: null,
     settings: {},
     ...changes,
   }

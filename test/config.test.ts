@@ -61,6 +61,7 @@ t.test('the fewest variables give the defaults', async t => {
       cleanNames: false,
       allowAnonymous: false,
       settleMs: 2000,
+      upstream: null,
       settings: {},
     }]]),
     webhookRateLimit: 6000,
@@ -235,6 +236,7 @@ t.test('a file may hold more channels, with secrets from the environment, and de
     cleanNames: true,
     allowAnonymous: true,
     settleMs: 5,
+    upstream: null,
     settings: {},
   })
 })

@@ -43,7 +43,7 @@ export async function buildRelay (t: Test, changes: RelayChanges = {}) {
     outbox: store.outbox,
     redelivery: createRedelivery({ outbox: store.outbox, now, onDue: () => {} }),
     status: createStatus({ portal: settings.portal.host, outbox: store.outbox, condition: async () => ({ portal: 'ready', since: null, lines: [] }), authorizeUrl: () => null }),
-    intake: createIntake({ portal: settings.portal.host, channels: settings.channels, outbox: { accept }, profiles: store.profiles, now, wallTime: now, onAccepted: () => {} }),
+    reception: createIntake({ portal: settings.portal.host, channels: settings.channels, outbox: { accept }, profiles: store.profiles, now, wallTime: now, onAccepted: () => {} }),
     install: { post: async () => ({ answer: 'event', portalOrigin: settings.portal.url }), code: async () => {} },
     condition: async () => ({ portal: 'ready', lines: [] }),
     stopping: () => false,

@@ -3,6 +3,7 @@ import type { Channel, UserField } from '../config.ts'
 import type { IdTemplates, MessengerModule } from '../messengers/messenger.ts'
 import { messengers, type MessengerName } from '../messengers/registry.ts'
 import { errorCode, readText, type Environment, type ReadFile } from './environment.ts'
+import { readUpstream, upstreamKeys } from './upstream.ts'
 import { connectorSchema, lineSchema } from './variables.ts'
 
 export const USER_FIELDS: readonly UserField[] = ['last_name', 'name', 'picture', 'url', 'gender', 'email', 'phone']
@@ -43,6 +44,7 @@ function channelSchema (name: string, { secret, keys, ids }: MessengerModule) {
     cleanNames: flag.default(false),
     allowAnonymous: flag.default(false),
     settleMs: z.int().min(0).max(600_000, 'must be at most 600000').optional(),
+    ...upstreamKeys,
   })
   // The messenger's own keys are looked up by its name later, so that the type need not know them.
   return common.extend(keys) as unknown as typeof common
@@ -96,12 +98,14 @@ function complete (entry: ChannelEntry, name: string, defaults: ChannelDefaults,
   if (!entry.allowAnonymous && !entry.userFields.some(field => field === 'name' || field === 'last_name')) {
     faults.push(`${name} sends no name, so that every edit would be refused: add name to userFields, or set allowAnonymous`)
   }
+  const upstream = readUpstream(entry, name, faults)
   if (connector === null || line === null) return null
   const messenger = entry.messenger as MessengerName
   const isOwn = ([key]: [string, unknown]) => Object.hasOwn(messengers[messenger].keys, key)
-  const common = Object.fromEntries(Object.entries(entry).filter(pair => !isOwn(pair))) as ChannelEntry
+  const isCommon = (pair: [string, unknown]) => !isOwn(pair) && !Object.hasOwn(upstreamKeys, pair[0])
+  const common = Object.fromEntries(Object.entries(entry).filter(isCommon)) as ChannelEntry
   const settings = Object.fromEntries(Object.entries(entry).filter(isOwn))
-  return { ...common, messenger, connector, line, settleMs: entry.settleMs ?? defaults.settleMs, settings }
+  return { ...common, messenger, connector, line, settleMs: entry.settleMs ?? defaults.settleMs, upstream, settings }
 }
 
 function expand (value: unknown, pointer: string, lookUp: (name: string) => string | null, faults: string[]): unknown {

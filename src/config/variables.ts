@@ -59,7 +59,7 @@ const trustProxy = z.string().transform((value, context): false | number | reado
   return z.NEVER
 })
 
-function isAddressRange (value: string): boolean {
+export function isAddressRange (value: string): boolean {
   const [address = '', prefix, ...rest] = value.split('/')
   const version = isIP(address)
   if (version === 0 || rest.length > 0) return false

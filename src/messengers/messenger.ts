@@ -47,9 +47,14 @@ export interface EditResult {
   readonly reason?: RefusalReason | 'unreadable'
 }
 
-/** A string goes out as plain text, anything else as JSON, and an empty string as an empty body. */
+/**
+ * Bytes go out as they are, a string as plain text unless `headers` has a content-type, anything else as JSON. An empty string and no
+ * bytes are an empty body.
+ */
 export interface WebhookReply {
   readonly status: number
+  /** Names in lower case. */
+  readonly headers?: Readonly<Record<string, string | string[]>>
   readonly body: unknown
 }
 

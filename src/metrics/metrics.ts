@@ -1,12 +1,14 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { Renewal } from '../bitrix24/refresher.ts'
+import type { Channel } from '../config.ts'
 import type { CommitObserver } from '../store/sqlite/group-commit.ts'
 import { createCourierMetrics } from './courier.ts'
+import { createUpstreamMetrics } from './upstream.ts'
 import { createWebhookMetrics } from './webhooks.ts'
 
 export interface MetricsOptions {
   readonly version: string
-  readonly channels: Iterable<string>
+  readonly channels: Iterable<Pick<Channel, 'id' | 'upstream'>>
   /** Milliseconds of a clock that never jumps. */
   readonly now: () => number
 }
@@ -23,10 +25,12 @@ export function createMetrics ({ version, channels, now }: MetricsOptions) {
   new Gauge({ name: 'relay_build_info', help: 'Always 1; the label holds the version.', labelNames: ['version'], registers: [registry] }).set({ version }, 1)
 
   const courier = createCourierMetrics(registry, now)
+  const known = [...channels]
   return {
     registry,
     courier: courier.observer,
-    webhooks: createWebhookMetrics(registry, channels, courier.onRefused),
+    webhooks: createWebhookMetrics(registry, known.map(({ id }) => id), courier.onRefused),
+    onForwarded: createUpstreamMetrics(registry, known.filter(({ upstream }) => upstream !== null).map(({ id }) => id)),
     onCommit: createCommitObserver(registry),
     onRenewal: createRenewalObserver(registry),
   }
