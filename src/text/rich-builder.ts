@@ -20,11 +20,17 @@ const MAX_INDENT = 8
 
 export function createRichBuilder (): RichBuilder {
   let text = ''
+  // Known beforehand: to look at the end of a text that has just grown, the engine copies all of it.
+  let atLineStart = true
   const ranges: StyleRange[] = []
   const open: { offset: number, style: Style, url: string | undefined }[] = []
 
-  const append = (more: string): void => { text += more }
-  const startLine = (): void => { if (text !== '' && !text.endsWith('\n')) append('\n') }
+  const append = (more: string): void => {
+    if (more === '') return
+    text += more
+    atLineStart = more.endsWith('\n')
+  }
+  const startLine = (): void => { if (!atLineStart) append('\n') }
   const close = (): void => {
     const last = open.pop()
     if (last !== undefined && last.offset < text.length) ranges.push({ ...last, length: text.length - last.offset })
