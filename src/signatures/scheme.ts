@@ -1,6 +1,6 @@
 export type HmacAlgorithm = 'sha1' | 'sha256' | 'sha512'
 
-/** A digest over what `content` makes of the request, such as `{id}.{timestamp}.{body}`; the body always stands last. */
+/** A digest over what `content` makes of the request, such as `{id}.{timestamp}.{body}`: the body always stands last, and a sign such as a full stop after the id. */
 export interface HmacScheme {
   readonly kind: 'hmac'
   /** Where the signature stands. It may be a list parted by blanks; those without the prefix are of versions unknown to us. */

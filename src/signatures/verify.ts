@@ -34,17 +34,20 @@ function createHmacVerifier (scheme: HmacScheme, keys: readonly Buffer[]): Verif
   const hmacs = keys.map(key => createHmac(scheme.algorithm, key, scheme.encoding))
   const { header, idHeader, timestampHeader, toleranceS = Infinity } = scheme
   const preambleTemplate = scheme.content.slice(0, scheme.content.indexOf('{body}'))
+  const afterId = scheme.content.split('{id}')[1]?.charAt(0) ?? ''
+  // Hexadecimal digits are written in either case.
+  const normalise = (signature: string) => scheme.encoding === 'hex' ? signature.toLowerCase() : signature
   return (request, nowMs) => {
     const id = idHeader === undefined ? '' : readHeader(request, idHeader)
     const timestamp = timestampHeader === undefined ? '' : readHeader(request, timestampHeader)
     const signatures = readHeader(request, header)
-    // The id ends at the first full stop of what is signed; one inside it would let a signature stand for another id and body.
-    if (id.includes('.')) throw new Unauthenticated(`${idHeader} must not contain a full stop`)
+    // The id ends where the sign after it stands; another one inside it would let a signature stand for another id and body.
+    if (afterId !== '' && id.includes(afterId)) throw new Unauthenticated(`${idHeader} must not contain ${afterId === '.' ? 'a full stop' : `"${afterId}"`}`)
     if (timestampHeader !== undefined) requireFresh(timestampHeader, toleranceS, timestamp, nowMs)
 
     const candidates = signatures.split(' ').filter(candidate => candidate.startsWith(scheme.prefix))
-      .map(candidate => Buffer.from(candidate.slice(scheme.prefix.length), 'latin1'))
-    const preamble = fill(preambleTemplate, id, timestamp)
+      .map(candidate => Buffer.from(normalise(candidate.slice(scheme.prefix.length)), 'latin1'))
+    const preamble = preambleTemplate.replace(/\{(id|timestamp)\}/g, (_, name: string) => name === 'id' ? id : timestamp)
     for (const hmac of hmacs) {
       const expected = Buffer.from(hmac(preamble, request.body), 'latin1')
       for (const candidate of candidates) {
@@ -89,10 +92,6 @@ function readJson (body: Buffer): unknown {
     if (error instanceof BadRequest) throw new Unauthenticated(error.message)
     throw error
   }
-}
-
-function fill (template: string, id: string, timestamp: string): string {
-  return template.replace('{id}', () => id).replace('{timestamp}', timestamp)
 }
 
 function readHeader (request: SignedRequest, name: string): string {
