@@ -50,6 +50,11 @@ export class StoreUnavailable extends Error {
   override name = 'StoreUnavailable'
 }
 
+/** The machine has no time for this now. Nothing was acknowledged; the sender should repeat. */
+export class Overloaded extends Error {
+  override name = 'Overloaded'
+}
+
 /** The process is stopping and takes nothing more. */
 export class ShuttingDown extends Error {
   override name = 'ShuttingDown'

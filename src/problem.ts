@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http'
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod'
 import { z } from 'zod'
-import { BadRequest, Conflict, Forbidden, NotFound, ShuttingDown, StoreUnavailable, TooManyRequests, Unauthenticated, type FieldFault } from './errors.ts'
+import { BadRequest, Conflict, Forbidden, NotFound, Overloaded, ShuttingDown, StoreUnavailable, TooManyRequests, Unauthenticated, type FieldFault } from './errors.ts'
 
 export const PROBLEM_TYPE = 'application/problem+json'
 
@@ -33,6 +33,7 @@ const STATUS_OF: ReadonlyArray<readonly [new (...args: never[]) => Error, number
   [Conflict, 409],
   [TooManyRequests, 429],
   [StoreUnavailable, 503],
+  [Overloaded, 503],
   [ShuttingDown, 503],
 ]
 

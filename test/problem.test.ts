@@ -1,5 +1,5 @@
 import t from 'tap'
-import { BadRequest, ConfigError, Forbidden, NotFound, ShuttingDown, StoreUnavailable, TooManyRequests, Unauthenticated } from '../src/errors.ts'
+import { BadRequest, ConfigError, Forbidden, NotFound, Overloaded, ShuttingDown, StoreUnavailable, TooManyRequests, Unauthenticated } from '../src/errors.ts'
 import { problemSchema, toProblem } from '../src/problem.ts'
 
 t.test('each error has its status', async t => {
@@ -10,6 +10,7 @@ t.test('each error has its status', async t => {
     [new NotFound('x'), 404, null],
     [new TooManyRequests('x', 17), 429, 17],
     [new StoreUnavailable('x'), 503, 5],
+    [new Overloaded('x'), 503, 5],
     [new ShuttingDown('x'), 503, 5],
     [Object.assign(new Error('x'), { statusCode: 413, code: 'FST_ERR_CTP_BODY_TOO_LARGE' }), 413, null],
   ]

@@ -1,3 +1,4 @@
+import { custom } from './custom.ts'
 import { generic } from './generic.ts'
 import { greenApi } from './green-api.ts'
 import { max } from './max.ts'
@@ -17,6 +18,7 @@ const registry = {
   'green-api': greenApi,
   wazzup,
   waha,
+  custom,
 } satisfies Record<string, MessengerModule>
 
 export type MessengerName = keyof typeof registry

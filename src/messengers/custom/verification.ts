@@ -1,0 +1,59 @@
+import { z } from 'zod'
+import { BEARER, type Scheme } from '../../signatures/scheme.ts'
+import { readSecret, STANDARD_WEBHOOKS } from '../../signatures/standard-webhooks.ts'
+import { createVerifier, type Verify } from '../../signatures/verify.ts'
+import { pointer } from './pointer.ts'
+
+const header = z.string('must name a header').regex(/^[!#$%&'*+.^_`|~\w-]{1,100}$/, 'must name a header').transform(name => name.toLowerCase())
+
+const prefix = z.string('must be a text').max(100).default('')
+
+const hmac = z.strictObject({
+  kind: z.literal('hmac'),
+  header,
+  prefix,
+  algorithm: z.enum(['sha256', 'sha512', 'sha1'], 'must be sha256, sha512 or sha1').default('sha256'),
+  encoding: z.enum(['hex', 'base64'], 'must be hex or base64').default('hex'),
+  content: z.string('must be a text').max(200).default('{body}'),
+  idHeader: header.optional(),
+  timestampHeader: header.optional(),
+  toleranceS: z.int().min(1).max(86_400, 'must be at most 86400 seconds').default(300),
+}).superRefine(({ content, idHeader, timestampHeader }, context) => {
+  const fault = (message: string): void => { context.addIssue({ code: 'custom', path: ['content'], message }) }
+  const placeholders: string[] = content.match(/\{\w*\}/g) ?? []
+  const has = (name: string): boolean => placeholders.includes(name)
+  if (!content.endsWith('{body}')) fault('must end with {body}')
+  if (new Set(placeholders).size < placeholders.length || placeholders.some(name => !['{id}', '{timestamp}', '{body}'].includes(name))) fault('must hold {body}, {timestamp} and {id} at most once each, and nothing else in braces')
+  if (has('{timestamp}') !== (timestampHeader !== undefined)) fault('must hold {timestamp} if there is a timestampHeader, and only then: a time that is not signed proves nothing')
+  if (has('{id}') !== (idHeader !== undefined)) fault('must hold {id} if there is an idHeader, and only then')
+  if (/\{id\}(\{|\w)/.test(content)) fault('must have a sign such as . or : after {id}, so that the id cannot run into what follows')
+})
+
+/** How the sender proves who it is: the schemes of src/signatures, as they are written in a channel. */
+export const verificationSchema = z.discriminatedUnion('kind', [
+  hmac,
+  z.strictObject({ kind: z.literal('bearer') }),
+  z.strictObject({ kind: z.literal('header'), header, prefix }),
+  z.strictObject({ kind: z.literal('field'), field: pointer }),
+  z.strictObject({ kind: z.literal('standard-webhooks') }),
+], 'must have the kind hmac, bearer, header, field or standard-webhooks')
+
+export type Verification = z.output<typeof verificationSchema>
+
+/** A secret that begins like one of Standard Webhooks must be one; any other is taken as it stands. */
+export const SECRET_RULE = {
+  isGood: (secret: string) => secret.startsWith('whsec_') ? readSecret(secret) !== null : secret.length >= 16 && secret.length <= 1000 && /^\S+$/.test(secret),
+  remedy: 'must have 16 to 1000 characters without blanks; one that begins with whsec_ goes on with base64 of 24 to 64 bytes. "openssl rand -hex 32" makes one',
+}
+
+export function createVerification (verification: Verification, secrets: readonly string[]): Verify {
+  const asText = secrets.map(secret => Buffer.from(secret))
+  if (verification.kind !== 'standard-webhooks') return createVerifier([toScheme(verification)], asText)
+  return createVerifier(STANDARD_WEBHOOKS, secrets.map((secret, index) => readSecret(secret) ?? asText[index] ?? Buffer.alloc(0)))
+}
+
+function toScheme (verification: Exclude<Verification, { kind: 'standard-webhooks' }>): Scheme {
+  if (verification.kind === 'bearer') return BEARER
+  if (verification.kind === 'field') return { kind: 'field', path: verification.field }
+  return verification
+}
