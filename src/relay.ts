@@ -14,6 +14,8 @@ import { StoreUnavailable } from './errors.ts'
 import { createIntake } from './intake.ts'
 import { createJanitor } from './janitor.ts'
 import { createKeeper, type Lease } from './lease.ts'
+import { createApi, createApiDispatcher } from './messengers/api.ts'
+import { createNameSources } from './messengers/name-sources.ts'
 import { createMetrics } from './metrics/metrics.ts'
 import { createScrape } from './metrics/scrape.ts'
 import { createRedelivery } from './redelivery.ts'
@@ -61,12 +63,14 @@ export async function startRelay ({ config, version, log, onLost }: RelayOptions
   const dispatcher = createDispatcher()
   const client = createClient({ dispatcher, now, userAgent })
   const oauth = createOAuth({ dispatcher, now, userAgent })
+  const apiDispatcher = createApiDispatcher()
+  const names = { profiles, sources: createNameSources(config.channels, log), askApi: createApi({ dispatcher: apiDispatcher, userAgent, now }), onLookUp: metrics.onLookUp }
 
   /** What the holder of the lease does: it alone calls the portal and renews its tokens. */
   async function begin (lease: Lease) {
     const session = createSession({ portal, portals, client, oauth, lease, now: wallTime, log, onRenewal: metrics.onRenewal })
     await session.open()
-    const courier = await createCourier({ portal: portal.host, lease, outbox, portals, session, bucket: portal.bucket, log, now, wallTime, random: Math.random, observer: metrics.courier })
+    const courier = await createCourier({ portal: portal.host, lease, outbox, portals, session, names, bucket: portal.bucket, log, now, wallTime, random: Math.random, observer: metrics.courier })
     courier.start()
     return {
       ...courier,
@@ -116,7 +120,7 @@ export async function startRelay ({ config, version, log, onLost }: RelayOptions
       await app.close()
       clearTimeout(farewell)
       await store.close()
-      await dispatcher.destroy()
+      await Promise.all([dispatcher.destroy(), apiDispatcher.destroy()])
     },
   }
 }

@@ -7,10 +7,11 @@ import type { ChannelLane, Lane, Outbox, Portals } from '../store/store.ts'
 import { createAlarm } from './alarm.ts'
 import { createBudget } from './budget.ts'
 import { createDelivery, type Delivered } from './delivery.ts'
+import { createNaming, lacksName, type Names } from './naming.ts'
 import type { CourierObserver } from './observer.ts'
 import { createBucket, createChunk, type BucketOptions } from './pace.ts'
 import { createParks, laneName, type PortalCondition } from './parks.ts'
-import { backoffMs, LONGEST_WAIT_MS, QUARANTINE_MS } from './retry.ts'
+import { backoffMs, hasExpired, LONGEST_WAIT_MS, QUARANTINE_MS } from './retry.ts'
 
 /** Two, so that one slow call does not stop everything; more would only fill the portal's limits. */
 const CALLS_IN_FLIGHT = 2
@@ -28,6 +29,7 @@ export interface CourierOptions {
   readonly outbox: Outbox
   readonly portals: Portals
   readonly session: Pick<Session, 'call' | 'authorizeUrl'>
+  readonly names?: Names
   readonly bucket: BucketOptions
   readonly log: Log
   /** Milliseconds of a clock that never jumps; for waits. */
@@ -43,7 +45,7 @@ export type Courier = Awaited<ReturnType<typeof createCourier>>
 
 /** Takes what is due from the outbox to one portal, inside its limits, as long as the lease is held. */
 export async function createCourier (options: CourierOptions) {
-  const { portal, lease, outbox, portals, log, now, random } = options
+  const { portal, lease, outbox, portals, log, now, wallTime, random } = options
   const { epoch } = lease
   const recovered = await outbox.recover({ portal, epoch, now: now(), quarantineUntil: now() + QUARANTINE_MS, latestDueAt: now() + LONGEST_WAIT_MS })
   if (recovered > 0) log.warn({ event: 'courier.recovered', messages: recovered }, 'courier.recovered')
@@ -58,14 +60,16 @@ export async function createCourier (options: CourierOptions) {
   const chunk = createChunk(MAX_CHUNK)
   const parks = createParks({ ...options, signal: abort.signal }, record)
   const deliver = createDelivery({ ...options, lastSuccessAt: () => lastSuccessAt, signal: abort.signal })
+  const halt = new AbortController()
+  const name = createNaming({ ...options, halt: halt.signal, signal: abort.signal })
   const calls = new Set<Promise<void>>()
+  const lookUps = new Set<Promise<void>>()
   let pausedUntil = 0
   let failuresInARow = 0
   let lastSuccessAt: number | null = null
   let served = ''
   /** A claim of which nobody knows whether it was committed. */
   let unsure: string | null = null
-  const halt = new AbortController()
   let loop: Promise<void> = Promise.resolve()
 
   /** Starts whatever may be started now and says when to come back, unless the alarm rings before. */
@@ -78,7 +82,7 @@ export async function createCourier (options: CourierOptions) {
       const probe = parks.dueProbe()
       if (probe !== null) {
         bucket.take(time, 1)
-        start(probe())
+        start(calls, probe())
         continue
       }
       if (parks.isPortalParked()) return parks.nextProbeAt()
@@ -92,7 +96,12 @@ export async function createCourier (options: CourierOptions) {
       unsure = callId
       const claimed = await outbox.claim({ portal, epoch, lane, callId, now: time, limit: chunk.size(), bucket: bucket.take(time, 1) })
       unsure = null
-      if (claimed.length > 0) start(deliver(lane, callId, claimed, delivered => learn(lane, delivered)))
+      const nameless = claimed.filter(edit => lacksName(edit) && !hasExpired(edit, wallTime()))
+      const ready = claimed.filter(edit => !nameless.includes(edit))
+      if (nameless.length > 0) start(lookUps, name(lane, callId, nameless))
+      if (ready.length > 0) start(calls, deliver(lane, callId, ready, delivered => learn(lane, delivered)))
+      // The claim has counted a call that is not made.
+      else bucket.take(now(), -1)
     }
     return Infinity
   }
@@ -144,14 +153,14 @@ export async function createCourier (options: CourierOptions) {
     pausedUntil = Math.max(pausedUntil, now() + ms)
   }
 
-  function start (work: Promise<void>): void {
-    const call = work.catch((error: unknown) => {
+  function start (underWay: Set<Promise<void>>, work: Promise<void>): void {
+    const ended = work.catch((error: unknown) => {
       log.error({ event: 'courier.failed', err: error }, 'courier.failed')
     }).finally(() => {
-      calls.delete(call)
+      underWay.delete(ended)
       alarm.ring()
     })
-    calls.add(call)
+    underWay.add(ended)
   }
 
   async function run (): Promise<void> {
@@ -188,7 +197,7 @@ export async function createCourier (options: CourierOptions) {
       alarm.ring()
       await loop
       const timer = setTimeout(() => abort.abort(), graceMs)
-      while (calls.size > 0) await Promise.all(calls)
+      while (calls.size + lookUps.size > 0) await Promise.all([...calls, ...lookUps])
       clearTimeout(timer)
     },
 

@@ -3,6 +3,7 @@ import type { Renewal } from '../bitrix24/refresher.ts'
 import type { Channel } from '../config.ts'
 import type { CommitObserver } from '../store/sqlite/group-commit.ts'
 import { createCourierMetrics } from './courier.ts'
+import { createLookUpMetrics } from './look-ups.ts'
 import { createUpstreamMetrics } from './upstream.ts'
 import { createWebhookMetrics } from './webhooks.ts'
 
@@ -31,6 +32,7 @@ export function createMetrics ({ version, channels, now }: MetricsOptions) {
     courier: courier.observer,
     webhooks: createWebhookMetrics(registry, known.map(({ id }) => id), courier.onRefused),
     onForwarded: createUpstreamMetrics(registry, known.filter(({ upstream }) => upstream !== null).map(({ id }) => id)),
+    onLookUp: createLookUpMetrics(registry, known.map(({ id }) => id)),
     onCommit: createCommitObserver(registry),
     onRenewal: createRenewalObserver(registry),
   }
