@@ -94,7 +94,8 @@ function createWriter (text: string, changes: readonly Change[]) {
     while ((changes[change]?.at ?? Infinity) < end) change++
     const next = text.charAt(start)
     // "](" is a link of Markdown also when the bracket is a tag's.
-    if ((next === '(' && written.endsWith(']')) || (lineIsMade && /[^\S\r\n]|>/.test(next))) written += BREAK
+    const mayAct = (next === '(' && written.endsWith(']')) || (lineIsMade && /[^\S\r\n]|>/.test(next))
+    if (mayAct && changes[first]?.at !== start) written += BREAK
     written += applyChanges(text, changes.slice(first, change), start, end)
   }
 

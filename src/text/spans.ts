@@ -15,9 +15,11 @@ export function layOut (text: string, ranges: readonly StyleRange[], urls: reado
   const grouped: Record<Exclude<Tag, 'URL'> | 'quote', Interval[]> = { B: [], I: [], U: [], S: [], CODE: [], quote: [] }
   const labels: Span[] = []
   for (const { offset, length, style, url } of ranges.filter(range => isGood(text, range))) {
+    const [first, last] = [behindBreak(text, offset), behindBreak(text, offset + length)]
+    if (first === last) continue
     // A tag inside a URL would cut it: half of a link leads elsewhere.
-    const start = findAround(urls, offset)?.start ?? offset
-    const end = findAround(urls, offset + length)?.end ?? offset + length
+    const start = findAround(urls, first)?.start ?? first
+    const end = findAround(urls, last)?.end ?? last
     if (style !== 'link') grouped[style === 'quote' ? style : TAGS[style]].push({ start, end })
     else if (isLinkable(url)) labels.push({ start, end, tag: 'URL', url: toAttribute(url) })
   }
@@ -40,6 +42,11 @@ function isGood (text: string, { offset, length }: StyleRange): boolean {
 /** A tag between the halves of a surrogate pair would leave two broken characters. */
 function splitsPair (text: string, at: number): boolean {
   return /^[\uD800-\uDBFF][\uDC00-\uDFFF]$/.test(text.slice(at - 1, at + 1))
+}
+
+/** A line break of two characters is not split either. */
+function behindBreak (text: string, at: number): number {
+  return text[at - 1] === '\r' && text[at] === '\n' ? at + 1 : at
 }
 
 function isLinkable (url: string | undefined): url is string {
@@ -96,6 +103,6 @@ function findAround (intervals: readonly Interval[], position: number): Interval
 /** The line breaks around a quotation part it from the text and are none of its lines. */
 function withoutOuterBreaks (text: string, { start, end }: Interval): Interval {
   const [before = ''] = start > 0 && text[start - 1] !== '\n' ? /^\r?\n/.exec(text.slice(start, start + 2)) ?? [] : []
-  const [after = ''] = /\r?\n$|\r$/.exec(text.slice(Math.max(start, end - 2), end)) ?? []
+  const [after = ''] = /\r?\n$/.exec(text.slice(Math.max(start, end - 2), end)) ?? []
   return { start: start + before.length, end: end - after.length }
 }

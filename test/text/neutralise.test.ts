@@ -1,6 +1,7 @@
 import t from 'tap'
 import fc from 'fast-check'
 import { neutralise, neutraliseUrl } from '../../src/text/neutralise.ts'
+import { dangerousText } from './arbitrary.ts'
 import { TAGS, portalActsOn } from './portal-model.ts'
 
 const BREAK = '\u200B'
@@ -33,6 +34,8 @@ const TABLE: [what: string, text: string, expected: string][] = [
   ['a slash inside a line', 'and/menu', 'and/menu'],
   ['a line break in the server\'s word', 'a#BR##br#b', 'a#|BR##|br#b'],
   ['a placeholder of the client', '####REPLACEMENT_SEND_0####', '#|###REPLACEMENT_SEND_0####'],
+  ['a placeholder of the client for Markdown', '####MD_CODE_0####', '#|###MD_CODE_0####'],
+  ['a link of Markdown', '[1](https://e.com) ![](https://e.com)', '[1]|(https://e.com) ![]|(https://e.com)'],
   ['an emoji in hexadecimal', ':f09f918d:f09f918d:', ':|f09f918d:|f09f918d:'],
   ['a time of day', '10:30:45', '10:30:45'],
   ['a smiley and a real emoji', ':) 👍🏽', ':) 👍🏽'],
@@ -55,22 +58,14 @@ t.test('a URL made part of a text ends where it should', async t => {
   t.equal(neutraliseUrl('https://e.com/\u2028'), 'https://e.com/%E2%80%A8')
 })
 
-const dangerous = fc.constantFrom(
-  ...TAGS.flatMap(tag => [tag, tag.slice(0, 3), tag.slice(3)]),
-  '[', ']', '/', '*', '&', '#', ';', ':', '>', '>>', '/me ', '/loud ', '\n', ' ', '\t', '&#91;', '&#93;', '&lt;', '&amp;', '&quot;', '&nbsp;', '&#x5b;',
-  '#BR#', '####REPLACEMENT_PUT_0####', ':f09f918d:', ':5b425d61:', 'f09f918d', '-'.repeat(9), '-'.repeat(27), '-'.repeat(54),
-  'https://e.com', 'https://e.com/', 'http://e.com/?a[b]=', 'www.', '=1', 'b', 'URL', 'SEND', 'ſ', '\u200B', '\u00A0', '\uFEFF', '🙂')
-const text = fc.array(fc.oneof({ arbitrary: dangerous, weight: 4 }, { arbitrary: fc.string({ unit: 'grapheme', maxLength: 5 }), weight: 1 }), { maxLength: 14 })
-  .map(parts => parts.join(''))
-
 t.test('nothing acts in any text', async () => {
-  fc.assert(fc.property(text, text => { if (portalActsOn(neutralise(text)).length > 0) throw new Error(portalActsOn(neutralise(text)).join()) }),
-    { numRuns: 20_000 })
+  fc.assert(fc.property(dangerousText, text => { if (portalActsOn(neutralise(text)).length > 0) throw new Error(portalActsOn(neutralise(text)).join()) }),
+    { numRuns: 5_000 })
 })
 
 t.test('a text without URLs is read as it was written', async () => {
-  fc.assert(fc.property(text.filter(text => !/https?:|www\./i.test(text)), text => withoutBreaks(neutralise(text)) === withoutBreaks(text)),
-    { numRuns: 5_000 })
+  fc.assert(fc.property(dangerousText.filter(text => !/https?:|www\./i.test(text)), text => withoutBreaks(neutralise(text)) === withoutBreaks(text)),
+    { numRuns: 2_000 })
 })
 
 t.test('a long text of any one hazard is done with: what grew with the square of the length would outlast the test', async t => {
