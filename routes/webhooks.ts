@@ -14,6 +14,9 @@ import { createWebhookLimits } from './rate-limits.ts'
 
 const BODY_LIMIT = 1024 * 1024
 
+/** In the place of a body whose type is not taken. */
+const NOT_TAKEN = Symbol('not taken')
+
 export interface WebhookRoutesOptions {
   readonly reception: Reception
   readonly channels: ReadonlyMap<string, Pick<Channel, 'upstream'>>
@@ -61,11 +64,10 @@ export async function webhookRoutes (app: FastifyInstance, options: WebhookRoute
 
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
-  // What a messenger sends beside its JSON is for the connector to understand.
+  // What a messenger sends beside its JSON is for the connector. Elsewhere it is refused by `receive`: an error here would close the connection.
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (request, body, done) => {
     const { channel } = request.params as WebhookRoute['Params']
-    if (channels.get(channel)?.upstream) done(null, body)
-    else done(new errorCodes.FST_ERR_CTP_INVALID_MEDIA_TYPE())
+    done(null, channels.get(channel)?.upstream ? body : NOT_TAKEN)
   })
 
   app.addHook<WebhookRoute>('onRequest', (request, reply, done) => {
@@ -93,6 +95,7 @@ export async function webhookRoutes (app: FastifyInstance, options: WebhookRoute
   app.get<WebhookRoute>('/webhooks/:channel', { schema: { hide: true } }, receive)
 
   async function receive (request: FastifyRequest<WebhookRoute>, reply: FastifyReply): Promise<unknown> {
+    if (request.body === NOT_TAKEN) throw new errorCodes.FST_ERR_CTP_INVALID_MEDIA_TYPE()
     const { channel } = request.params
     const webhook = toIncomingWebhook(request)
     const receipt = await reception.receive(channel, webhook, () => limits.count(request, reply))
