@@ -9,7 +9,7 @@ let current
 
 const byId = id => document.getElementById(id)
 
-/** Texts only ever arrive as text nodes, so nothing a client wrote can become markup. */
+/** Texts only ever arrive as text nodes, so nothing a client wrote can become an element. */
 function element (name, attributes = {}, ...children) {
   const made = document.createElement(name)
   for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value)
@@ -17,9 +17,9 @@ function element (name, attributes = {}, ...children) {
   return made
 }
 
-/** The place where BB codes will be rendered as a portal renders them; until then the text is shown as it is stored. */
-function renderText (text) {
-  return document.createTextNode(text)
+/** A message's body comes as texts and elements, made by the server's model of the portal's parsing. */
+function drawBody (nodes) {
+  return nodes.map(node => typeof node === 'string' ? document.createTextNode(node) : element(node.name, node.attributes, ...drawBody(node.children)))
 }
 
 const chatKey = message => JSON.stringify([message.connector, message.line, message.chat, message.dialog])
@@ -41,7 +41,7 @@ function drawChats () {
     const button = element('button', { class: 'chat', type: 'button', 'aria-current': String(key === current) },
       element('b', {}, last.chatName || last.chat),
       element('small', {}, `line ${last.line} · ${last.connector} · ${count(messages.size, 'message')}`),
-      element('small', {}, last.deleted ? 'message deleted' : last.text || 'file'))
+      element('small', {}, last.deleted ? 'message deleted' : last.plain || 'file'))
     button.addEventListener('click', () => {
       current = key
       draw(new Set())
@@ -55,8 +55,8 @@ function drawHistory (message) {
   const latest = message.history.length - 1
   const details = element('details', {},
     element('summary', {}, message.deleted ? 'deleted' : `edited ${message.history.length > 2 ? `${latest} times` : clockTime(message.history[latest].at)}`),
-    element('ol', { class: 'history' }, ...message.history.map(({ at, text }) =>
-      element('li', {}, element('time', { datetime: at }, clockTime(at)), renderText(text)))))
+    element('ol', { class: 'history' }, ...message.history.map(({ at, body }) =>
+      element('li', {}, element('time', { datetime: at }, clockTime(at)), ...drawBody(body)))))
   details.open = openHistories.has(message.id)
   details.addEventListener('toggle', () => openHistories[details.open ? 'add' : 'delete'](message.id))
   return details
@@ -69,7 +69,7 @@ function drawMessage (message, fresh) {
       element('b', {}, message.userName || message.user),
       element('time', { datetime: message.createdAt }, clockTime(message.createdAt)),
       element('span', {}, `#${message.message || '—'}`)),
-    element('div', { class: 'body' }, message.deleted ? 'This message was deleted.' : renderText(message.text)))
+    element('div', { class: 'body', title: message.text }, ...message.deleted ? ['This message was deleted.'] : drawBody(message.body)))
   if (message.files.length > 0) {
     item.append(element('ul', { class: 'files' }, ...message.files.map(file => element('li', {}, file))))
   }

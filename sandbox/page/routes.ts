@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { FastifyInstance, FastifyReply } from 'fastify'
+import { readStored } from '../bbcode.ts'
 import { findMessages, viewMessage } from '../control/views.ts'
 import type { PortalMessage } from '../portal/dialogs.ts'
 import type { State } from '../state.ts'
+import { toElements } from './elements.ts'
 
 const files = [
   { url: '/', file: 'page.html', type: 'text/html; charset=utf-8' },
@@ -67,8 +69,17 @@ function stream (state: State, reply: FastifyReply): void {
   })
 }
 
-/** With the profile's present name: an operator sees that one on old messages too. */
+/** With the profile's present name, which an operator sees on old messages too, and with each text as it is shown. */
 function view (message: PortalMessage): object {
   const { user, dialog } = message
-  return { ...viewMessage(message), dialog: dialog.id, userName: `${user.name} ${user.lastName}`.trim() }
+  const viewed = viewMessage(message)
+  const runs = readStored(message.text)
+  return {
+    ...viewed,
+    dialog: dialog.id,
+    userName: `${user.name} ${user.lastName}`.trim(),
+    plain: runs.map(({ text }) => text).join(''),
+    body: toElements(runs),
+    history: viewed.history.map(({ at, text }) => ({ at, text, body: toElements(readStored(text)) })),
+  }
 }

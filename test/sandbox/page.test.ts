@@ -17,9 +17,10 @@ t.test('the page is told what happens while it happens', { timeout: 10_000 }, as
   const response = await fetch(`${portal.url}/live`)
   t.equal(response.headers.get('content-type'), 'text/event-stream')
   const events = readEvents(response)
-  t.match(await events.next(), { value: { event: 'snapshot', data: [{ text: '<b>first</b>', userName: 'Ivan Petrov', edited: false }] } })
-  await portal.update(item('second'))
-  t.match(await events.next(), { value: { event: 'messages', data: [{ text: 'second', edited: true, history: [{}, {}] }] } })
+  t.match(await events.next(), { value: { event: 'snapshot', data: [{ text: '<b>first</b>', body: ['<b>first</b>'], userName: 'Ivan Petrov', edited: false }] } })
+  await portal.update(item('[B]second[/B]'))
+  const body = [{ name: 'b', attributes: {}, children: ['second'] }]
+  t.match(await events.next(), { value: { event: 'messages', data: [{ text: '[B]second[/B]', plain: 'second', body, edited: true, history: [{}, { body }] }] } })
   await portal.update(item('[br]'))
   t.match(await events.next(), { value: { event: 'messages', data: [{ deleted: true }] } })
   await portal.post('/sandbox/reset', {})
