@@ -1,7 +1,10 @@
 import t from 'tap'
 import fc from 'fast-check'
+import { isUnseen } from '../../src/text/blank.ts'
 import { readMaxMarkup } from '../../src/text/max.ts'
 import { renderBbCode } from '../../src/text/rich.ts'
+import { dangerousText } from './arbitrary.ts'
+import { checkShown } from './shown.ts'
 import { styled } from './styled.ts'
 
 const STYLES: [type: string, style: string | null][] = [
@@ -29,6 +32,15 @@ t.test('markup that lies outside the text, or is none, costs itself and nothing 
     t.equal(renderBbCode(readMaxMarkup('a text', [bad, good])), '[B]a[/B] text', JSON.stringify(bad))
   }
   for (const markup of [undefined, null, {}, 'x', 1]) t.strictSame(readMaxMarkup('a text', markup), { text: 'a text', ranges: [] })
+})
+
+t.test('whatever is written, only MAX styles it', async () => {
+  const element = fc.record({ type: fc.constantFrom(...STYLES.map(([type]) => type), 'link'), from: fc.integer({ min: -2, max: 60 }), length: fc.integer({ min: -1, max: 40 }), url: fc.constantFrom('https://e.com', 'javascript:1', undefined) })
+  fc.assert(fc.property(dangerousText.filter(text => !isUnseen(text)), fc.array(element, { maxLength: 6 }), (text, markup) => {
+    const rich = readMaxMarkup(text, markup)
+    if (rich.text !== text) throw new Error('the text is another')
+    checkShown(rich, renderBbCode(rich))
+  }), { numRuns: 400 })
 })
 
 t.test('no markup throws', async () => {

@@ -1,8 +1,12 @@
 import t from 'tap'
 import fc from 'fast-check'
 import type { MessageEntity } from '@grammyjs/types'
+import { isUnseen } from '../../src/text/blank.ts'
+import { renderBbCode } from '../../src/text/rich.ts'
 import { readTelegramMessage } from '../../src/text/telegram.ts'
 import { animation, document, photo, richMessage, voice } from '../messengers/fixtures/telegram/updates.ts'
+import { dangerousText } from './arbitrary.ts'
+import { checkShown } from './shown.ts'
 import { styled } from './styled.ts'
 
 function read (message: object) {
@@ -107,6 +111,32 @@ t.test('a hostile depth ends', async t => {
   t.doesNotThrow(() => read({ rich_message: { blocks: [{ type: 'paragraph', text: nest(100_000, text => [text]) }] } }))
   t.doesNotThrow(() => read({ rich_message: { blocks: [nest(100_000, block => ({ type: 'details', blocks: [block] }))] } }))
 })
+
+t.test('whatever is written, only Telegram styles it', async () => {
+  const entity = fc.record({ type: fc.constantFrom(...ENTITIES.map(([type]) => type)), offset: fc.integer({ min: -2, max: 60 }), length: fc.integer({ min: -1, max: 40 }), url: fc.constantFrom('https://e.com', 'javascript:1') })
+  fc.assert(fc.property(dangerousText.filter(isSeen), fc.array(entity, { maxLength: 6 }), (text, entities) => {
+    const rich = read({ text, entities })
+    if (rich.text !== text) throw new Error('the text is another')
+    checkShown(rich, renderBbCode(rich))
+  }), { numRuns: 400 })
+
+  const texts = dangerousText.filter(isSeen)
+  const inline = fc.record({ type: fc.constantFrom('bold', 'code', 'url', 'marked', 'mention'), text: texts, url: texts.map(text => `https://e.com/${text}`) })
+  const leaf = fc.record({ type: fc.constantFrom('paragraph', 'heading', 'pre', 'footer'), text: fc.oneof(texts, inline, fc.tuple(texts, inline)) })
+  const block = fc.oneof(
+    leaf,
+    fc.record({ type: fc.constant('blockquote'), blocks: fc.array(leaf, { maxLength: 2 }), credit: texts }),
+    fc.record({ type: fc.constant('list'), items: fc.array(fc.record({ blocks: fc.array(leaf, { maxLength: 2 }), value: fc.option(fc.nat(9), { nil: undefined }) }), { maxLength: 3 }) }),
+    fc.record({ type: fc.constant('table'), caption: texts, cells: fc.array(fc.array(fc.record({ text: texts }), { maxLength: 3 }), { maxLength: 3 }) }))
+  fc.assert(fc.property(fc.array(block, { maxLength: 4 }), blocks => {
+    const rich = read({ rich_message: { blocks } })
+    if (isSeen(rich.text)) checkShown(rich, renderBbCode(rich))
+  }), { numRuns: 400 })
+})
+
+function isSeen (text: string): boolean {
+  return !isUnseen(text)
+}
 
 t.test('no message throws', async () => {
   const node: fc.Arbitrary<unknown> = fc.letrec(tie => ({
