@@ -5,6 +5,7 @@ import { parseJsonExactly } from '../json.ts'
 import { isNamed } from '../profile.ts'
 import type { HmacScheme } from '../signatures/scheme.ts'
 import { createVerifier } from '../signatures/verify.ts'
+import { isBlankForPortal } from '../text/blank.ts'
 import { readWhatsApp } from '../text/whatsapp.ts'
 import { isStorable, optionalText, readFields, renderText, requireTime } from './fields.ts'
 import { defineMessenger, type SeenClient, type WebhookContent } from './messenger.ts'
@@ -39,11 +40,22 @@ const message = z.object({
   }).optional().catch(undefined),
 })
 
-const editedMessage = message.extend({ id, editedMessageId: id, body: z.string() })
+const editedMessage = message.extend({
+  id,
+  editedMessageId: id,
+  body: z.string(),
+  hasMedia: z.boolean().optional().catch(undefined),
+  media: z.object({ mimetype: optionalText(100) }).optional().catch(undefined),
+})
+
+/** What stands in the place of a file without a caption; its URL is on the WAHA server and needs its API key. */
+const SIGNS: readonly [type: RegExp, sign: string][] = [[/^image\//, '📷'], [/^video\//, '🎬'], [/^audio\//, '🎵'], [/^/, '📎']]
 
 type Event = z.output<typeof event>
 
 type Message = z.output<typeof message>
+
+type EditedMessage = z.output<typeof editedMessage>
 
 interface Settings {
   readonly session?: string | undefined
@@ -84,13 +96,17 @@ function readEdit (event: Event, settings: Settings, nowMs: number): MessageEdit
     user: readClient(edited, settings),
     message: {
       id: settings.messageIds === 'full' ? fullId(edited) : bareId(edited.editedMessageId),
-      text: renderText(readWhatsApp(edited.body)),
-      // A file's URL is on the WAHA server and needs its API key.
+      text: readText(edited),
       files: [],
     },
     chat: { id: readChat(edited, settings) },
     revision: readRevision(event, edited, nowMs),
   }
+}
+
+function readText ({ body, hasMedia, media }: EditedMessage): string {
+  if (hasMedia === true && isBlankForPortal(body)) return SIGNS.find(([type]) => type.test(media?.mimetype ?? ''))?.[1] ?? ''
+  return renderText(readWhatsApp(body))
 }
 
 /**
@@ -109,7 +125,7 @@ const FULL_ID = /^(?:true|false)_[^_]+_([^_]+)(?:_[^_]+)?$/
  * The id under which the event of the original named it: false_79991112233@c.us_AAA, in a group with _79994445566@c.us at its end. The edit
  * has an id of its own of the same form, and names the message by the third part alone.
  */
-function fullId ({ id, editedMessageId }: z.output<typeof editedMessage>): string {
+function fullId ({ id, editedMessageId }: EditedMessage): string {
   if (FULL_ID.test(editedMessageId)) return editedMessageId
   if (!FULL_ID.test(id)) throw new BadRequest('faulty: /payload/id')
   const [fromMe, chat, , ...participant] = id.split('_')

@@ -55,7 +55,14 @@ t.test('trap: media is on the WAHA server behind its API key, and goes nowhere',
   const edit = parseOne('group-edited')
   t.strictSame(edit.message.files, [])
   t.notMatch(JSON.stringify(edit, (_, value: unknown) => typeof value === 'bigint' ? String(value) : value), /api\/files|localhost/)
-  t.equal(parseOne('group-edited', { 'payload.body': '' }).message.text, '', 'the guard says what becomes of it')
+})
+
+t.test('a caption that was taken away leaves a sign of its file', async t => {
+  const signs: [media: unknown, sign: string][] = [
+    [{ mimetype: 'image/jpeg' }, '📷'], [{ mimetype: 'video/mp4' }, '🎬'], [{ mimetype: 'audio/ogg; codecs=opus' }, '🎵'], [{ mimetype: 'application/pdf' }, '📎'], [null, '📎'], [{}, '📎'],
+  ]
+  for (const [media, sign] of signs) t.equal(parseOne('group-edited', { 'payload.body': ' ', 'payload.media': media }).message.text, sign)
+  t.equal(parseOne('edited', { 'payload.body': '' }).message.text, '', 'an edit that WAHA could not read: the guard says what becomes of it')
 })
 
 t.test('in a group the client is the participant', async t => {
