@@ -84,10 +84,17 @@ export function readChannels (path: string, defaults: ChannelDefaults, env: Envi
 
   const parsed = fileSchema.safeParse(expanded)
   if (!parsed.success) {
-    faults.push(...parsed.error.issues.map(issue => `CHANNELS_FILE: /${issue.path.join('/')} ${issue.message}`))
+    faults.push(...parsed.error.issues.map(({ path, message }) => `CHANNELS_FILE: /${path.join('/')} ${message}${nameChannel(expanded, path)}`))
     return []
   }
   return parsed.data.channels.map(entry => complete(entry, `CHANNELS_FILE: the channel ${entry.id}`, defaults, faults)).filter(channel => channel !== null)
+}
+
+/** In a file of many channels nobody wants to count them. */
+function nameChannel (file: unknown, [list, index, key]: readonly PropertyKey[]): string {
+  if (list !== 'channels' || typeof index !== 'number' || key === undefined || key === 'id') return ''
+  const { id } = (file as { channels: Array<{ id?: unknown } | null> }).channels[index] ?? {}
+  return typeof id === 'string' ? ` (channel ${id})` : ''
 }
 
 function complete (entry: ChannelEntry, name: string, defaults: ChannelDefaults, faults: string[]): Channel | null {
