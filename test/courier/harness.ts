@@ -5,6 +5,7 @@ import { createOAuth } from '../../src/bitrix24/oauth.ts'
 import { createSession } from '../../src/bitrix24/session.ts'
 import type { PortalConfig } from '../../src/config.ts'
 import { createCourier } from '../../src/courier/courier.ts'
+import type { LookUpReport, Names } from '../../src/courier/naming.ts'
 import { contentDigest, messageRowId, type MessageEdit } from '../../src/edit.ts'
 import { openStore } from '../../src/store/open.ts'
 import type { Store } from '../../src/store/store.ts'
@@ -14,6 +15,8 @@ export interface HarnessOptions {
   readonly limits?: boolean
   readonly responseTimeoutMs?: number
   readonly databaseUrl?: string
+  /** Whom the courier can ask for names. */
+  readonly names?: Pick<Names, 'sources' | 'askApi'>
 }
 
 /** A courier with a real store, a real session and the sandbox as its portal. */
@@ -49,8 +52,20 @@ export async function attach (t: Test, portal: Awaited<ReturnType<typeof startPo
   const lease = { ...tenure, isHeld: () => true }
   const session = createSession({ portal: config, portals: store.portals, client, oauth, lease, now, log })
   await session.open()
+  const lookUps: LookUpReport[] = []
+  const names = options.names === undefined ? {} : { names: { ...options.names, profiles: store.profiles, onLookUp: (report: LookUpReport) => { lookUps.push(report) } } }
   const courier = await createCourier({
-    portal: portal.host, lease, outbox: store.outbox, portals: store.portals, session, bucket: config.bucket, log, now, wallTime: now, random: () => 0,
+    ...names,
+    portal: portal.host,
+    lease,
+    outbox: store.outbox,
+    portals: store.portals,
+    session,
+    bucket: config.bucket,
+    log,
+    now,
+    wallTime: now,
+    random: () => 0,
   })
   let closed = false
   const close = async () => {
@@ -65,6 +80,7 @@ export async function attach (t: Test, portal: Awaited<ReturnType<typeof startPo
     store,
     courier,
     logged,
+    lookUps,
     close,
     now,
     /** Lets the relay's clock run ahead, so that nobody waits for a back-off or a quarantine. */
@@ -84,6 +100,8 @@ export interface EditOfMessage {
   readonly at: number
   readonly line?: number
   readonly user?: string
+  /** Makes the edit one of a client without a name. */
+  readonly lookUpId?: string
   readonly email?: string
   readonly chat?: string
   readonly channel?: string
@@ -96,9 +114,9 @@ function rowId (portal: string, { message, line = 1, chat = 'c1' }: { message: s
 }
 
 async function take (store: Store, portal: string, options: EditOfMessage, now: number): Promise<string | undefined> {
-  const { message, text, at, line = 1, user = 'u1', chat = 'c1', files = [], date, email, channel = 'default' } = options
+  const { message, text, at, line = 1, user = 'u1', chat = 'c1', files = [], date, email, lookUpId, channel = 'default' } = options
   const edit: MessageEdit = {
-    user: { id: user, lastName: 'Petrova', name: 'Anna', ...(email === undefined ? {} : { email }) },
+    user: lookUpId === undefined ? { id: user, lastName: 'Petrova', name: 'Anna', ...(email === undefined ? {} : { email }) } : { id: user, lookUpId },
     message: { id: message, ...(date === undefined ? {} : { date }), text, files },
     chat: { id: chat, name: 'Support' },
     revision: { at, tie: 0n },
