@@ -28,6 +28,15 @@ export function outboxContract (t: Test, open: OpenEngine): void {
     t.strictSame(await claimTexts(), ['B'])
   })
 
+  t.test('what an edit says it replaces puts it in its place at one revision', async t => {
+    const { take, claimTexts } = await start(t)
+    t.strictSame(await take({ text: 'C', replaces: 'B' }), 'accepted')
+    t.strictSame(await take({ text: 'B', replaces: 'A' }), 'duplicate', 'it was made before, and comes after')
+    t.strictSame(await take({ text: 'A', replaces: 'original' }), 'duplicate')
+    t.strictSame(await take({ text: 'A', replaces: 'C' }), 'accepted', 'the client went back to an earlier text')
+    t.strictSame(await claimTexts(), ['A'])
+  })
+
   t.test('the tie decides between revisions of the same time, beyond what a double can hold', async t => {
     const { take, claimTexts } = await start(t)
     await take({ at: 5, tie: 9007199254740993n, text: 'newer' })
