@@ -107,11 +107,11 @@ export async function webhookRoutes (app: FastifyInstance, options: WebhookRoute
     const { status, headers = {}, body } = receipt.reply
     reply.code(status).headers(headers)
     observer.onReceived(channel, receipt.edits)
-    logReceipt(receipt, { channel, bytes: webhook.body.length, durationMs: reply.elapsedTime })
+    logReceipt(receipt, { channel, bytes: webhook.body.length, status, durationMs: reply.elapsedTime })
     return body === '' || (Buffer.isBuffer(body) && body.length === 0) ? reply.send() : body
   }
 
-  function logReceipt ({ edits, forwarded }: PassedReceipt, fields: { readonly channel: string, readonly bytes: number, readonly durationMs: number }): void {
+  function logReceipt ({ edits, forwarded }: PassedReceipt, fields: { readonly channel: string, readonly bytes: number, readonly status: number, readonly durationMs: number }): void {
     const isSound = !edits.some(({ result }) => result.reason === 'unreadable') && (forwarded === undefined || forwarded.outcome === 'answered')
     const event = forwarded === undefined ? 'webhook.accepted' : 'webhook.forwarded'
     log[isSound ? 'info' : 'warn']({ event, ...fields, edits: edits.map(describe), forwarded: forwarded && describePassage(forwarded) }, event)

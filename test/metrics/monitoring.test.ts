@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { parser } from '@prometheus-io/lezer-promql'
 import t from 'tap'
 import { parse } from 'yaml'
+import { SECRET } from '../channel.ts'
 import { original } from '../portal.ts'
 import { edit, startScraped } from './running.ts'
 
@@ -25,9 +26,9 @@ const ADDED_LABELS = ['job', 'instance']
 
 interface Metric { readonly type: string, readonly labels: readonly string[] }
 
-/** All metrics of a relay that has delivered an edit and parked a line, so that each has a sample. */
+/** All metrics of a relay that has delivered an edit, parked a line and has a connector behind it, so that each has a sample. */
 async function scrapeMetrics (): Promise<Map<string, Metric>> {
-  const { portal, send, scrapeUntil, scrapeText } = await startScraped(t)
+  const { portal, send, scrapeUntil, scrapeText } = await startScraped(t, {}, [{ id: 'front', messenger: 'generic', secrets: [SECRET], upstream: 'https://connector.example/' }])
   await (await portal.connector()).send([original('m1', 'one', { user: '79161234567', chat: 'chat-4711' })])
   await send(edit('m1', 'edited'))
   await scrapeUntil('relay_edits_finished_total{state="delivered",reason=""}', 1)

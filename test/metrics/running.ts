@@ -21,8 +21,8 @@ export function readSamples (text: string): Samples {
   }))
 }
 
-/** The whole relay on the sandbox, as `npm start` puts it together, with somebody who scrapes it. */
-export async function startScraped (t: Test, env: Record<string, string> = {}) {
+/** The whole relay on the sandbox, as `npm start` puts it together, with somebody who scrapes it; `channels` are further ones. */
+export async function startScraped (t: Test, env: Record<string, string> = {}, channels: readonly object[] = []) {
   const portal = await startPortal(t)
   const lines: string[] = []
   const config = loadConfig({
@@ -33,8 +33,9 @@ export async function startScraped (t: Test, env: Record<string, string> = {}) {
     ADMIN_TOKEN,
     SETTLE_MS: '0',
     DATABASE_URL: `file:${join(t.testdir(), 'relay.db')}`,
+    CHANNELS_FILE: 'channels.json',
     ...env,
-  }, () => { throw new Error('no files') })
+  }, () => JSON.stringify({ channels }))
   const relay = await startRelay({ config, version: '1.2.3', log: createLog('debug', { write: line => { lines.push(line) } }), onLost: error => { throw error } })
   t.teardown(() => relay.stop())
 
