@@ -53,7 +53,7 @@ t.test('plain up', async t => {
     t.throws(() => loadConfig(containerEnv(relay, env), noFiles), { message: /BITRIX24_PORTAL_URL is missing/ })
   })
 
-  t.test('never starts two relays on one database', async t => {
+  t.test('never starts two relays by itself', async t => {
     for (const env of [{}, filledIn]) t.ok(Number(service(readCompose(env), 'relay').deploy?.replicas) <= 1)
   })
 })
@@ -76,8 +76,31 @@ t.test('the profile tls', async t => {
   t.test('gives Caddy the domain and the place of the relay', async t => {
     const caddyfile = readFileSync(join(root, 'docker/Caddyfile'), 'utf8')
     t.match(caddyfile, /^\{\$RELAY_DOMAIN:localhost\} \{$/m)
-    t.match(caddyfile, /reverse_proxy relay:3000/)
+    t.match(caddyfile, /import relays\.caddyfile/)
+    t.match(readFileSync(join(root, 'docker/relays.caddyfile'), 'utf8'), /dynamic a relay 3000 /)
     t.same(service(compose, 'caddy').environment, ['RELAY_DOMAIN'])
+  })
+})
+
+t.test('the profile postgres', async t => {
+  const env = { ...filledIn, POSTGRES_PASSWORD: 'pg-password', RELAY_DATABASE_URL: 'postgres://relay:pg-password@postgres:5432/relay', RELAY_PORT: '0', TRUST_PROXY: '1' }
+  const compose = readCompose(env)
+
+  t.test('starts a PostgreSQL, relays that use it, and a balancer that has their address', async t => {
+    t.same([...enabledServices(compose, 'postgres').keys()], ['relay', 'balancer', 'postgres'])
+    const relay = service(compose, 'relay')
+    const config = loadConfig(containerEnv(relay, env), noFiles)
+    t.match(config, { databaseUrl: env.RELAY_DATABASE_URL, trustProxy: 1 })
+    t.match(service(compose, 'postgres').environment, { POSTGRES_USER: 'relay', POSTGRES_DB: 'relay', POSTGRES_PASSWORD: 'pg-password' })
+    t.same(relay.ports, ['127.0.0.1:0:3000'], 'each relay has a port of its own')
+    t.same(service(compose, 'balancer').ports, ['127.0.0.1:3000:3000'])
+    t.match(relay.depends_on, { postgres: { condition: 'service_healthy', required: false } }, 'which plain up does not need')
+  })
+
+  t.test('has the balancer ask for every relay', async t => {
+    const file = /--config,\/etc\/caddy\/([\w.]+)$/.exec(String(service(compose, 'balancer').command))?.[1] ?? ''
+    const caddyfile = readFileSync(join(root, 'docker', file), 'utf8')
+    t.match(caddyfile, /^:3000 \{\n\timport relays\.caddyfile$/m)
   })
 })
 
@@ -124,12 +147,13 @@ t.test('every service', async t => {
   for (const [name, { read_only: readOnly, cap_drop: dropped, security_opt: options }] of Object.entries(compose.services)) {
     t.match({ readOnly, dropped, options }, { readOnly: true, dropped: ['ALL'], options: ['no-new-privileges:true'] }, `${name} has no more rights than it needs`)
   }
-  t.same(Object.entries(compose.services).filter(([, { cap_add: added }]) => added !== undefined).map(([name]) => name), ['caddy'])
+  t.same(Object.entries(compose.services).filter(([, { cap_add: added }]) => added !== undefined).map(([name]) => name), ['balancer', 'caddy'])
 
-  for (const profile of [undefined, 'tls', 'sandbox']) {
+  for (const profile of [undefined, 'tls', 'postgres', 'sandbox']) {
     const started = enabledServices(readCompose(filledIn), profile)
     for (const [name, { depends_on: needs = [], network_mode: network }] of started) {
-      const needed = [...(Array.isArray(needs) ? needs : Object.keys(needs)), ...(network === undefined ? [] : [network.replace('service:', '')])]
+      const isRequired = ([, need]: [string, unknown]) => (need as { required?: boolean }).required !== false
+      const needed = [...(Array.isArray(needs) ? needs : Object.entries(needs).filter(isRequired).map(([other]) => other)), ...(network === undefined ? [] : [network.replace('service:', '')])]
       t.ok(needed.every(other => started.has(other)), `${name} finds what it needs in ${profile ?? 'plain up'}`)
     }
   }

@@ -64,11 +64,13 @@ export function readEnvFile (path: string, required = true): Record<string, stri
 /** The forms of Compose's interpolation that the file uses; another one is left as it is, for a test to notice. */
 function interpolate (value: unknown, env: Readonly<Record<string, string>>): unknown {
   if (typeof value === 'string') {
-    return value.replace(/\$\{(\w+)(:-|:\+|\+)([^${}]*)\}/g, (_all, name: string, operator: string, word: string) => {
+    const inner = value.replace(/\$\{(\w+)(:-|:\+|\+)([^${}]*)\}/g, (_all, name: string, operator: string, word: string) => {
       const set = env[name]
       if (operator === ':-') return set === undefined || set === '' ? word : set
       return set === undefined || (operator === ':+' && set === '') ? '' : word
     })
+    // The word may hold another variable.
+    return inner === value ? value : interpolate(inner, env)
   }
   if (Array.isArray(value)) return value.map(item => interpolate(item, env))
   if (typeof value === 'object' && value !== null) {
