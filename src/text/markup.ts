@@ -21,6 +21,9 @@ export interface Dialect {
 /** At `at`, `length` characters of the source give way to what `apply` does. */
 interface Mark { readonly at: number, readonly length: number, readonly apply: (builder: RichBuilder) => void }
 
+/** Code in three and in one backtick. Between the marks there is something to see, and one holds a line at most. */
+export const CODE_PATTERN = '```(?!\\s*```)(?<pre>[^`][^]*?)```|`(?!\\s*`)(?<code>[^`\\n]+)`'
+
 const STYLES = new Map<string, Style>([['*', 'bold'], ['_', 'italic'], ['~', 'strike']])
 const WORD = /[\p{L}\p{N}]/u
 

@@ -1,11 +1,10 @@
-import { readMarkup, type Dialect } from './markup.ts'
-import { URL_PATTERN, URL_TAIL } from './neutralise.ts'
+import { CODE_PATTERN, readMarkup, type Dialect } from './markup.ts'
 import type { RichBuilder } from './rich-builder.ts'
 import type { RichText } from './rich.ts'
 
 /** By Slack's documentation on formatting message text. A person's own `&`, `<` and `>` come as entities, so that what was typed as "> " is "&gt; ". */
 const SLACK: Dialect = {
-  opaque: new RegExp(`\`\`\`(?<pre>[^]+?)\`\`\`|\`(?<code>[^\`\\n]+)\`|<[^<>\\n]+>|${URL_PATTERN}(?<![${URL_TAIL}])`, 'giu'),
+  opaque: new RegExp(`${CODE_PATTERN}|<[^<>\\n]+>`, 'g'),
   quote: /&gt; ?/y,
   quoteRest: /&gt;&gt;&gt; ?/y,
   write: writeReference,
@@ -17,13 +16,13 @@ export function readSlack (text: string): RichText {
   return readMarkup(text, SLACK)
 }
 
-/** A link, a mention (`<@U1>`, `<#C1|name>`, `<!here>`, `<!subteam^S1|@name>`) or a date (`<!date^…|fallback>`); a mention without a name shows its id. */
+/** A link, a mention (`<@U1>`, `<#C1|name>`, `<!here>`, `<!subteam^S1|@name>`) or a date (`<!date^…|fallback>`). A mention without a name shows its id. */
 function writeReference (builder: RichBuilder, source: string): void {
-  const { target = source, label } = /^<(?<target>[^|]*)(?:\|(?<label>[^]+))?>$/.exec(source)?.groups ?? {}
-  const shown = label === undefined ? undefined : decode(label)
-  const [sign, id = ''] = [target.charAt(0), /^[^^]*/.exec(target.slice(1))?.[0]]
+  const [target = '', ...labels] = source.slice(1, -1).split('|')
+  const shown = labels.length === 0 ? undefined : decode(labels.join('|'))
+  const [sign, id = ''] = [target.charAt(0), target.slice(1).split('^')[0]]
   if (sign === '@' || sign === '#') return builder.append(sign + (shown ?? id).replace(/^[@#]/, ''))
-  if (sign === '!') return builder.append(shown ?? `@${id}`)
+  if (sign === '!') return builder.append(shown === undefined || !target.includes('^') ? `@${id}` : shown)
   const url = decode(target)
   const [scheme = ''] = /^(?:mailto|tel):/i.exec(url) ?? []
   if (shown === undefined && scheme === '') return builder.append(url)

@@ -1,10 +1,10 @@
-import { readMarkup, type Dialect } from './markup.ts'
+import { CODE_PATTERN, readMarkup, type Dialect } from './markup.ts'
 import { URL_PATTERN, URL_TAIL } from './neutralise.ts'
 import type { RichText } from './rich.ts'
 
 /** By WhatsApp's help on formatting messages. The numbers of a list need no reading: they are text. */
 const WHATSAPP: Dialect = {
-  opaque: new RegExp(`\`\`\`(?<pre>[^]+?)\`\`\`|\`(?<code>[^\`\\n]+)\`|${URL_PATTERN}(?<![${URL_TAIL}])`, 'giu'),
+  opaque: new RegExp(`${CODE_PATTERN}|${URL_PATTERN}(?<![${URL_TAIL}])`, 'giu'),
   quote: />(?: |(?=\r?\n|$))/y,
   bullet: /[*-] (?=\S)/y,
 }
