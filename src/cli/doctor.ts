@@ -3,8 +3,8 @@ import type { CallResult, Client } from '../bitrix24/client.ts'
 import { pinnedOrigin } from '../bitrix24/hosts.ts'
 import type { Config, PortalConfig } from '../config.ts'
 import { ConfigError } from '../errors.ts'
+import type { StoreReading } from '../store/inspect.ts'
 import type { Lane } from '../store/store.ts'
-import type { StoreReading } from './read-store.ts'
 
 /** One line of the report. `open`: it could not be examined now, and nothing says that it is wrong. */
 export interface Finding {
@@ -47,7 +47,7 @@ export async function * examine ({ load, readStore, client }: DoctorOptions): As
     yield { state: 'fault', subject: 'store', words: error instanceof Error ? error.message : String(error) }
     return
   }
-  yield { state: 'ok', subject: 'store', words: reading === null ? 'there is none yet; the relay makes it when it starts' : `${reading.path}, ${reading.pending} edits pending` }
+  yield { state: 'ok', subject: 'store', words: reading === null ? 'there is none yet; the relay makes it when it starts' : `${reading.name}, ${reading.pending} edits pending` }
 
   const tokens = reading?.record.tokens ?? null
   if (tokens === null) {

@@ -4,12 +4,12 @@ import packageJson from '../../package.json' with { type: 'json' }
 import { createClient, createDispatcher } from '../bitrix24/client.ts'
 import { examine } from './doctor.ts'
 import { addOperatorCommands } from './operator.ts'
-import { readStore } from './read-store.ts'
 import { send } from './send.ts'
 import { wallClock } from '../clock.ts'
 import { loadConfig } from '../config.ts'
 import { readText } from '../config/environment.ts'
 import { generateSecret, readSecret } from '../signatures/standard-webhooks.ts'
+import { inspectStore } from '../store/inspect.ts'
 
 const { env } = process
 const readFile = (path: string) => readFileSync(path, 'utf8')
@@ -47,7 +47,7 @@ program.command('doctor')
     const client = createClient({ dispatcher, now: wallClock, userAgent: `imconnector-relay/${packageJson.version}`, responseTimeoutMs: 20_000 })
     const findings = examine({
       load: () => loadConfig(env, readFile),
-      readStore: config => readStore(config.databaseUrl, config.encryptionKey, config.portal.host),
+      readStore: config => inspectStore(config.databaseUrl, config.encryptionKey, config.portal.host),
       client,
     })
     for await (const { state, subject, words } of findings) {

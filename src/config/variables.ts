@@ -2,6 +2,7 @@ import { isIP } from 'node:net'
 import { z } from 'zod'
 import { allowedOAuthOrigin, isLoopback } from '../bitrix24/hosts.ts'
 import { readSecret } from '../signatures/standard-webhooks.ts'
+import { isPostgresUrl, readAddress } from '../store/postgres/address.ts'
 
 /** One environment variable: what it must be, in its schema's words, and what it is when it is not set. */
 export interface Variable<T> {
@@ -44,9 +45,13 @@ const OAUTH_REMEDY = 'must be https://oauth.bitrix.info or https://oauth.bitrix2
 const oauthUrl = z.string().transform(value => allowedOAuthOrigin('http://127.0.0.1', value)).refine(origin => origin !== null, OAUTH_REMEDY)
 
 const databaseUrl = z.string().superRefine((value, context) => {
-  if (/^postgres(ql)?:/.test(value)) context.addIssue('names PostgreSQL, which this version cannot use yet: give a file, such as file:./data/relay.db')
-  else if (!/^file:(?!\/\/[^/]|:memory:)[^?#]*[^?#/]$/.test(value)) context.addIssue('must name a file, such as file:./data/relay.db or file:/data/relay.db')
+  if (isPostgresUrl(value)) {
+    if (readAddress(value) === null) context.addIssue('must name a PostgreSQL that takes writes as postgres://user:password@host:5432/database (several hosts parted by commas, special characters as %40 and so on)')
+  } else if (!/^file:(?!\/\/[^/]|:memory:)[^?#]*[^?#/]$/.test(value)) context.addIssue('must name a file, such as file:./data/relay.db or file:/data/relay.db, or a PostgreSQL, such as postgres://user:password@host:5432/database')
 })
+
+const redisUrl = z.string().refine(value => URL.canParse(value) && /^rediss?:$/.test(new URL(value).protocol) && new URL(value).hostname !== '',
+  'must name a Redis, such as redis://user:password@host:6379/0 (rediss: with TLS)')
 
 const PROXY_REMEDY = 'must be false, the number of proxies in front (1 to 10), or their addresses as a list such as 10.0.0.0/8,127.0.0.1. ' +
   'It is never true, because then any client could choose its own address'
@@ -97,6 +102,7 @@ export const variables = {
   CHANNELS_FILE: optional(z.string()),
   SETTLE_MS: withDefault('2000', number(0, 600_000)),
   WEBHOOK_RATE_LIMIT: withDefault('6000', number(0, 1_000_000)),
+  REDIS_URL: secret(redisUrl),
   TRUST_PROXY: withDefault('false', trustProxy),
   ADMIN_TOKEN: secret(z.string().regex(/^[\x21-\x7e]{16,512}$/, 'must be 16 to 512 visible ASCII characters')),
 } as const

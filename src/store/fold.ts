@@ -189,6 +189,18 @@ export function settleLate (held: OutboxRow, settlement: Settlement, now: number
   return until === null ? null : { row, delta: {} }
 }
 
+/** Of due rows, the oldest first, those that go into one call: no more than any one's chunk limit. */
+export function travelTogether (due: readonly OutboxRow[], limit: number): OutboxRow[] {
+  const chosen: OutboxRow[] = []
+  let most = limit
+  for (const row of due) {
+    if (chosen.length >= Math.min(most, row.history.chunkLimit)) continue
+    most = Math.min(most, row.history.chunkLimit)
+    chosen.push(row)
+  }
+  return chosen
+}
+
 /** Puts a due row into a call. */
 export function take (held: OutboxRow, callId: string): OutboxRow {
   // A due row of another version than the quarantined one proves that the quarantine is over.

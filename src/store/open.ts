@@ -1,10 +1,11 @@
 import { fileURLToPath } from 'node:url'
+import { isPostgresUrl } from './postgres/address.ts'
 import { sealPortals } from './seal.ts'
 import { openSqliteStore } from './sqlite/sqlite.ts'
 import type { CommitObserver } from './sqlite/group-commit.ts'
 import type { Store } from './store.ts'
 
-/** A second process on one file waits this long for the first to stop, as in a rolling restart. */
+/** A second process on one file waits this long for the first to stop, as in a rolling restart; so does one for a server that is starting. */
 const LOCK_WAIT_MS = 30_000
 
 export interface OpenOptions {
@@ -19,8 +20,16 @@ export interface OpenOptions {
 /** Opens the store that DATABASE_URL names. Rejects with an Error whose message says what to do. */
 export async function openStore (options: OpenOptions): Promise<Store> {
   const { databaseUrl, encryptionKey, lockWaitMs = LOCK_WAIT_MS, ...rest } = options
-  const store = await openSqliteStore({ path: databasePath(databaseUrl), lockWaitMs, ...rest })
+  const store = isPostgresUrl(databaseUrl)
+    ? await openPostgres(databaseUrl, lockWaitMs, rest)
+    : await openSqliteStore({ path: databasePath(databaseUrl), lockWaitMs, ...rest })
   return { ...store, portals: sealPortals(store.portals, encryptionKey) }
+}
+
+/** The client of a server is loaded where there is one. */
+async function openPostgres (databaseUrl: string, waitMs: number, options: Pick<OpenOptions, 'now' | 'observeCommit'>): Promise<Store> {
+  const { openPostgresStore } = await import('./postgres/postgres.ts')
+  return await openPostgresStore({ databaseUrl, waitMs, ...options })
 }
 
 /** The path that a `file:` URL means; `file:./data/relay.db` is relative to the working directory, which no standard URL can say. */

@@ -1,6 +1,5 @@
-import type { MessageEdit, Revision } from '../edit.ts'
-import type { DeadReason, EditState, RefusalReason } from '../edit.ts'
-import type { EditFlag, EditRow } from './store.ts'
+import type { ClientProfile, DeadReason, EditState, MessageEdit, RefusalReason, Revision } from '../edit.ts'
+import type { ClaimedEdit, EditFlag, EditRow } from './store.ts'
 import type { OutboxRow } from './fold.ts'
 
 /** A row as both engines return it. The ties are read as text, since a JavaScript number cannot hold every 64-bit integer. */
@@ -101,6 +100,12 @@ export function toOutboxRow (sql: SqlRow): OutboxRow {
 export function toEdit (row: OutboxRow): MessageEdit {
   const { user, message, chat } = JSON.parse(row.content) as Omit<MessageEdit, 'revision'>
   return { user, message, chat, revision: row.revision as Revision }
+}
+
+/** An edit may have come without a name, or with an older one than another webhook brought since: `known` is the newest profile. */
+export function toClaimed (row: OutboxRow, known: ClientProfile | null): ClaimedEdit {
+  const edit = toEdit(row)
+  return { id: row.id, version: row.version, channel: row.channel, edit: { ...edit, user: known ?? edit.user }, acceptedAt: row.acceptedAt, history: row.history }
 }
 
 export function toEditRow (sql: SqlRow): EditRow {

@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createClient, createDispatcher } from '../../src/bitrix24/client.ts'
 import { examine, type Finding } from '../../src/cli/doctor.ts'
-import { readStore } from '../../src/cli/read-store.ts'
+import { inspectStore } from '../../src/store/inspect.ts'
 import { send } from '../../src/cli/send.ts'
 import { loadConfig } from '../../src/config.ts'
 import { createLog } from '../../src/log.ts'
@@ -26,7 +26,7 @@ async function build (t: Test) {
     const findings: Finding[] = []
     for await (const finding of examine({
       load: () => load(changes),
-      readStore: config => readStore(config.databaseUrl, config.encryptionKey, config.portal.host),
+      readStore: config => inspectStore(config.databaseUrl, config.encryptionKey, config.portal.host),
       client: createClient({ dispatcher, now: Date.now, userAgent: 'test', responseTimeoutMs: 2000 }),
     })) findings.push(finding)
     return findings.map(({ state, subject, words }) => `${state} ${subject}: ${words}`)

@@ -1,8 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite'
-import type { MessageEdit } from '../../edit.ts'
-import { fold, giveBack, recover, redeliver, settle, settleLate, take, type LedgerDelta, type OutboxRow, type Settled } from '../fold.ts'
+import { fold, giveBack, recover, redeliver, settle, settleLate, take, travelTogether, type LedgerDelta, type OutboxRow, type Settled } from '../fold.ts'
 import type { ClaimedEdit, ClaimRequest, IncomingEdit, IntakeResult, LaneDue, Outbox, Recovery, RedeliveryOutcome, Settling } from '../store.ts'
-import { COLUMNS, WRITTEN, toEdit, toOutboxRow, writtenValues, type SqlRow } from '../rows.ts'
+import { COLUMNS, WRITTEN, toClaimed, toEdit, toOutboxRow, writtenValues, type SqlRow } from '../rows.ts'
 import type { SqliteLeases } from './leases.ts'
 import type { SqliteProfiles } from './profiles.ts'
 
@@ -63,11 +62,6 @@ export function createSqliteOutbox (db: DatabaseSync, profiles: SqliteProfiles, 
     add(settled.delta)
   }
 
-  /** An edit may have come without a name, or with an older one than another webhook brought since. */
-  function withNewestProfile (edit: MessageEdit, { portal, lane }: ClaimRequest): MessageEdit {
-    return { ...edit, user: profiles.find(portal, lane.connector, edit.user.id) ?? edit.user }
-  }
-
   function add ({ accepted = 0, superseded = 0, delivered = 0, dead = 0 }: LedgerDelta): void {
     counted.accepted += accepted
     counted.superseded += superseded
@@ -114,17 +108,10 @@ export function createSqliteOutbox (db: DatabaseSync, profiles: SqliteProfiles, 
       const { portal, epoch, lane, callId, now, bucket } = request
       if (!leases.isCurrent(portal, epoch)) return []
       const candidates = due.all(laneId(portal, lane.connector, lane.line, lane.channel), now, request.limit * SCAN_FACTOR) as unknown as SqlRow[]
-      const claimed: ClaimedEdit[] = []
-      let limit = request.limit
-      for (const sql of candidates) {
-        if (claimed.length >= Math.min(limit, sql.chunk_limit)) continue
-        limit = Math.min(limit, sql.chunk_limit)
-        const row = toOutboxRow(sql)
-        update.run(...writtenValues(take(row, callId)), row.id)
-        claimed.push({ id: row.id, version: row.version, channel: row.channel, edit: withNewestProfile(toEdit(row), request), acceptedAt: row.acceptedAt, history: row.history })
-      }
+      const chosen = travelTogether(candidates.map(toOutboxRow), request.limit)
+      for (const row of chosen) update.run(...writtenValues(take(row, callId)), row.id)
       setBucket.run(portal, bucket.level, bucket.at)
-      return claimed
+      return chosen.map(row => toClaimed(row, profiles.find(portal, lane.connector, toEdit(row).user.id)))
     },
 
     giveBack ({ portal, epoch, callId, now }: Parameters<Outbox['giveBack']>[0]): number {

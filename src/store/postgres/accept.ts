@@ -1,0 +1,30 @@
+import { fold, type LedgerDelta } from '../fold.ts'
+import type { IncomingEdit, IntakeResult } from '../store.ts'
+import type { Client } from './connection.ts'
+import type { Lanes } from './lanes.ts'
+import { remember } from './profiles.ts'
+import { count, readHeld, save, storable, type Held } from './rows.ts'
+
+/**
+ * Takes a batch within a transaction: what is held is read, the rules decide message by message in order of arrival, and what they decide is
+ * written unless another replica was faster (Overtaken). Then the same is done with the rows locked, which can lose only against new rows.
+ */
+export async function acceptBatch (client: Client, edits: readonly IncomingEdit[], { lanes, replica, isLocked }: { lanes: Lanes, replica: string, isLocked: boolean }): Promise<IntakeResult[]> {
+  const held = await readHeld(client, [...new Set(edits.map(edit => edit.id))], isLocked)
+  const changed = new Map<string, Held>()
+  const deltas: LedgerDelta[] = []
+  const results = edits.map(incoming => {
+    const before = changed.get(incoming.id) ?? held.get(incoming.id)
+    const { outcome, row, delta } = fold(before?.row ?? null, incoming)
+    deltas.push(delta)
+    if (row !== null) changed.set(incoming.id, { ...before ?? unknown(incoming, lanes), row })
+    return { id: incoming.id, outcome }
+  })
+  const profiles = edits.map(({ key, edit, now }) => ({ portal: key.portal, connector: key.connector, profile: edit.user, revision: edit.revision, now }))
+  await Promise.all([save(client, [...changed.values()]), remember(client, profiles), count(client, replica, deltas)])
+  return results
+}
+
+function unknown (incoming: IncomingEdit, lanes: Lanes): Omit<Held, 'row'> {
+  return { lane: lanes.idOf(incoming), chat: storable(incoming.key.chat), message: storable(incoming.key.message), stamp: 0 }
+}

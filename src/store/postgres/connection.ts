@@ -1,0 +1,73 @@
+import pg from 'pg'
+import { StoreUnavailable } from '../../errors.ts'
+import type { Address } from './address.ts'
+import { explain } from './errors.ts'
+
+/*
+ * The client is `pg`: it is the one that is looked after, it sends queries without waiting for the answers before (`pipeline`), and each of its
+ * queries comes to an end when a connection breaks. `postgres` knows several hosts by itself, but at 3.4.9 a backend that ends within a
+ * transaction leaves queries without an end, or lets them run in the transaction of others (porsager/postgres issues 1186 and 1216). Several
+ * hosts are a loop here.
+ */
+
+export type Client = pg.Client
+
+const CONNECT_TIMEOUT_MS = 5000
+
+/** A connection on which nothing comes back for this long is given up, whatever the network says. */
+const ANSWER_TIMEOUT_MS = 15_000
+
+/**
+ * A replica that was paused within a transaction keeps its rows from the others; the server ends it after 5 s, before the others lose their
+ * patience. Statements end before we give the connection up.
+ */
+const SETTINGS = `SET idle_in_transaction_session_timeout = '5s'; SET lock_timeout = '8s'; SET statement_timeout = '12s';
+  SET default_transaction_isolation = 'read committed'; SET client_min_messages = 'error'`
+
+/** Settings of `synchronous_commit` under which a commit that was told is on disk, here or also elsewhere. */
+const DURABLE = ['on', 'remote_apply']
+
+const INT8 = 20
+
+/** Times, versions and counts are far from where a number loses its units. */
+const types: pg.CustomTypesConfig = { getTypeParser: ((oid: number, format: 'text') => oid === INT8 ? Number : pg.types.getTypeParser(oid, format)) as typeof pg.types.getTypeParser }
+
+/** Connects to the host that takes writes. Rejects with StoreUnavailable when none does. */
+export async function connect ({ urls, name }: Address): Promise<Client> {
+  let failure: unknown = new StoreUnavailable(`PostgreSQL at ${name} cannot be used: no host takes writes`)
+  for (const url of urls) {
+    const client = new pg.Client({
+      connectionString: url, application_name: 'imconnector-relay', pipeline: true, keepAlive: true, types, connectionTimeoutMillis: CONNECT_TIMEOUT_MS, query_timeout: ANSWER_TIMEOUT_MS,
+    } as pg.ClientConfig)
+    // Each query is told of a broken connection by itself; an idle connection is found broken when it is used.
+    client.on('error', () => {})
+    try {
+      await client.connect()
+      if (await takesWrites(client)) return client
+    } catch (error) {
+      failure = error
+    }
+    discard(client)
+  }
+  throw explain(failure, name)
+}
+
+async function takesWrites (client: Client): Promise<boolean> {
+  const { rows: [server] } = await client.query<{ read_only: string }>('SELECT current_setting(\'transaction_read_only\') AS read_only')
+  if (server?.read_only === 'on') return false
+  await client.query(SETTINGS)
+  if (!DURABLE.includes(await commitSetting(client))) await client.query('SET synchronous_commit = on')
+  const setting = await commitSetting(client)
+  if (!DURABLE.includes(setting)) throw new StoreUnavailable(`PostgreSQL answered synchronous_commit = ${setting} where on was asked for`)
+  return true
+}
+
+async function commitSetting (client: Client): Promise<string> {
+  const { rows: [row] } = await client.query<{ setting: string }>('SELECT current_setting(\'synchronous_commit\') AS setting')
+  return row?.setting ?? ''
+}
+
+/** Lets a connection go without waiting for whoever is at its other end. */
+export function discard (client: Client): void {
+  client.end().catch(() => {})
+}

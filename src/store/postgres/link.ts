@@ -1,0 +1,96 @@
+import { ShuttingDown, StoreUnavailable } from '../../errors.ts'
+import { discard, type Client } from './connection.ts'
+import { explain, isConflict } from './errors.ts'
+
+/** How often a transaction is tried that lost against another one. */
+const MAX_TRIES = 10
+
+/** A row was written by another replica between our reading and our writing it. */
+export class Overtaken extends Error {
+  override name = 'Overtaken'
+}
+
+export interface Link {
+  /** Runs work on the connection, one at a time and in order. Rejects with StoreUnavailable, ShuttingDown or a fault of ours. */
+  run<Result> (work: (client: Client) => Promise<Result>): Promise<Result>
+  /** Runs work in a transaction, again when it lost against another one; `tries` counts from 0. */
+  transact<Result> (work: (client: Client, tries: number) => Promise<Result>): Promise<Result>
+  close (): Promise<void>
+}
+
+export interface LinkOptions {
+  readonly name: string
+  readonly connect: () => Promise<Client>
+  /** Prepares each new connection. */
+  readonly onConnected?: (client: Client) => Promise<void>
+}
+
+/** One connection, made when it is needed and made again after it broke. */
+export function createLink ({ name, connect, onConnected }: LinkOptions): Link {
+  let client: Client | null = null
+  let last: Promise<unknown> = Promise.resolve()
+  let isClosed = false
+
+  async function connected (): Promise<Client> {
+    if (client !== null) return client
+    const fresh = await connect()
+    fresh.once('end', () => { if (client === fresh) client = null })
+    await onConnected?.(fresh)
+    client = fresh
+    return fresh
+  }
+
+  async function perform<Result> (work: (client: Client) => Promise<Result>): Promise<Result> {
+    try {
+      return await work(await connected())
+    } catch (error) {
+      const explained = explain(error, name)
+      // What an interrupted pipeline has still to answer belongs to nobody.
+      if (explained instanceof StoreUnavailable && client !== null) {
+        discard(client)
+        client = null
+      }
+      throw explained
+    }
+  }
+
+  function run<Result> (work: (client: Client) => Promise<Result>): Promise<Result> {
+    if (isClosed) return Promise.reject(new ShuttingDown('the store is closed'))
+    const result = last.then(() => perform(work))
+    last = result.catch(() => {})
+    return result
+  }
+
+  return {
+    run,
+
+    transact: work => run(async client => {
+      for (let tries = 0; ; tries++) {
+        try {
+          return await inTransaction(client, () => work(client, tries))
+        } catch (error) {
+          if (tries + 1 === MAX_TRIES || !(error instanceof Overtaken || isConflict(error))) throw error
+        }
+      }
+    }),
+
+    async close () {
+      isClosed = true
+      await last
+      await client?.end()
+    },
+  }
+}
+
+async function inTransaction<Result> (client: Client, work: () => Promise<Result>): Promise<Result> {
+  try {
+    const [, result] = await Promise.all([client.query('BEGIN'), work()])
+    const { command } = await client.query('COMMIT')
+    if (command !== 'COMMIT') throw new Error('the transaction was rolled back')
+    return result
+  } catch (error) {
+    // A connection that cannot even roll back is broken, which then is what there is to tell.
+    await client.query('ROLLBACK')
+    throw error
+  }
+}

@@ -1,0 +1,58 @@
+import { toColumns, toRecord } from '../portal-columns.ts'
+import type { Leases, Portals } from '../store.ts'
+import type { Client } from './connection.ts'
+import type { Link } from './link.ts'
+import { storable } from './rows.ts'
+
+const ADD = 'INSERT INTO portals (portal) VALUES ($1) ON CONFLICT DO NOTHING'
+
+export function createPostgresPortals (link: Link): Portals {
+  return {
+    read: portal => link.run(async client => {
+      const { rows: [row] } = await client.query<Record<string, unknown>>({ name: 'portal', text: 'SELECT * FROM portals WHERE portal = $1', values: [portal] })
+      return toRecord(row ?? {})
+    }),
+
+    write: (portal, patch, { epoch = null, tokensVersion = null }: { epoch?: number | null, tokensVersion?: number | null } = {}) => link.run(async client => {
+      const values = toColumns(patch)
+      const changes = [...Object.keys(values).map((name, index) => `${name} = $${index + 4}`), ...patch.tokens === undefined ? [] : ['tokens_version = tokens_version + 1']]
+      if (changes.length === 0) return true
+      const update = `UPDATE portals SET ${changes.join(', ')} WHERE portal = $1 AND epoch = coalesce($2, epoch) AND tokens_version = coalesce($3, tokens_version)`
+      const [, { rowCount }] = await Promise.all([client.query(ADD, [portal]), client.query(update, [portal, epoch, tokensVersion, ...Object.values(values).map(storable)])])
+      return rowCount === 1
+    }),
+  }
+}
+
+/**
+ * Keeps the portal's row, and with it its lease, from others until the transaction ends, and says whether the epoch is the present one. What is
+ * done after it is done before or after another holder's taking over, and never in between.
+ */
+export async function lockPortal (client: Client, portal: string, epoch: number): Promise<boolean> {
+  const { rows: [row] } = await client.query<{ epoch: number }>({ name: 'lock-portal', text: 'SELECT epoch FROM portals WHERE portal = $1 FOR UPDATE', values: [portal] })
+  return (row?.epoch ?? 0) === epoch
+}
+
+/** The server's clock alone decides when a lease has run out. */
+export function createPostgresLeases (link: Link, leaseMs: number): Leases {
+  const until = `clock_timestamp() + ${leaseMs} * interval '1 millisecond'`
+  return {
+    leaseMs,
+
+    acquire: (portal, holder) => link.run(async client => {
+      const [, { rows: [taken] }] = await Promise.all([client.query(ADD, [portal]), client.query<{ epoch: number, former: string | null }>(`
+        WITH free AS (SELECT lease_holder FROM portals WHERE portal = $1 AND (lease_holder IS NULL OR lease_holder = $2 OR lease_until <= clock_timestamp()) FOR UPDATE)
+        UPDATE portals SET epoch = epoch + 1, lease_holder = $2, lease_until = ${until} FROM free WHERE portal = $1 RETURNING epoch, free.lease_holder AS former`, [portal, holder])])
+      return taken === undefined ? null : { epoch: taken.epoch, isOrphaned: taken.former !== null }
+    }),
+
+    renew: (portal, epoch) => link.run(async client => {
+      const { rowCount } = await client.query(`UPDATE portals SET lease_until = ${until} WHERE portal = $1 AND epoch = $2 AND lease_holder IS NOT NULL`, [portal, epoch])
+      return rowCount === 1
+    }),
+
+    release: (portal, epoch) => link.run(async client => {
+      await client.query('UPDATE portals SET lease_holder = NULL, lease_until = NULL WHERE portal = $1 AND epoch = $2', [portal, epoch])
+    }),
+  }
+}

@@ -1,0 +1,299 @@
+import t, { type Test } from 'tap'
+import { once } from 'node:events'
+import { createServer, connect as connectTo, type AddressInfo, type Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import pg from 'pg'
+import type { ClaimedEdit, Signal, Tenure } from '../../../src/store/store.ts'
+import { openPostgresStore } from '../../../src/store/postgres/postgres.ts'
+import { SCHEMA_VERSION } from '../../../src/store/postgres/schema.ts'
+import { inspectStore } from '../../../src/store/inspect.ts'
+import { openStore } from '../../../src/store/open.ts'
+import { startPostgres } from '../../postgres.ts'
+import { eventually } from '../../portal.ts'
+import { incoming, PORTAL } from '../edits.ts'
+
+const postgres = await startPostgres()
+t.teardown(() => postgres.stop())
+
+async function open (t: Test, databaseUrl: string, leaseMs = 60_000) {
+  const store = await openPostgresStore({ databaseUrl, waitMs: 0, now: () => 1000, leaseMs })
+  t.teardown(() => store.close())
+  return store
+}
+
+/** A connection beside the store, in the same schema. */
+async function connect (t: Test, databaseUrl: string): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString: databaseUrl })
+  client.on('error', () => {})
+  await client.connect()
+  t.teardown(() => client.end())
+  return client
+}
+
+t.test('replicas that start together make the schema once, and commits are on disk before they are told', async t => {
+  const databaseUrl = await postgres.schema()
+  const stores = await Promise.all([1, 2, 3, 4].map(() => open(t, databaseUrl)))
+  await Promise.all(stores.map((store, index) => store.outbox.accept([incoming({ message: `m${index}` })])))
+  t.match(await stores[0]?.outbox.ledger(), { accepted: 4, pending: 4 })
+})
+
+t.test('a database of the next schema is used, as in a rolling upgrade, and one of a later schema is refused', async t => {
+  const databaseUrl = await postgres.schema()
+  await open(t, databaseUrl)
+  const client = await connect(t, databaseUrl)
+  await client.query(`ALTER TABLE outbox ADD COLUMN later integer NOT NULL DEFAULT 1; UPDATE schema_version SET version = ${SCHEMA_VERSION + 1}`)
+  const store = await open(t, databaseUrl)
+  t.match(await store.outbox.accept([incoming()]), [{ outcome: 'accepted' }])
+  await client.query(`UPDATE schema_version SET version = ${SCHEMA_VERSION + 2}`)
+  await t.rejects(open(t, databaseUrl), { message: /written by a newer release/ })
+})
+
+t.test('edits of one message through three replicas at once leave the newest, and the ledger adds up', async t => {
+  const databaseUrl = await postgres.schema()
+  const stores = await Promise.all([1, 2, 3].map(() => open(t, databaseUrl)))
+  const edits = Array.from({ length: 600 }, (_, index) => incoming({ message: `m${index % 4}`, at: Math.floor(index / 4), tie: BigInt(index), text: `text ${index}` }))
+  const results = await Promise.all(edits.map((edit, index) => stores[index % 3]?.outbox.accept([edit])))
+  const outcomes = results.map(result => result?.[0]?.outcome)
+  const accepted = outcomes.filter(outcome => outcome === 'accepted').length
+  t.equal(accepted + outcomes.filter(outcome => outcome === 'stale').length, 600)
+  const [store] = stores
+  t.match(await store?.outbox.ledger(), { accepted, superseded: accepted - 4, pending: 4 })
+  for (let index = 0; index < 4; index++) t.match(await store?.outbox.find(incoming({ message: `m${index}` }).id), { revision: { at: 149, tie: BigInt(596 + index) } })
+  t.equal((await store?.outbox.backlog(PORTAL))?.pending, 4)
+})
+
+t.test('webhooks of several messages in opposite orders do not stop each other', async t => {
+  const databaseUrl = await postgres.schema()
+  const stores = await Promise.all([1, 2].map(() => open(t, databaseUrl)))
+  const messages = Array.from({ length: 40 }, (_, index) => `m${index}`)
+  const rounds = Array.from({ length: 20 }, (_, round) => stores.flatMap((store, index) => {
+    const order = index === 0 ? messages : messages.toReversed()
+    return store.outbox.accept(order.map(message => incoming({ message, at: round * 2 + index, text: `${round} ${index}` })))
+  }))
+  await Promise.all(rounds.flat())
+  for (const message of messages) t.match(await stores[0]?.outbox.find(incoming({ message }).id), { revision: { at: 39 } })
+})
+
+t.test('a job that fails fails alone, and the others of its batch are kept', async t => {
+  const store = await open(t, await postgres.schema())
+  const good = store.outbox.accept([incoming({ message: 'good' })])
+  const bad = store.outbox.accept([incoming({ message: 'bad', at: Number.MAX_VALUE })])
+  await t.rejects(bad, { message: /^the store failed: SQLSTATE 22/ })
+  t.match(await good, [{ outcome: 'accepted' }])
+  t.match(await store.outbox.ledger(), { accepted: 1, pending: 1 })
+})
+
+t.test('text that PostgreSQL cannot hold is kept all the same', async t => {
+  const store = await open(t, await postgres.schema())
+  const text = 'zero \0, half of a pair \ud800, quote " \' \\ {},'
+  await store.outbox.accept([incoming({ message: 'odd \0 id', text })])
+  const [claimed] = await store.outbox.claim({ portal: PORTAL, epoch: 0, lane: { connector: 'relay_demo', line: 1, channel: 'default' }, callId: 'call', now: 2000, limit: 1, bucket: { level: 1, at: 0 } })
+  t.match(claimed?.edit.message, { id: 'odd \0 id', text })
+})
+
+t.test('edits beyond what may wait for the database are turned away', async t => {
+  const store = await open(t, await postgres.schema())
+  const asked = Array.from({ length: 20_001 }, (_, index) => store.outbox.accept([incoming({ message: 'same', at: index + 1, text: `${index}` })]))
+  const results = await Promise.allSettled(asked)
+  t.equal(results.filter(result => result.status === 'fulfilled').length, 20_000)
+  t.match(results.at(-1), { status: 'rejected', reason: { name: 'StoreUnavailable' } })
+})
+
+t.test('a lease that ran out is taken over, and its former holder is found out', async t => {
+  const databaseUrl = await postgres.schema()
+  const [a, b] = [await open(t, databaseUrl, 0), await open(t, databaseUrl)]
+  const first = await a.leases.acquire(PORTAL, 'a') as Tenure
+  t.equal(await a.leases.renew(PORTAL, first.epoch), true, 'nobody has taken it yet')
+  const second = await b.leases.acquire(PORTAL, 'b')
+  t.strictSame(second, { epoch: first.epoch + 1, isOrphaned: true })
+  t.equal(await a.leases.renew(PORTAL, first.epoch), false)
+  t.equal(await a.leases.acquire(PORTAL, 'a'), null)
+})
+
+t.test('a claim and a taking over do not pass each other', async t => {
+  const databaseUrl = await postgres.schema()
+  const [a, b] = [await open(t, databaseUrl), await open(t, databaseUrl)]
+  await a.outbox.accept(Array.from({ length: 20 }, (_, index) => incoming({ message: `m${index}` })))
+  let { epoch } = await a.leases.acquire(PORTAL, 'a') as Tenure
+  const claimed = new Map<string, string>()
+  for (let round = 0; round < 10; round++) {
+    const mine = { portal: PORTAL, epoch, lane: { connector: 'relay_demo', line: 1, channel: 'default' }, now: 2000, limit: 2, bucket: { level: 1, at: 0 } }
+    const claims = ['x', 'y'].map(name => a.outbox.claim({ ...mine, callId: `${name}${round}` }))
+    await a.leases.release(PORTAL, epoch)
+    const next = await b.leases.acquire(PORTAL, 'b') as Tenure
+    await b.outbox.recover({ portal: PORTAL, epoch: next.epoch, now: 2000, quarantineUntil: 72_000, latestDueAt: 900_000 })
+    for (const edits of await Promise.all(claims)) for (const { id } of edits) claimed.set(id, `${round}`)
+    t.equal((await connectAndCount(t, databaseUrl)), 0, 'no call of the former holder is open')
+    epoch = next.epoch
+    await b.leases.release(PORTAL, epoch)
+    epoch = (await a.leases.acquire(PORTAL, 'a') as Tenure).epoch
+  }
+})
+
+async function connectAndCount (t: Test, databaseUrl: string): Promise<number> {
+  const client = await connect(t, databaseUrl)
+  return Number((await client.query('SELECT count(*) FROM outbox WHERE call_id IS NOT NULL')).rows[0].count)
+}
+
+t.test('a signal reaches the other replicas, also after their connections were ended', async t => {
+  const databaseUrl = await postgres.schema()
+  const [a, b] = [await open(t, databaseUrl), await open(t, databaseUrl)]
+  const heard: Signal[] = []
+  b.signals.listen(PORTAL, signal => heard.push(signal))
+  await b.leases.acquire(PORTAL, 'b')
+  await eventually(async () => {
+    a.signals.send(PORTAL, 'edits')
+    a.signals.send('other.bitrix24.ru', 'lease')
+    return heard
+  }, signals => signals.includes('edits'))
+  t.notOk(heard.includes('lease'))
+  await endBackends()
+  heard.length = 0
+  await b.leases.renew(PORTAL, 1).catch(() => {})
+  await eventually(async () => {
+    await b.leases.renew(PORTAL, 1).catch(() => {})
+    a.signals.send(PORTAL, 'portal')
+    return heard
+  }, signals => signals.includes('portal'))
+})
+
+t.test('connections that the server ends are made again, and nothing that was acknowledged is gone', async t => {
+  const databaseUrl = await postgres.schema()
+  const store = await open(t, databaseUrl)
+  const acknowledged: number[] = []
+  const over = new AbortController()
+  const writing = (async () => {
+    for (let at = 1; !over.signal.aborted; at++) {
+      const done = await store.outbox.accept([incoming({ at, text: `text ${at}` })]).then(() => true, (error: Error) => { t.equal(error.name, 'StoreUnavailable'); return false })
+      if (done) acknowledged.push(at)
+    }
+  })()
+  for (let round = 0; round < 3; round++) {
+    const before = acknowledged.length
+    await eventually(async () => acknowledged.length, length => length > before + 5)
+    await endBackends()
+  }
+  const before = acknowledged.length
+  await eventually(async () => acknowledged.length, length => length > before + 5)
+  over.abort()
+  await writing
+  const row = await store.outbox.find(incoming().id)
+  t.ok((row?.revision.at ?? 0) >= (acknowledged.at(-1) ?? Infinity))
+  const { accepted, superseded, pending } = await store.outbox.ledger()
+  t.equal(accepted, superseded + pending)
+  t.equal((await store.outbox.backlog(PORTAL)).pending, pending)
+})
+
+/** Ends every connection of a relay, as a restart of the server does. */
+async function endBackends (): Promise<void> {
+  await postgres.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = \'imconnector-relay\'')
+}
+
+/** A way to the server that can be cut and given back. */
+async function startWire (t: Test, databaseUrl: string) {
+  const { hostname, port } = new URL(databaseUrl)
+  const sockets = new Set<Socket>()
+  let isCut = false
+  const server = createServer(socket => {
+    if (isCut) return socket.destroy()
+    const other = connectTo(Number(port), hostname)
+    for (const each of [socket, other]) {
+      sockets.add(each)
+      each.on('error', () => {}).on('close', () => { socket.destroy(); other.destroy() })
+    }
+    socket.pipe(other)
+    other.pipe(socket)
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const url = new URL(databaseUrl)
+  url.port = String((server.address() as AddressInfo).port)
+  const cut = (): void => {
+    isCut = true
+    for (const socket of sockets) socket.destroy()
+  }
+  t.teardown(() => { cut(); server.close() })
+  return { url: url.href, cut, mend: () => { isCut = false } }
+}
+
+t.test('while the server cannot be reached verbs fail by name and without the password, and go on when it is back', async t => {
+  const wire = await startWire(t, await postgres.schema())
+  const store = await open(t, wire.url.replace('postgres@', 'postgres:hidden@'))
+  await store.outbox.accept([incoming({ at: 1, text: 'one' })])
+  wire.cut()
+  const failures = [store.outbox.accept([incoming({ at: 2, text: 'two' })]), store.probe(), store.outbox.ledger(), store.leases.renew(PORTAL, 1)]
+  for (const failure of failures) {
+    const error = await failure.then(() => null, (error: Error) => error)
+    t.match(error, { name: 'StoreUnavailable', message: /^PostgreSQL at 127\.0\.0\.1:\d+\/postgres cannot be used: / })
+    t.notMatch(`${error?.message} ${error?.stack}`, 'hidden')
+  }
+  wire.mend()
+  await eventually(async () => await store.outbox.accept([incoming({ at: 3, text: 'three' })]).then(results => results[0]?.outcome, () => null), outcome => outcome !== null)
+  t.match(await store.outbox.find(incoming().id), { revision: { at: 3 } })
+})
+
+t.test('a claim whose commit was told to nobody is given back', async t => {
+  const wire = await startWire(t, await postgres.schema())
+  const store = await open(t, wire.url)
+  await store.outbox.accept([incoming({ at: 1 })])
+  const { epoch } = await store.leases.acquire(PORTAL, 'a') as Tenure
+  const claim = { portal: PORTAL, epoch, lane: { connector: 'relay_demo', line: 1, channel: 'default' }, now: 2000, limit: 1, bucket: { level: 1, at: 0 } }
+  const claimed: ClaimedEdit[] = await store.outbox.claim({ ...claim, callId: 'lost' })
+  t.equal(claimed.length, 1)
+  wire.cut()
+  await t.rejects(store.outbox.giveBack({ portal: PORTAL, epoch, callId: 'lost', now: 2000 }), { name: 'StoreUnavailable' })
+  wire.mend()
+  const given = await eventually(async () => await store.outbox.giveBack({ portal: PORTAL, epoch, callId: 'lost', now: 2000 }).catch(() => null), count => count !== null)
+  t.equal(given, 1)
+  t.equal((await store.outbox.claim({ ...claim, callId: 'again' })).length, 1)
+})
+
+t.test('of several hosts the one that answers is used', async t => {
+  const databaseUrl = await postgres.schema()
+  const { host } = new URL(databaseUrl)
+  const store = await open(t, databaseUrl.replace(host, `127.0.0.1:1,${host}`).replace('?', '?target_session_attrs=read-write&'))
+  await store.probe()
+})
+
+t.test('a server that takes no writes is not used, and one that comes up is waited for', async t => {
+  const databaseUrl = await postgres.schema()
+  const readOnly = databaseUrl.replace('search_path', 'default_transaction_read_only%3Don%20-c%20search_path')
+  await t.rejects(open(t, readOnly), { name: 'StoreUnavailable', message: /no host takes writes/ })
+  const wire = await startWire(t, databaseUrl)
+  wire.cut()
+  const waiting = openStore({ databaseUrl: wire.url, encryptionKey: null, now: () => 1000 })
+  await sleep(0)
+  wire.mend()
+  const store = await waiting
+  t.teardown(() => store.close())
+  await store.probe()
+})
+
+t.test('synchronous_commit that was turned off for the user is turned on', async t => {
+  const databaseUrl = (await postgres.schema()).replace('search_path', 'synchronous_commit%3Doff%20-c%20search_path')
+  const store = await open(t, databaseUrl)
+  await store.probe()
+  t.pass('its connections assert it')
+})
+
+t.test('the parts of the ledger of processes that ended are put together, and their sum stays', async t => {
+  const databaseUrl = await postgres.schema()
+  const first = await open(t, databaseUrl)
+  await first.outbox.accept([incoming({ message: 'm1' })])
+  const second = await open(t, databaseUrl)
+  await second.outbox.accept([incoming({ message: 'm2' })])
+  const client = await connect(t, databaseUrl)
+  await client.query('UPDATE ledger SET written_at = now() - interval \'2 hours\'')
+  await second.outbox.prune(0, 10)
+  t.match((await client.query('SELECT replica, accepted FROM ledger')).rows, [{ replica: '', accepted: '2' }])
+  await first.outbox.accept([incoming({ message: 'm3' })])
+  t.match(await second.outbox.ledger(), { accepted: 3, pending: 3 })
+})
+
+t.test('the doctor reads the database beside a relay, and changes nothing in an empty one', async t => {
+  const databaseUrl = await postgres.schema()
+  t.equal(await inspectStore(databaseUrl, null, PORTAL), null)
+  const store = await open(t, databaseUrl)
+  await store.outbox.accept([incoming()])
+  await store.portals.write(PORTAL, { memberId: 'member' })
+  t.match(await inspectStore(databaseUrl, null, PORTAL), { name: /^127\.0\.0\.1:\d+\/postgres$/, pending: 1, record: { memberId: 'member' } })
+})
