@@ -117,7 +117,7 @@ function readEdit (message: EditedMessage, { messageId, apiToken }: Settings, no
   if (id === undefined || BigInt(id) <= 0n) throw new BadRequest(`faulty: /object/${messageId}`)
   const isOwn = BigInt(sender) < 0n || message.out === 1 || (message.admin_author_id ?? 0) > 0
   const user = String(isOwn ? peer : sender)
-  const files = readFiles(message.attachments ?? [])
+  const files = readFiles(message)
   return {
     direction: isOwn ? 'out' : 'in',
     user: { id: user, url: `https://vk.com/id${user}`, ...(apiToken === undefined ? {} : { lookUpId: user }) },
@@ -133,8 +133,12 @@ function readText ({ text, format_data: format, attachments = [] }: EditedMessag
   return attachments.map(attachment => SIGNS.get(attachment?.type ?? '')).find(sign => sign !== undefined) ?? ''
 }
 
-/** Signed links of VK's storage, which open without a token until they run out. A video has none. */
-function readFiles (attachments: readonly Attachment[]): FileLink[] {
+/**
+ * Signed links of VK's storage, which open without a token until they run out; a video has none. Beside a text they are left out: the
+ * portal would load them, in vain, and as VK signs them anew each time, no edit would ever be the same as the one before.
+ */
+function readFiles ({ text, attachments = [] }: EditedMessage): FileLink[] {
+  if (text !== '') return []
   return attachments.flatMap((attachment): FileLink[] => {
     const { photo, doc, audio_message: voice, graffiti } = attachment ?? {}
     const url = largest(photo) ?? doc?.url ?? voice?.link_mp3 ?? voice?.link_ogg ?? graffiti?.url

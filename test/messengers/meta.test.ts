@@ -87,10 +87,9 @@ t.test('WhatsApp: every field of an edit is read, the original\'s id and not the
 t.test('WhatsApp: an edited caption comes without its file, which only the app\'s token opens, and perhaps without a profile', async t => {
   const edit = parseOne('whatsapp-edit.caption')
   t.match(edit, { user: { id: '79160001122', name: undefined }, message: { id: 'wamid.ORIGINAL0002', text: 'the [I]left[/I] one', files: [] } })
-  t.equal(parseOne('whatsapp-edit.caption', { [`${MESSAGE}.edit.message.image.caption`]: undefined }).message.text, '')
-  for (const type of ['video', 'document']) {
-    t.equal(parseOne('whatsapp-edit.caption', { [`${MESSAGE}.edit.message`]: { type, [type]: { caption: 'new' } } }).message.text, 'new', type)
-  }
+  const shown = (type: string, file: object) => parseOne('whatsapp-edit.caption', { [`${MESSAGE}.edit.message`]: { type, [type]: file } }).message.text
+  for (const type of ['image', 'video', 'document']) t.equal(shown(type, { caption: '*new*' }), '[B]new[/B]', type)
+  t.strictSame([shown('image', {}), shown('video', { caption: '' }), shown('document', { filename: '*spec* [b].pdf' })], ['📷', '🎬', '📎 *spec* [\u200Bb].pdf'], 'so that the old caption does not stay')
 })
 
 t.test('WhatsApp: what the operator edits on the telephone is the operator\'s, and other echoes are ignored', async t => {

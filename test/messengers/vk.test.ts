@@ -85,6 +85,7 @@ t.test('files go on by links that open without a token: the largest photo, docum
     { url: 'https://vk.example/graffiti.png' },
   ])
   t.equal(message.text, '', 'their addresses become the text later')
+  t.match(parseOne('message_edit.files', { 'object.text': 'see' }).message, { text: 'see', files: [] }, 'which an update shows, and nothing else')
 })
 
 t.test('an attachment without a link is shown by a sign, if there is no text', async t => {

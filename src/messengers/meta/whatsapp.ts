@@ -39,17 +39,17 @@ const messageSchema = z.object({
   type: z.string(),
 })
 
-const caption = z.object({ caption: z.string().optional() })
+const media = z.object({ caption: z.string().optional(), filename: optionalText(1000) })
 
 /** https://developers.facebook.com/docs/whatsapp/cloud-api/webhooks: media come with a URL that only the app's token opens. */
 const editSchema = z.object({
   edit: z.object({
     original_message_id: exactId,
     message: z.discriminatedUnion('type', [
-      z.object({ type: z.literal('text'), text: z.object({ body: z.string() }) }).transform(message => message.text.body),
-      z.object({ type: z.literal('image'), image: caption }).transform(message => message.image.caption ?? ''),
-      z.object({ type: z.literal('video'), video: caption }).transform(message => message.video.caption ?? ''),
-      z.object({ type: z.literal('document'), document: caption }).transform(message => message.document.caption ?? ''),
+      z.object({ type: z.literal('text'), text: z.object({ body: z.string() }) }),
+      z.object({ type: z.literal('image'), image: media }),
+      z.object({ type: z.literal('video'), video: media }),
+      z.object({ type: z.literal('document'), document: media }),
     ]),
   }),
 })
@@ -93,10 +93,17 @@ function readEdit (item: unknown, client: ClientProfile | null, direction: 'in' 
   return {
     direction,
     user: client,
-    message: { id: String(edit.original_message_id), text: renderText(readWhatsApp(edit.message)), files: [] },
+    message: { id: String(edit.original_message_id), text: readText(edit.message), files: [] },
     chat: { id: client.id },
     revision: { at: requireTime(at, nowMs, '/message/timestamp'), tie: 0n },
   }
+}
+
+/** A file whose caption was taken away is shown by a sign, so that the old caption does not stay. */
+function readText (message: z.output<typeof editSchema>['edit']['message']): string {
+  if (message.type === 'text') return renderText(readWhatsApp(message.text.body))
+  const [sign, { caption = '', filename = '' }] = message.type === 'image' ? ['📷', message.image] : message.type === 'video' ? ['🎬', message.video] : ['📎', message.document]
+  return caption === '' ? renderText({ text: `${sign} ${filename}`.trim(), ranges: [] }) : renderText(readWhatsApp(caption))
 }
 
 /** The client of one message, by the first of his ids; null when it has none. A webhook with one contact is about nobody else. */
