@@ -16,7 +16,7 @@ export function createNameSources (channels: ReadonlyMap<string, Channel>, log: 
     const lookUp = messengers[channel.messenger].profiles?.(channel)
     if (lookUp) sources.set(id, { lookUp, channel })
     if (lookUp === null && !channel.allowAnonymous) {
-      const remedy = 'its events tell no names: set apiToken in CHANNELS_FILE, or edits of clients who are not known yet are refused as anonymous-user'
+      const remedy = 'its edits may come without a name: set apiToken in CHANNELS_FILE, or those of clients who are not known yet are refused as anonymous-user'
       log.warn({ event: 'channel.nameless', channel: id, messenger: channel.messenger, remedy }, 'channel.nameless')
     }
   }
