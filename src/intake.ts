@@ -77,11 +77,11 @@ export function createIntake (options: IntakeOptions): Intake {
     return accepted.map((result, index) => ({ edit: incoming[index]?.edit ?? null, result: toResult(result, incoming[index]) }))
   }
 
-  async function remember (clients: readonly SeenClient[], channel: Channel): Promise<void> {
+  async function remember (clients: readonly SeenClient[], channel: Channel, wallTime: number): Promise<void> {
     const { portal, now } = options
     const seen = clients.flatMap(client => {
       const profile = addressClient(client, channel)
-      return profile === null ? [] : [{ portal, connector: channel.connector, profile, revision: client.revision, now: now() }]
+      return profile === null ? [] : [{ portal, connector: channel.connector, profile, revision: { ...client.revision, at: toPast(client.revision.at, wallTime) }, now: now() }]
     })
     if (seen.length > 0) await options.profiles.remember(seen)
   }
@@ -103,7 +103,7 @@ export function createIntake (options: IntakeOptions): Intake {
       await admit?.()
       const reading = parse(messenger, request, wallTime, channel.upstream === null ? messenger.unreadable : 'acknowledge')
       const content = reading instanceof Promise ? await reading : reading
-      if (content.clients.length > 0) await remember(content.clients, channel)
+      if (content.clients.length > 0) await remember(content.clients, channel, wallTime)
       const edits = [...await accept(content.edits, channel, wallTime), ...content.ignored.map(toIgnored)]
       return { kind: kindOf(content), reply: content.reply ?? messenger.reply(edits.map(({ result }) => result)), edits }
     },
@@ -122,6 +122,11 @@ function parse (messenger: Messenger, request: WebhookRequest, wallTime: number,
   } catch (error) {
     return passOver(error)
   }
+}
+
+/** Such an event is not judged, so its time may be anything: one ahead of us would outlast every later profile, one far back is beyond a database. */
+function toPast (time: number, wallTime: number): number {
+  return Math.max(0, Math.min(Math.round(time), wallTime))
 }
 
 function kindOf ({ edits, ignored, reply }: WebhookContent): Receipt['kind'] {

@@ -132,6 +132,12 @@ t.test('a client is remembered from any event that describes him, as an edit of 
   t.equal(remembered.length, 1, 'what cannot be read or addressed is passed over')
 })
 
+t.test('when a client was seen is a time that can be kept, whatever the event says', async t => {
+  const { intake, remembered } = build()
+  for (const date of [-9e15, -1e300, 1e300, NOW + 60_000, NOW - 0.4]) await intake.receive('default', signed({ type: 'message.created', data: { user: { id: '42', name: 'Ivan' }, message: { date } } }))
+  t.strictSame(remembered.map(({ revision }) => revision.at), [0, 0, NOW, NOW, NOW])
+})
+
 t.test('the operator\'s own edit is refused', async t => {
   const { intake } = build()
   const own = { ...edit(), message: { id: '1', text: 'Hello', direction: 'out' } }

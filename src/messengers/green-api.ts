@@ -28,9 +28,9 @@ const sender = z.object({
 const instance = z.object({ instanceData: z.object({ idInstance: exactId }) })
 
 /** Any notification; what it is about is asked for once its kind is known. */
-const notification = z.looseObject({
+const notification = instance.extend({
   typeWebhook: z.string(),
-  messageData: z.looseObject({ typeMessage: z.string().optional().catch(undefined) }).optional().catch(undefined),
+  messageData: z.object({ typeMessage: z.string().optional().catch(undefined) }).optional().catch(undefined),
 })
 
 const editedMessage = z.object({
@@ -97,7 +97,6 @@ function readInstance (body: Buffer): string | null {
 
 function readNotification (body: unknown, settings: Settings, nowMs: number): WebhookContent {
   const { typeWebhook, messageData } = readFields(notification, body)
-  readFields(instance, body)
   const isIncoming = typeWebhook === INCOMING
   if (messageData?.typeMessage === 'editedMessage' && (isIncoming || OUTGOING.includes(typeWebhook))) {
     return { edits: [readEdit(body, isIncoming ? 'in' : 'out', settings, nowMs)], ignored: [], clients: [] }
@@ -130,7 +129,7 @@ function readClients (body: unknown, settings: Settings, nowMs: number): SeenCli
   if (!success) return []
   const user = readClient(data.senderData, settings)
   if (!isNamed(user)) return []
-  const at = data.timestamp === undefined ? nowMs : Math.min(data.timestamp * 1000, nowMs)
+  const at = data.timestamp === undefined ? nowMs : data.timestamp * 1000
   return [{ user, chat: writeId(String(data.senderData.chatId), settings.idSuffix), revision: { at, tie: 0n } }]
 }
 

@@ -143,7 +143,7 @@ function readClients ({ timestamp, payload }: Event, settings: Settings, nowMs: 
   const user = readClient(data, settings)
   if (!isNamed(user)) return []
   const at = data.timestamp === undefined ? timestamp ?? nowMs : data.timestamp * 1000
-  return [{ user, chat: readChat(data, settings), revision: { at: Math.min(Math.round(at), nowMs), tie: 0n } }]
+  return [{ user, chat: readChat(data, settings), revision: { at, tie: 0n } }]
 }
 
 function readClient ({ participant, from, _data: data }: Message, settings: Settings): ClientProfile {

@@ -98,7 +98,7 @@ function readWebhook ({ messages = [], ...others }: z.output<typeof webhook>, se
 
 function readMessage (item: unknown, settings: Settings, nowMs: number): Partial<WebhookContent> {
   const { isEdited, isDeleted } = readFields(kind, item)
-  if (isEdited !== true || isDeleted === true) return { ignored: [{}], clients: readClients(item, settings, nowMs) }
+  if (isEdited !== true || isDeleted === true) return { ignored: [{}], clients: readClients(item, settings) }
   const edited = readFields(editedMessage, item)
   return isOfChannel(edited, settings) ? { edits: [readEdit(edited, nowMs)] } : { ignored: [{}] }
 }
@@ -128,11 +128,11 @@ function readContent ({ chatType, contentUri }: EditedItem, text: string): Pick<
 }
 
 /** Such an event is not the relay's to judge, so what cannot be read is passed over. */
-function readClients (item: unknown, settings: Settings, nowMs: number): SeenClient[] {
+function readClients (item: unknown, settings: Settings): SeenClient[] {
   const { success, data } = message.safeParse(item)
   if (!success || data.isEcho === true || !isOfChannel(data, settings)) return []
   const user = readClient(data)
-  return isNamed(user) ? [{ user, chat: String(data.chatId), revision: { at: Math.min(Date.parse(data.dateTime), nowMs), tie: 0n } }] : []
+  return isNamed(user) ? [{ user, chat: String(data.chatId), revision: { at: Date.parse(data.dateTime), tie: 0n } }] : []
 }
 
 /** Wazzup knows a client by his chat. */
