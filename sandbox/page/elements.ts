@@ -6,6 +6,8 @@ export type PageNode = string | PageElement
 export interface PageElement { readonly name: string, readonly attributes: Readonly<Record<string, string>>, readonly children: PageNode[] }
 
 const NAMES: Readonly<Record<string, string>> = { b: 'b', i: 'i', u: 'u', s: 's', code: 'code', icode: 'code', quote: 'blockquote', block: 'blockquote', me: 'em', loud: 'strong', smile: 'span' }
+/** Each begins and ends a line by itself, so the client drops the line break behind it. */
+const BLOCKS = new Set(['code', 'quote', 'block'])
 const LINKABLE = /^(?:https?:\/\/|mailto:|tel:)/i
 
 /** The elements that show a message. What a portal makes a button, a mention or a picture of is marked, and its tag told on hovering. */
@@ -13,8 +15,10 @@ export function toElements (runs: readonly ShownRun[]): PageNode[] {
   const root: PageNode[] = []
   let open: Array<{ tag: ActiveTag, children: PageNode[] }> = []
   for (const { text, tags } of runs) {
-    const shared = tags.findIndex((tag, depth) => open[depth]?.tag !== tag)
-    open = open.slice(0, shared === -1 ? tags.length : shared)
+    const different = tags.findIndex((tag, depth) => open[depth]?.tag !== tag)
+    const shared = different === -1 ? tags.length : different
+    const isBehindBlock = open.slice(shared).some(({ tag }) => BLOCKS.has(tag.tag))
+    open = open.slice(0, shared)
     for (const tag of tags.slice(open.length)) {
       const element = toElement(tag)
       const parent = open.at(-1)?.children ?? root
@@ -22,7 +26,7 @@ export function toElements (runs: readonly ShownRun[]): PageNode[] {
       open.push({ tag, children: element.children })
     }
     const parent = open.at(-1)?.children ?? root
-    parent.push(text)
+    parent.push(isBehindBlock ? text.replace(/^\n/, '') : text)
   }
   return root
 }

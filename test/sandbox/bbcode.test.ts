@@ -59,8 +59,14 @@ t.test('the page makes elements of its own choice, whatever a message says', asy
     const runs = readStored(text)
     const nodes = toElements(runs)
     for (const node of nodes) check(node)
-    if (nodes.map(flat).join('') !== runs.map(({ text }) => text).join('')) throw new Error('text is lost')
+    const withoutBreaks = (texts: string[]) => texts.join('').replaceAll('\n', '')
+    if (withoutBreaks(nodes.map(flat)) !== withoutBreaks(runs.map(({ text }) => text))) throw new Error('text is lost')
   }), { numRuns: 1000 })
+})
+
+t.test('a block ends its line by itself', async t => {
+  const quote = { name: 'blockquote', attributes: {}, children: ['a', '\n', 'b'] }
+  t.strictSame(toElements(readStored('>>a\n>>b\n\nc')), [quote, '', '\n', 'c'])
 })
 
 t.test('nothing that a browser would run becomes a link', async t => {
