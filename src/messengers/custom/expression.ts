@@ -23,10 +23,10 @@ export class ExpressionFault extends Error {
 const MAX_SOURCE = 20_000
 
 /**
- * JSONata's guardrails. The time in milliseconds is the last resort, because on a machine under load it runs out without any work being
- * done: steps are what is counted. The depth counts the fields of an object too, which are evaluated together.
+ * JSONata's guardrails. The time, in milliseconds, is the last resort: on a machine under load it runs out without much work being done,
+ * and so steps are what is counted. The depth counts the fields of an object too, which are evaluated together.
  */
-const GUARDRAILS = { timeout: 1000, stack: 1000, sequence: 2000 }
+const GUARDRAILS = { timeout: 2000, stack: 1000, sequence: 2000 }
 
 /** A name that no variable of an expression can have. */
 const BUDGET = ' budget'
@@ -35,9 +35,9 @@ const BUDGET = ' budget'
 const EVERY_STEP = Symbol.for('jsonata.__evaluate_entry') as unknown as string
 
 /** Compiles JSONata for input that nobody vouches for. `name` begins what is said of its faults. Throws ExpressionFault. */
-export function compileExpression (source: string, name: string): Evaluate {
+export function compileExpression (source: string, name: string, guardrails = GUARDRAILS): Evaluate {
   if (source.length > MAX_SOURCE) throw new ExpressionFault(`it has more than ${MAX_SOURCE} characters`)
-  const expression = parse(source)
+  const expression = parse(source, guardrails)
   examine(source, expression.ast())
   bindFunctions(expression)
   expression.assign(EVERY_STEP, (_node: ExprNode, _input: unknown, environment: jsonata.Environment) => {
@@ -49,19 +49,19 @@ export function compileExpression (source: string, name: string): Evaluate {
     try {
       return await expression.evaluate(input, { ...sight, [BUDGET]: budget })
     } catch (error) {
-      if ((error as Partial<JsonataError>).code === 'D1012') throw new Overloaded(`${name} was not done after ${GUARDRAILS.timeout} ms`)
+      if ((error as Partial<JsonataError>).code === 'D1012') throw new Overloaded(`${name} was not done after ${guardrails.timeout} ms`)
       throw new BadRequest(`${name}: ${budget.steps < 0 ? 'it takes too many steps' : describeFault(source, error)}`)
     }
   }
 }
 
-function parse (source: string): jsonata.Expression {
+function parse (source: string, guardrails: jsonata.JsonataOptions): jsonata.Expression {
   try {
-    return jsonata(source, GUARDRAILS)
+    return jsonata(source, guardrails)
   } catch (error) {
     const { position, token, message } = error as JsonataError
     // The engine, which finds the faults of regular expressions, knows no place.
-    throw new ExpressionFault(position === undefined ? message : `${describePlace(source, position, String(token ?? ''))}: ${message}`)
+    throw new ExpressionFault(position === undefined ? message : `${describePlace(source, position, String(token ?? ' '))}: ${message}`)
   }
 }
 

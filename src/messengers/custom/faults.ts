@@ -23,11 +23,11 @@ export function describeFault (source: string, error: unknown): string {
   const { code, position, token } = error as Partial<JsonataError>
   const isFunction = token !== undefined && FUNCTIONS.has(token)
   const why = code === undefined ? 'it cannot deal with a value' : WORDS[code] ?? `JSONata's ${code}`
-  const place = position === undefined ? [] : [describePlace(source, position, isFunction ? `$${token}(` : token ?? '')]
+  const place = position === undefined ? [] : [describePlace(source, position, isFunction ? `$${token}(` : token ?? ' ')]
   return [...place, isFunction ? `$${token}: ${why}` : why].join(', ')
 }
 
-/** `end` is where the token ends: JSONata knows no other positions. */
+/** `end` is where the token ends, which is a single sign where none is named: JSONata knows no other positions. */
 export function describePlace (source: string, end: number, token: string): string {
   const start = token === '(end)' ? end : Math.max(0, end - token.length)
   const lines = source.slice(0, start).split('\n')

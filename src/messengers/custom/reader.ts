@@ -7,8 +7,8 @@ import type { SeenClient, WebhookContent } from '../messenger.ts'
 import type { Budget, Sight } from './expression.ts'
 import type { Settings } from './settings.ts'
 
-/** For all expressions of one webhook together: a tenth of a second or so. */
-const MAX_STEPS = 50_000
+/** For all expressions of one webhook together: less than a tenth of a second, and enough for two hundred edits. */
+const MAX_STEPS = 20_000
 
 const MAX_ITEMS = 1000
 
