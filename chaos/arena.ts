@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp } from 'node:fs/promises'
 import { writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -9,6 +9,7 @@ import { createConnector } from '../demo/connector.ts'
 import { sandboxEnv, startRelayProcess, startSandboxProcess } from '../demo/processes.ts'
 import { generateSecret } from '../src/signatures/standard-webhooks.ts'
 import type { ClockFile } from './clock.ts'
+import { createKeeper, type Keeper } from './keeper.ts'
 
 const ADMIN_TOKEN = 'chaos-admin-token-0123456789'
 const root = join(import.meta.dirname, '..')
@@ -34,23 +35,26 @@ export interface PortalMessage {
   readonly history: ReadonlyArray<{ readonly text: string }>
 }
 
-/** Those that are open, so that an interrupted program leaves no process behind. */
-const arenas = new Set<{ close: () => Promise<void> }>()
-
-export async function closeArenas (): Promise<void> {
-  await Promise.all([...arenas].map(arena => arena.close()))
-}
-
-export type Arena = Awaited<ReturnType<typeof openArena>>
+export type Arena = Awaited<ReturnType<typeof furnish>>
 
 /** A sandbox with originals and a relay, each a process of its own, and the means to ill-treat them. `close` ends all that it started. */
-export async function openArena ({ messages = 40, env = {}, databaseFolder }: ArenaOptions = {}) {
-  const folder = await mkdtemp(join(tmpdir(), 'imconnector-relay-chaos-'))
+export async function openArena (options: ArenaOptions = {}): Promise<Arena> {
+  const keeper = createKeeper(await mkdtemp(join(tmpdir(), 'imconnector-relay-chaos-')))
+  try {
+    return await furnish(keeper, options)
+  } catch (error) {
+    await keeper.close()
+    throw error
+  }
+}
+
+async function furnish (keeper: Keeper, { messages = 40, env = {}, databaseFolder }: ArenaOptions) {
+  const { folder } = keeper
   const clockPath = join(folder, 'clock.json')
   let clock: ClockFile = { elapsedMs: 0, wallMs: 0, turn: 0 }
   writeFileSync(clockPath, JSON.stringify(clock))
 
-  const sandbox = await startSandboxProcess({ SANDBOX_LIMITS: 'off' })
+  const sandbox = await keeper.keep(startSandboxProcess({ SANDBOX_LIMITS: 'off' }))
   const secret = generateSecret()
   const settings: Record<string, string> = {
     ...sandboxEnv(sandbox.url),
@@ -70,8 +74,7 @@ export async function openArena ({ messages = 40, env = {}, databaseFolder }: Ar
   const connector = await createConnector({ portalUrl: sandbox.url })
   await connector.send([...names, 'waker'].map(id => ({ user: { id: 'u1', last_name: 'Petrova', name: 'Anna' }, message: { id, text: `${id} #0` }, chat: { id: 'c1' } })))
 
-  let relay = await startRelayProcess(settings)
-  let isClosed = false
+  let relay = await keeper.keep(startRelayProcess(settings))
   const { port, url } = relay
 
   /** Asks the relay. A connection that is still kept from its last life may turn out to be dead, so it is asked twice. */
@@ -90,12 +93,12 @@ export async function openArena ({ messages = 40, env = {}, databaseFolder }: Ar
   async function turn (change: Partial<ClockFile>): Promise<void> {
     clock = { ...clock, ...change, turn: clock.turn + 1 }
     writeFileSync(clockPath, JSON.stringify(clock))
-    if (relay.child.exitCode !== null || relay.child.signalCode !== null) return
+    const hasEnded = (): boolean => relay.child.exitCode !== null || relay.child.signalCode !== null
     relay.child.kill('SIGWINCH')
-    while (!relay.output().includes(`clock turned ${clock.turn}\n`)) await sleep(5)
+    while (!hasEnded() && !relay.output().includes(`clock turned ${clock.turn}\n`)) await sleep(5)
   }
 
-  const arena = {
+  return {
     folder,
     databasePath: join(databaseFolder ?? folder, 'relay.db'),
     names,
@@ -107,10 +110,7 @@ export async function openArena ({ messages = 40, env = {}, databaseFolder }: Ar
     now: () => Date.now() + clock.elapsedMs + clock.wallMs,
 
     async start (changes: Readonly<Record<string, string>> = {}): Promise<void> {
-      relay = await startRelayProcess({ ...settings, ...changes }, port)
-      if (!isClosed) return
-      await relay.stop('SIGKILL')
-      throw new Error('the arena was closed')
+      relay = await keeper.keep(startRelayProcess({ ...settings, ...changes }, port))
     },
 
     async stop (signal: NodeJS.Signals): Promise<number | null> {
@@ -160,15 +160,7 @@ export async function openArena ({ messages = 40, env = {}, databaseFolder }: Ar
       return await response.json() as Status
     },
 
-    isClosed: () => isClosed,
-
-    async close (): Promise<void> {
-      isClosed = true
-      arenas.delete(arena)
-      for (const running of [relay, sandbox]) await running.stop('SIGKILL')
-      await rm(folder, { recursive: true, force: true })
-    },
+    isClosed: keeper.isClosed,
+    close: keeper.close,
   }
-  arenas.add(arena)
-  return arena
 }

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import { closeArenas } from './arena.ts'
+import { closeKeepers } from './keeper.ts'
 import { printTable } from './table.ts'
 import { scenarios } from './scenarios.ts'
 import { holds, type Report } from './verdict.ts'
@@ -24,7 +24,7 @@ const interruption = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => {
     interruption.abort()
-    closeArenas().catch(() => {})
+    closeKeepers().catch(() => {})
   })
 }
 
