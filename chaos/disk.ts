@@ -2,18 +2,19 @@ import { execFile } from 'node:child_process'
 import { closeSync, openSync, rmSync, statSync, writeSync } from 'node:fs'
 import { mkdir, rm, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { promisify } from 'node:util'
 
 const run = promisify(execFile)
 
-/** A disk that can be filled and emptied again. */
+/** A disk for a relay's database, which can be filled and emptied again. */
 export interface Disk {
   readonly kind: string
   readonly folder: string
-  /** From now on nothing more fits. */
+  /** From now on nothing more fits; `pid` is the relay's. */
   fill (pid: number): Promise<void>
-  /** Gives room again. */
-  free (pid: number): Promise<void>
+  /** Gives room again. A relay that has ended has no `pid`. */
+  free (pid: number | null): Promise<void>
   close (): Promise<void>
 }
 
@@ -30,6 +31,7 @@ export async function openDisk (folder: string, megabytes: number): Promise<Disk
     kind: `a tmpfs of ${megabytes} MB`,
     folder,
     async fill () {
+      emptyLog(folder)
       const file = openSync(ballast, 'a')
       for (let size = 65_536; size >= 1;) {
         // A write that finds room for a part of it writes that part.
@@ -51,17 +53,34 @@ export async function openDisk (folder: string, megabytes: number): Promise<Disk
   }
 }
 
-/** Nothing that a process writes may grow: SQLite sees a disk that takes no more. */
+/** No file that a process writes may grow beyond the largest: SQLite sees a disk that takes no more. */
 export function limitedFiles (folder: string): Disk {
   return {
     kind: 'RLIMIT_FSIZE',
     folder,
     async fill (pid) {
-      await limitFiles(pid, statSync(join(folder, 'relay.db-wal')).size)
+      emptyLog(folder)
+      await limitFiles(pid, statSync(databaseIn(folder)).size)
     },
-    free: pid => limitFiles(pid, 'unlimited'),
+    async free (pid) {
+      if (pid !== null) await limitFiles(pid, 'unlimited')
+    },
     close: () => rm(folder, { recursive: true, force: true }),
   }
+}
+
+/**
+ * Copies the write-ahead log back and cuts it off. A log that has once grown to its 16 MB is written again from its beginning, which needs
+ * no room: a relay whose messages stay the same would go on for long on a disk that is full.
+ */
+function emptyLog (folder: string): void {
+  const db = new DatabaseSync(databaseIn(folder), { timeout: 10_000 })
+  db.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+  db.close()
+}
+
+function databaseIn (folder: string): string {
+  return join(folder, 'relay.db')
 }
 
 /** How far into a file a running process may write; at 0 it can write to none. */

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { readSecret, signStandardWebhook } from '../src/signatures/standard-webhooks.ts'
 import type { Arena } from './arena.ts'
+import { until } from './verdict.ts'
 
 /** What senders know of their webhooks. */
 export interface Tally {
@@ -84,6 +85,12 @@ export function createSenders (arena: Arena) {
     tally,
     /** Sends the next edit of a message. */
     edit: (message: string) => send(message, next(message)),
+
+    /** Waits until so many more webhooks are acknowledged, so that a slow machine is given as much to lose as a fast one. */
+    async acknowledged (more: number): Promise<void> {
+      const enough = tally.acknowledged + more
+      await until(async () => tally.acknowledged >= enough)
+    },
 
     /** Whether the n-th edit is what a portal may show in the end: the newest acknowledged one, or a newer one in doubt. */
     mayEndWith (message: string, number: number): boolean {

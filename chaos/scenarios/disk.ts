@@ -22,13 +22,14 @@ export async function disk (rounds: number, open: (folder: string, megabytes: nu
     const pid = (): number => arena.relay().child.pid ?? 0
     for (let round = 1; round <= rounds; round++) {
       const stopLoad = senders.run(4)
+      await senders.acknowledged(20)
       await room.fill(pid())
       if (!await until(async () => (await senders.edit('waker')).status === 503)) faults.push('a full disk is not told to senders')
       if (!await until(async () => (await arena.probe('/readyz')).status === 503)) faults.push('/readyz says ready on a full disk')
       if ((await arena.probe('/livez')).status !== 200) faults.push('/livez fails on a full disk')
       if (round % 2 === 0) {
         await arena.stop('SIGKILL')
-        await room.free(pid())
+        await room.free(null)
         await arena.start()
       } else {
         await room.free(pid())

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { openArena } from '../arena.ts'
 import { createSenders } from '../load.ts'
 import { drain, ENDED_BY_INSTALL, judge, weigh, type Report } from '../verdict.ts'
@@ -18,7 +17,7 @@ export async function killNine (rounds: number): Promise<Report> {
     const stopLoad = senders.run(8)
     for (let round = 1; round <= rounds; round++) {
       if (round % 3 === 0) await arena.fault([{ method: '*', fault: 'expired-token' }])
-      await sleep(50 + Math.random() * 450)
+      await senders.acknowledged(10 + Math.random() * 120)
       await arena.stop('SIGKILL')
       if (round % 5 === 0) await arena.killAtStart(Math.random() * 500)
       await arena.start()

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { openArena } from '../arena.ts'
 import { createSenders } from '../load.ts'
 import { drain, judge, weigh, type Report } from '../verdict.ts'
@@ -12,7 +11,7 @@ export async function sigterm (rounds: number): Promise<Report> {
     await arena.load({ msPerMessage: 1 })
     const stopLoad = senders.run(8)
     for (let round = 1; round <= rounds; round++) {
-      await sleep(100 + Math.random() * 400)
+      await senders.acknowledged(10 + Math.random() * 120)
       const code = await arena.stop('SIGTERM')
       if (code !== 0) faults.push(`exit code ${code}`)
       await arena.start()
