@@ -116,6 +116,7 @@ t.test('other updates are ignored, and tell who the client is', async t => {
   t.match(seen('message_callback'), [{ user: { id: '40123456', name: 'Анна' }, chat: '77001' }], 'who pressed, not the bot whose button it is')
   t.match(seen('bot_started'), [{ user: { id: '40123456', name: 'Анна', lastName: 'Петрова' }, chat: '77001' }])
   t.strictSame(seen('message_removed'), [])
+  t.match(parse({ update_type: 'ping', timestamp: 0 }), { edits: [], ignored: [{}], clients: [] })
   t.strictSame(seen('comment_edited'), [], 'a comment under a post is in no chat of an open line')
 })
 

@@ -118,7 +118,7 @@ t.test('whatever is written, only Telegram styles it', async () => {
     const rich = read({ text, entities })
     if (rich.text !== text) throw new Error('the text is another')
     checkShown(rich, renderBbCode(rich))
-  }), { numRuns: 400 })
+  }), { numRuns: 200 })
 
   const texts = dangerousText.filter(isSeen)
   const inline = fc.record({ type: fc.constantFrom('bold', 'code', 'url', 'marked', 'mention'), text: texts, url: texts.map(text => `https://e.com/${text}`) })
@@ -131,7 +131,7 @@ t.test('whatever is written, only Telegram styles it', async () => {
   fc.assert(fc.property(fc.array(block, { maxLength: 4 }), blocks => {
     const rich = read({ rich_message: { blocks } })
     if (isSeen(rich.text)) checkShown(rich, renderBbCode(rich))
-  }), { numRuns: 400 })
+  }), { numRuns: 200 })
 })
 
 function isSeen (text: string): boolean {
