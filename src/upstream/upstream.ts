@@ -87,7 +87,7 @@ export function createUpstream ({ config, pseudonym, now, resolve }: UpstreamOpt
 
     async stop (graceMs) {
       const timer = setTimeout(() => stopping.abort(), graceMs)
-      await Promise.all(underWay)
+      while (underWay.size > 0) await Promise.all(underWay)
       clearTimeout(timer)
       stopping.abort()
       await pool.destroy()
