@@ -6,6 +6,7 @@ import { measureBacklog } from './backlog.ts'
 import { measureDrain } from './drain.ts'
 import { runLoad, type LoadResult } from './load.ts'
 import { measureLatency } from './latency.ts'
+import { measureMessengers } from './messengers.ts'
 import { prepareWebhooks, unreachablePortalEnv } from './webhooks.ts'
 
 /*
@@ -39,6 +40,9 @@ try {
   console.log(`(e) with ${backlog.rows} edits pending: ready ${(backlog.readyMs / 1000).toFixed(2)} s after the start (aim: under 1 s), ${Math.round(backlog.residentMiB)} MiB resident under load (aim: under 200)`)
   printLoad('    the relay, acknowledged after its commit', backlog.load)
   console.log(`    p99 (e) / p99 (b) = ${(backlog.load.p99Ms / b.p99Ms).toFixed(2)}   (aim: 2 or less)`)
+
+  console.log('(f) the relay, acknowledged after its commit, by messenger; ratio to the generic channel on the same relay   (aim: 0.60 or more)')
+  for (const { name, load, ratio } of await measureMessengers(folder)) printLoad(`    ${name.padEnd(12)} ${ratio.toFixed(2)}`, load)
 } finally {
   await rm(folder, { recursive: true, force: true })
 }
