@@ -105,7 +105,9 @@ export async function startRelay ({ config, version, log, onLost }: RelayOptions
   const scrape = createScrape({ registry: metrics.registry, portal: portal.host, outbox, duty: keeper.duty, burst: portal.bucket.burst, now })
 
   let isStopping = false
-  const app = buildApp(config, { version, log, probe: store.probe, outbox, reception, install, redelivery, status, condition, webhookObserver: metrics.webhooks, scrape, stopping: () => isStopping, now })
+  // Loaded only where there is one.
+  const redis = config.redisUrl === null ? null : (await import('./redis.ts')).createRedis(config.redisUrl, log)
+  const app = buildApp(config, { version, log, redis, probe: store.probe, outbox, reception, install, redelivery, status, condition, webhookObserver: metrics.webhooks, scrape, stopping: () => isStopping, now })
   await keeper.start()
   janitor.start()
   await app.listen({ host: config.host, port: config.port })
@@ -119,6 +121,7 @@ export async function startRelay ({ config, version, log, onLost }: RelayOptions
       const farewell = setTimeout(() => app.server.closeAllConnections(), FAREWELL_MS)
       await app.close()
       clearTimeout(farewell)
+      redis?.disconnect()
       await store.close()
       await Promise.all([dispatcher.destroy(), apiDispatcher.destroy()])
     },

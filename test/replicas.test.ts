@@ -1,0 +1,104 @@
+import t from 'tap'
+import { sandboxEnv, startRelayProcess, type Running } from '../demo/processes.ts'
+import { signStandardWebhook } from '../src/signatures/standard-webhooks.ts'
+import { KEY, SECRET } from './channel.ts'
+import { readSamples } from './metrics/running.ts'
+import { eventually, original, startPortal } from './portal.ts'
+import { startPostgres } from './postgres.ts'
+
+const ADMIN_TOKEN = 'an-admin-token-of-the-test'
+
+const postgres = await startPostgres()
+t.teardown(() => postgres.stop())
+
+const client = { id: 'u1', last_name: 'Petrova', name: 'Anna' }
+
+async function send (relay: Running, message: string, text: string): Promise<number> {
+  const body = JSON.stringify({ type: 'message.edited', timestamp: Date.now(), data: { user: client, message: { id: message, text }, chat: { id: 'c1', name: 'Support' } } })
+  const headers = { 'content-type': 'application/json', ...signStandardWebhook(KEY, body, Date.now()) }
+  return (await fetch(`${relay.url}/webhooks/default`, { method: 'POST', headers, body })).status
+}
+
+async function ask (relay: Running, path: string): Promise<Response> {
+  return await fetch(`${relay.url}${path}`, { headers: { authorization: `Bearer ${ADMIN_TOKEN}` } })
+}
+
+async function scrape (relay: Running) {
+  return readSamples(await (await ask(relay, '/metrics')).text())
+}
+
+async function isHolder (relay: Running): Promise<boolean> {
+  return (await scrape(relay)).get('relay_lease_held') === 1
+}
+
+t.test('three relays on one database are one relay to messengers, the portal and operators', async t => {
+  const portal = await startPortal(t)
+  await (await portal.connector()).send(['m1', 'm2', 'm3', 'm4'].map(message => original(message)))
+  const settings = { ...sandboxEnv(portal.url), BITRIX24_REFRESH_TOKEN: '', WEBHOOK_SECRET: SECRET, SETTLE_MS: '0', ADMIN_TOKEN, DATABASE_URL: await postgres.schema() }
+  const relays = await Promise.all([1, 2, 3].map(() => startRelayProcess(settings)))
+  t.teardown(() => Promise.all(relays.map(relay => relay.stop('SIGKILL'))))
+
+  const sortOut = async (among: readonly Running[]) => {
+    const held = await Promise.all(among.map(isHolder))
+    return { holders: among.filter((_, index) => held[index]), others: among.filter((_, index) => !held[index]) }
+  }
+  const { holders: [holder], others: [other, third] } = await sortOut(relays) as { holders: [Running], others: [Running, Running] }
+  t.equal((await sortOut(relays)).holders.length, 1, 'one of them holds the lease')
+
+  await t.test('an install that another one takes wakes the holder', async t => {
+    t.equal(await send(other, 'm1', 'before the install'), 202)
+    for (const relay of relays) t.match(await (await fetch(`${relay.url}/readyz`)).json(), { status: 'ready', portal: 'not-installed' })
+    const install = await fetch(`${portal.url}/sandbox/install`, {
+      method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ handler: `${other.url}/bitrix24/install`, application: 'local.relay' }),
+    })
+    t.match(await install.json(), { status: 200 })
+    t.equal(await eventually(async () => await portal.text('m1'), text => text === 'before the install'), 'before the install')
+  })
+
+  await t.test('what any of them takes is delivered, and each answers the same', async t => {
+    for (const [index, relay] of relays.entries()) t.equal(await send(relay, `m${index + 1}`, `text ${index}`), 202)
+    for (const index of relays.keys()) t.equal(await eventually(async () => await portal.text(`m${index + 1}`), text => text === `text ${index}`), `text ${index}`)
+    await eventually(async () => await (await ask(holder, '/api/status')).json() as { ledger: { pending: number } }, status => status.ledger.pending === 0)
+    const answers = await Promise.all(relays.flatMap(relay => ['/api/status', '/api/edits'].map(async path => await (await ask(relay, path)).json())))
+    t.strictSame(answers[2], answers[0])
+    t.strictSame(answers[4], answers[0])
+    t.strictSame(answers[3], answers[1])
+    t.match(answers[0], { ledger: { accepted: 4, superseded: 0, delivered: 4, dead: 0, pending: 0 }, portal: { condition: 'ready' } })
+  })
+
+  await t.test('a line that is parked is seen by all', async t => {
+    await portal.fault({ method: 'imconnector.update.messages', fault: { error: 'NOT_ACTIVE_LINE', status: 400 }, times: 1 })
+    t.equal(await send(third, 'm4', 'parked'), 202)
+    for (const relay of relays) {
+      const status = await eventually(async () => await (await ask(relay, '/api/status')).json() as { lines: object[] }, ({ lines }) => lines.length > 0)
+      t.match(status.lines, [{ connector: 'relay_demo', line: 1, code: 'NOT_ACTIVE_LINE' }])
+    }
+  })
+
+  await t.test('metrics add up', async t => {
+    const sumOf = (samples: ReadonlyArray<Awaited<ReturnType<typeof scrape>>>, name: string) => samples.reduce((total, each) => total + (each.get(name) ?? 0), 0)
+    // What the store says is good for five seconds.
+    const samples = await eventually(async () => await Promise.all(relays.map(scrape)), each => sumOf(each, 'relay_ledger_edits{state="accepted"}') === 5)
+    const sum = (name: string) => sumOf(samples, name)
+    t.equal(sum('relay_ledger_edits{state="accepted"}'), 5)
+    t.equal(sum('relay_lease_held'), 1)
+    t.equal(sum('relay_webhook_edits_total{channel="default",outcome="accepted"}'), 5)
+    t.equal(sum('relay_edits_finished_total{state="delivered",reason=""}'), 4)
+    t.equal(sum('relay_bucket_burst_requests'), 25)
+  })
+
+  await t.test('a holder that stops hands the lease over, with the parks, and one that is killed is followed', async t => {
+    t.equal(await holder.stop('SIGTERM'), 0)
+    const { holders } = await eventually(async () => await sortOut([other, third]), ({ holders }) => holders.length === 1)
+    const [second] = holders as [Running]
+    t.match(second.output(), /"lease.taken".*"orphaned":false/)
+    const last = second === other ? third : other
+    t.equal(await eventually(async () => await portal.text('m4'), text => text === 'parked'), 'parked', 'the next holder asks about a park at once')
+    await second.stop('SIGKILL')
+    t.equal(await send(last, 'm1', 'after both'), 202)
+    for (let patience = 0; patience < 3 && !await isHolder(last); patience++) await eventually(() => isHolder(last), held => held)
+    t.match(last.output(), /"lease.taken".*"orphaned":true/)
+    t.equal(await eventually(async () => await portal.text('m1'), text => text === 'after both'), 'after both')
+    t.strictSame((await portal.calls('oauth.token')).filter(call => call.application === 'local.relay'), [], 'nobody renewed what the install had brought')
+  })
+})
