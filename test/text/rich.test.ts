@@ -2,11 +2,10 @@ import t from 'tap'
 import fc from 'fast-check'
 import { listActive } from '../../sandbox/bbcode.ts'
 import { isBlankForPortal, isUnseen } from '../../src/text/blank.ts'
-import { neutraliseUrl } from '../../src/text/neutralise.ts'
 import { renderBbCode, type Style, type StyleRange } from '../../src/text/rich.ts'
 import { richText } from './arbitrary.ts'
 import { TAGS } from './portal-model.ts'
-import { checkShown } from './shown.ts'
+import { checkShown, percentDecode } from './shown.ts'
 
 type Range = [offset: number, length: number, style: Style, url?: string]
 
@@ -86,12 +85,13 @@ t.test('a token does not act, wherever a border splits it', async t => {
 })
 
 t.test('a URL of the text is one address for the portal, whatever the styles', async () => {
-  const url = fc.webUrl({ withQueryParameters: true, withFragments: true })
+  const part = fc.constantFrom('a', '/', '?b=', '&c;', '#d', '[e]', '%20', '(', ')', '_f_', '*', '.', ',', '-'.repeat(12), ':5b425d61:', 'ж')
+  const url = fc.array(part, { maxLength: 8 }).map(parts => `https://e.com/${parts.join('')}`)
   const range = fc.record({ offset: fc.nat(60), length: fc.nat(60), style: fc.constantFrom<Style>('bold', 'italic', 'quote', 'link'), url: fc.constant('https://other.com') })
   fc.assert(fc.property(url, fc.array(range, { maxLength: 5 }), (url, ranges) => {
     const sent = renderBbCode({ text: `see ${url} there`, ranges })
     const addresses = listActive(sent).filter(({ tag }) => tag === 'address')
-    if (addresses.length !== 1 || addresses[0]?.text.startsWith(neutraliseUrl(url.replace(/[.,:;!?'"*_~`()}]*$/, ''))) !== true) throw new Error(sent)
+    if (addresses.length !== 1 || !percentDecode(addresses[0]?.text ?? '').startsWith(percentDecode(url.replace(/[.,:;!?'"*_~`()}]*$/, '')))) throw new Error(sent)
   }), { numRuns: 300 })
 })
 
@@ -105,7 +105,7 @@ t.test('what the portal would cut off is not styled, so that no text grows witho
 t.test('many ranges are done with: what grew with their square would outlast the test', async t => {
   const text = 'a https://e.com/b\n'.repeat(5_000)
   const styles: Style[] = ['bold', 'italic', 'underline', 'strike', 'code', 'quote', 'link']
-  const ranges = Array.from({ length: 100_000 }, (_, index): Range => [index % 80_000, 1 + index % 97, styles[index % 7] ?? 'bold', 'https://e.com'])
+  const ranges = Array.from({ length: 50_000 }, (_, index): Range => [index % 80_000, 1 + index % 97, styles[index % 7] ?? 'bold', 'https://e.com'])
   t.ok(render(text, ...ranges).length > text.length)
   t.ok(render(text, ...ranges.map(([offset,, style, url]): Range => [offset / 2 | 0, 45_000, style, url])).length > text.length)
 })

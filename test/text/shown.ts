@@ -15,7 +15,7 @@ interface Asked { readonly start: number, readonly end: number, readonly tag: st
  */
 export function checkShown ({ text, ranges }: RichText, sent: string): void {
   const exact = ranges.filter(range => isGood(text, range)).map(({ offset, length, style, url = '' }): Asked =>
-    ({ start: offset, end: offset + length, tag: style === 'link' ? `url ${unescape(url)}` : TAGS[style], isLink: style === 'link' }))
+    ({ start: offset, end: offset + length, tag: style === 'link' ? `url ${percentDecode(url)}` : TAGS[style], isLink: style === 'link' }))
   const wide = exact.map(({ start, end, ...asked }) => ({ ...asked, start: urlAround(text, start)?.start ?? start, end: urlAround(text, end)?.end ?? end }))
   for (const [index, tags] of align(text, sent)) {
     const covers = ({ start, end }: Asked) => start <= index && index < end
@@ -47,7 +47,7 @@ export function align (text: string, sent: string): Map<number, ReadonlySet<stri
   let shown = ''
   const tagsAt: Array<ReadonlySet<string>> = []
   for (const run of readSent(sent, { markdown: true })) {
-    const tags = new Set(run.tags.filter(({ tag }) => !HARMLESS.has(tag)).map(({ tag, value }) => tag === 'url' ? `url ${unescape(value)}` : `${tag}${value}`))
+    const tags = new Set(run.tags.filter(({ tag }) => !HARMLESS.has(tag)).map(({ tag, value }) => tag === 'url' ? `url ${percentDecode(value)}` : `${tag}${value}`))
     for (const unit of run.text.replaceAll('\u200B', '').split('')) {
       shown += unit
       tagsAt.push(tags)
@@ -55,7 +55,7 @@ export function align (text: string, sent: string): Map<number, ReadonlySet<stri
   }
 
   // Line breaks may be more, around quotations, or fewer, at the ends; everything else is the same.
-  const plain = (text: string) => unescape(text.replace(/[\u200B\r\n]/g, '')).trim()
+  const plain = (text: string) => percentDecode(text.replace(/[\u200B\r\n]/g, '')).trim()
   if (plain(shown) !== plain(text)) throw new Error(`${JSON.stringify(text)} reads as ${JSON.stringify(shown)}`)
 
   const aligned = new Map<number, ReadonlySet<string>>()
@@ -67,17 +67,17 @@ export function align (text: string, sent: string): Map<number, ReadonlySet<stri
     else if (shown[at] === text[index]) aligned.set(index++, tagsAt[at++] ?? new Set())
     else {
       index += character.length
-      at += escape(character).length
+      at += percentEncode(character).length
     }
   }
   return aligned
 }
 
 /** As a character stands in an address. */
-function escape (character: string): string {
+function percentEncode (character: string): string {
   return [...Buffer.from(character)].map(byte => `%${byte.toString(16).toUpperCase().padStart(2, '0')}`).join('')
 }
 
-function unescape (url: string): string {
+export function percentDecode (url: string): string {
   return url.replace(/(?:%[0-9a-f]{2})+/gi, bytes => Buffer.from(bytes.replaceAll('%', ''), 'hex').toString())
 }
