@@ -197,3 +197,14 @@ t.test('a life that ended in the middle of a question without a word costs nothi
   t.match(await eventually(() => second.state('m1'), isDelivered), { state: 'delivered' })
   t.equal(await portal.text('m1'), 'edited')
 })
+
+t.test('as many edits as anybody may have wait for a silent API; the rest stays in the database', async t => {
+  const { api, portal, takeMany, courier, store, now } = await start(t)
+  api.mood = 'silent'
+  await takeMany(Array.from({ length: 600 }, (_, index) => nameless(`m${index}`, 1000 + index, 'waits')))
+  courier.start()
+  const [lane] = await eventually(async () => await store.outbox.lanes(portal.host), ([lane]) => lane !== undefined && lane.dueAt > now())
+  t.ok(lane !== undefined && lane.dueAt > now(), 'nothing is claimed over and over')
+  t.equal(api.asked.length, 1)
+  t.equal((await store.outbox.backlog(portal.host)).pending, 600)
+})
