@@ -9,6 +9,7 @@ export const TAGS = [
   '[chat=5]x[/chat]', '[chat=imol|5]x[/chat]', '[context=chat5/6]x[/context]', '[code]x[/code]', '[img size=small]https://e.com/a.png[/img]',
   '[icon=https://e.com/a.png size=20 title=x]', '[call=+7]x[/call]', '[timestamp=1 format=date]', '[disk=5]', '[LIKE]', '[DISLIKE]', '[RATING=5]',
   '[DATE=1]', '[PCH=1]x[/PCH]', '[ATTACH=1]', '[dialog=chat1 message=2]x[/dialog]', '[quote]x[/quote]', '[*]', '[/b]',
+  '[icode]x[/icode]', '[h1]x[/h1]', '[hr]', '[list][*]x[/list]', '[table][tr][td]x[/td][/tr][/table]',
 ]
 
 const TAG = /\[(?:\/|\*|[a-z])/giu
