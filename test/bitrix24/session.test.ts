@@ -298,3 +298,54 @@ t.test('nothing that is logged carries a token or the secret', async t => {
   t.ok(lines.length > 0)
   t.notMatch(JSON.stringify(lines), /refresh-\d|access-\d|relay-secret|gone/)
 })
+
+t.test('a process that lost the portal sends nothing', async t => {
+  const portal = await startScriptedPortal(t, rotating())
+  const { portal: config, memory, client, oauth, log } = openSession(t, portal.url)
+  const session = createSession({ portal: config, portals: memory.portals, client, oauth, lease: { ...HELD, isHeld: () => false }, now: Date.now, log })
+  t.match(await session.call('x', {}), { kind: 'unreachable', cause: 'LEASE_LOST', requests: 0 })
+  t.equal(portal.calls.length, 0)
+})
+
+t.test('a refresh that a former holder may have under way is waited for, and one of a holder that let go is not', async t => {
+  const portal = await startScriptedPortal(t, rotating(1))
+  const record = { tokens: { accessToken: 'old', refreshToken: 'refresh-1', accessExpiresAt: null }, refreshStartedAt: 1, refreshTries: 1 }
+  const { portal: config, memory, client, oauth, log } = openSession(t, portal.url, { record })
+  const orphaned = createSession({ portal: config, portals: memory.portals, client, oauth, lease: { ...HELD, isOrphaned: true }, now: Date.now, log })
+  t.match(await orphaned.call('x', {}), { kind: 'unreachable', cause: 'REFRESH_UNDER_WAY' })
+  t.same(portal.used('oauth.token'), [])
+  const clean = createSession({ portal: config, portals: memory.portals, client, oauth, lease: HELD, now: Date.now, log })
+  t.match(await clean.call('x', {}), { kind: 'answered' })
+  t.same(portal.used('oauth.token'), ['refresh-1'])
+})
+
+t.test('a refresh begins only under the present epoch, and a pair that comes after the lease was lost is stored all the same', async t => {
+  let isHeld = true
+  const portal = await startScriptedPortal(t, ({ method, params }) => {
+    if (method !== 'oauth.token') return params.auth === 'access-2' ? ok : expired
+    isHeld = false
+    return { ...grantOf(2), afterMs: 20 }
+  })
+  const { portal: config, memory, client, oauth, log } = openSession(t, portal.url, { record: { parked: { code: 'invalid_grant', since: 1 } } })
+  const former = createSession({ portal: config, portals: memory.portals, client, oauth, lease: { ...HELD, epoch: 7 }, now: Date.now, log })
+  await former.call('x', {})
+  t.same(portal.used('oauth.token'), [], 'its epoch is gone')
+
+  const loser = createSession({ portal: config, portals: memory.portals, client, oauth, lease: { ...HELD, isHeld: () => isHeld }, now: Date.now, log })
+  t.match(await loser.call('x', {}), { kind: 'unreachable', cause: 'LEASE_LOST' })
+  await loser.settled()
+  t.match(memory.record(), { tokens: { accessToken: 'access-2', refreshToken: 'refresh-2' }, parked: null }, 'the next holder may have been refused for want of it')
+})
+
+t.test('a pair that the store would not take is stored before the process may end', async t => {
+  const portal = await startScriptedPortal(t, ({ method }) => {
+    if (method !== 'oauth.token') return expired
+    memory.failing = true
+    return grantOf(2)
+  })
+  const { session, memory } = openSession(t, portal.url)
+  await t.rejects(session.call('x', {}), StoreUnavailable)
+  setImmediate(() => { memory.failing = false })
+  await session.settled()
+  t.match(memory.record().tokens, { accessToken: 'access-2', refreshToken: 'refresh-2' })
+})

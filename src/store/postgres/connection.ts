@@ -14,6 +14,9 @@ export type Client = pg.Client
 
 const CONNECT_TIMEOUT_MS = 5000
 
+/** How soon a connection that is silent is asked whether it is still there. */
+const KEEP_ALIVE_MS = 10_000
+
 /** A connection on which nothing comes back for this long is given up, whatever the network says. */
 const ANSWER_TIMEOUT_MS = 15_000
 
@@ -37,7 +40,7 @@ export async function connect ({ urls, name }: Address): Promise<Client> {
   let failure: unknown = new StoreUnavailable(`PostgreSQL at ${name} cannot be used: no host takes writes`)
   for (const url of urls) {
     const client = new pg.Client({
-      connectionString: url, application_name: 'imconnector-relay', pipeline: true, keepAlive: true, types, connectionTimeoutMillis: CONNECT_TIMEOUT_MS, query_timeout: ANSWER_TIMEOUT_MS,
+      connectionString: url, application_name: 'imconnector-relay', pipeline: true, keepAlive: true, keepAliveInitialDelayMillis: KEEP_ALIVE_MS, types, connectionTimeoutMillis: CONNECT_TIMEOUT_MS, query_timeout: ANSWER_TIMEOUT_MS,
     } as pg.ClientConfig)
     // Each query is told of a broken connection by itself; an idle connection is found broken when it is used.
     client.on('error', () => {})

@@ -24,6 +24,8 @@ export function explain (error: unknown, name: string): Error {
   const state = sqlState(error)
   if (state === null) return new StoreUnavailable(`PostgreSQL at ${name} cannot be used: ${networkWords(error)}`)
   if (ABOUT_THE_SERVER.includes(state.slice(0, 2))) return new StoreUnavailable(`PostgreSQL at ${name} cannot be used: ${error.message} (${state})`)
+  // A right that is missing, or a table: names and no contents.
+  if (state.startsWith('42')) return new Error(`PostgreSQL at ${name} refuses: ${error.message} (${state})`)
   return new Error(`the store failed: SQLSTATE ${state}`)
 }
 

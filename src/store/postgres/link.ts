@@ -1,9 +1,12 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { ShuttingDown, StoreUnavailable } from '../../errors.ts'
 import { discard, type Client } from './connection.ts'
 import { explain, isConflict } from './errors.ts'
 
 /** How often a transaction is tried that lost against another one. */
 const MAX_TRIES = 10
+
+const FAREWELL_MS = 2000
 
 /** A row was written by another replica between our reading and our writing it. */
 export class Overtaken extends Error {
@@ -77,7 +80,8 @@ export function createLink ({ name, connect, onConnected }: LinkOptions): Link {
     async close () {
       isClosed = true
       await last
-      await client?.end()
+      // A server that does not answer is not waited for.
+      await Promise.race([client?.end(), sleep(FAREWELL_MS, undefined, { ref: false })])
     },
   }
 }

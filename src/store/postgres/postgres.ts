@@ -6,6 +6,7 @@ import type { Store } from '../store.ts'
 import { acceptBatch } from './accept.ts'
 import { readAddress } from './address.ts'
 import { connect, discard, type Client } from './connection.ts'
+import { explain } from './errors.ts'
 import { createGroupCommit } from './group-commit.ts'
 import { createLanes } from './lanes.ts'
 import { createLink } from './link.ts'
@@ -74,6 +75,8 @@ async function prepare (open: () => Promise<Client>, name: string, waitMs: numbe
       const client = await open()
       try {
         return await migrate(client, name)
+      } catch (error) {
+        throw explain(error, name)
       } finally {
         discard(client)
       }

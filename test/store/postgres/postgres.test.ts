@@ -268,6 +268,15 @@ t.test('a server that takes no writes is not used, and one that comes up is wait
   await store.probe()
 })
 
+t.test('a user who may not make tables is told so', async t => {
+  await postgres.query('DROP ROLE IF EXISTS relay_bare; CREATE ROLE relay_bare LOGIN')
+  const url = new URL(await postgres.schema())
+  const schema = /test_\w+/.exec(decodeURIComponent(url.search))?.[0] ?? ''
+  await postgres.query(`GRANT USAGE ON SCHEMA ${schema} TO relay_bare`)
+  url.username = 'relay_bare'
+  await t.rejects(open(t, url.href), { message: /refuses: permission denied for schema test_\w+ \(42501\)/ })
+})
+
 t.test('synchronous_commit that was turned off for the user is turned on', async t => {
   const databaseUrl = (await postgres.schema()).replace('search_path', 'synchronous_commit%3Doff%20-c%20search_path')
   const store = await open(t, databaseUrl)
