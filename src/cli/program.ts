@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import packageJson from '../../package.json' with { type: 'json' }
 import { createClient, createDispatcher } from '../bitrix24/client.ts'
 import { examine } from './doctor.ts'
+import { mapPayload } from './map.ts'
 import { addOperatorCommands } from './operator.ts'
 import { send } from './send.ts'
 import { wallClock } from '../clock.ts'
@@ -55,6 +56,17 @@ program.command('doctor')
       if (state === 'fault') process.exitCode = 1
     }
     await dispatcher.close()
+  })
+
+program.command('map')
+  .description('show what a channel reads in a payload: nothing is signed, stored or sent')
+  .argument('<channels-file>', 'a CHANNELS_FILE; secrets that are not set are no matter')
+  .argument('<channel>', 'the id of a channel in it')
+  .argument('<payload>', 'JSON as the messenger sends it; - reads standard input')
+  .action(async (path: string, channel: string, payload: string) => {
+    const { text, isFaulty } = await mapPayload({ path, channel, payload: readFileSync(payload === '-' ? 0 : payload), env, readFile, now: wallClock() })
+    console.log(text)
+    if (isFaulty) process.exitCode = 1
   })
 
 addOperatorCommands(program, relayUrl, findToken)

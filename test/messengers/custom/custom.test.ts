@@ -120,7 +120,7 @@ t.test('a hostile body cannot freeze the relay', async t => {
   await t.rejects(read(entry, nested(100_000, '{"a":', '}')), { name: 'BadRequest' }, 'objects in objects')
   await t.rejects(read(entry, nested(64, '[', ']')), { name: 'BadRequest', message: 'the body has lists or objects more than 64 deep' })
   await t.rejects(read(entry, { items: Array(500_000).fill(0) }), { name: 'BadRequest', message: 'the body has more than 10000 values' }, 'a long list')
-  await t.rejects(read(entry, Object.fromEntries(Array.from({ length: 60_000 }, (_, index) => [`key${index}`, index]))), { name: 'BadRequest', message: 'the body has more than 10000 values' }, 'many keys')
+  await t.rejects(read(entry, Object.fromEntries(Array.from({ length: 12_000 }, (_, index) => [`key${index}`, index]))), { name: 'BadRequest', message: 'the body has more than 10000 values' }, 'many keys')
 
   const { ignored } = await read({ ...entry, filter: '$body.items[$ = $$].x = 1' }, { items: Array.from({ length: 200 }, (_, index) => index) })
   t.equal(ignored.length, 200)

@@ -1,0 +1,80 @@
+import { z } from 'zod'
+import { address, addressClient } from '../address.ts'
+import type { Environment, ReadFile } from '../config/environment.ts'
+import { readChannels } from '../config/channels.ts'
+import type { Channel } from '../config.ts'
+import { BadRequest, ConfigError } from '../errors.ts'
+import { messengers } from '../messengers/registry.ts'
+
+export interface MapOptions {
+  /** A CHANNELS_FILE. */
+  readonly path: string
+  readonly channel: string
+  /** A webhook's body, as the messenger sends it. */
+  readonly payload: Buffer
+  readonly env: Environment
+  readonly readFile: ReadFile
+  /** Wall clock in milliseconds: when the webhook comes. */
+  readonly now: number
+}
+
+/** What the channel reads in a payload, for people: JSON of the edits and clients with the ids that go to the portal. */
+export interface Mapped {
+  readonly text: string
+  /** Whether there was something that ought to be an edit and cannot be read. */
+  readonly isFaulty: boolean
+}
+
+/** Long enough for any messenger's rule: nothing is signed here, so that a secret need not be known. */
+const STAND_IN = `whsec_${'A'.repeat(32)}`
+
+/**
+ * Reads a payload as the channel would, offline and unsigned. Rejects with ConfigError for a faulty channel, and with an Error for a file
+ * or a channel that is not there.
+ */
+export async function mapPayload ({ path, channel: id, payload, env, readFile, now }: MapOptions): Promise<Mapped> {
+  const channel = readChannel(path, id, env, readFile)
+  const messenger = messengers[channel.messenger].create(channel)
+  const request = { method: 'POST' as const, query: '', headers: {}, body: payload }
+  const greeting = messenger.greet?.(request) ?? null
+  if (greeting !== null) return { text: show({ reply: greeting }), isFaulty: false }
+  try {
+    const { edits, ignored, clients, reply } = await messenger.parse(request, now)
+    const text = show({ edits: edits.map(edit => address(edit, channel)), ignored, clients: clients.map(client => addressClient(client, channel)), reply })
+    return { text, isFaulty: ignored.some(({ reason }) => reason === 'unreadable') }
+  } catch (error) {
+    if (!(error instanceof BadRequest)) throw error
+    return { text: [error.message, ...error.faults.map(fault => `  ${fault.pointer} ${fault.detail}`)].join('\n'), isFaulty: true }
+  }
+}
+
+/** Only this channel is looked at, so that the others of the file need neither be sound nor have their secrets. */
+function readChannel (path: string, id: string, env: Environment, readFile: ReadFile): Channel {
+  const file = z.object({ channels: z.array(z.looseObject({ id: z.unknown() })) }).safeParse(readJson(path, readFile)).data
+  const entry = file?.channels.find(candidate => candidate.id === id)
+  if (entry === undefined) throw new Error(`${path} has no channel ${id}`)
+  const text = JSON.stringify({ channels: [entry] })
+  const unset = [...text.matchAll(/\$\{(\w+)\}/g)].map(([, name = '']) => name).filter(name => !env[name] && !env[`${name}_FILE`])
+  const faults: string[] = []
+  const defaults = { connector: 'offline', line: 1, settleMs: 0 }
+  const [channel] = readChannels(path, defaults, { ...env, ...Object.fromEntries(unset.map(name => [name, STAND_IN])) }, name => name === path ? text : readFile(name), faults)
+  if (channel === undefined) throw new ConfigError(faults)
+  return channel
+}
+
+function readJson (path: string, readFile: ReadFile): unknown {
+  const text = readFile(path)
+  try {
+    return JSON.parse(text)
+  } catch {
+    // The engine's own words quote the file, and secrets may stand in it.
+    throw new Error(`${path} is not JSON`)
+  }
+}
+
+function show (value: unknown): string {
+  return JSON.stringify(value, (key, item: unknown) => {
+    if (key === 'at' && typeof item === 'number') return new Date(item).toISOString()
+    return typeof item === 'bigint' ? String(item) : item
+  }, 2)
+}
