@@ -54,8 +54,9 @@ t.test('a client is asked for once and remembered, and nobody becomes a guest', 
   t.match(await store.profiles.find(portal.host, 'relay_demo', '42'), { id: '42', name: 'Anna', lastName: 'Petrova', url: 'https://vk.com/id42' })
 })
 
-t.test('an edit of somebody whom the messenger does not know is dead, never sent, and says why', async t => {
-  const { portal, take, courier, state, store, lookUps } = await start(t)
+t.test('an edit of somebody whom the messenger does not know is dead, never sent, and says why; redelivered, it asks again', async t => {
+  const people = [ANNA]
+  const { portal, take, courier, state, store, lookUps, now } = await start(t, people)
   await (await portal.connector()).send([original('m1', 'original', { user: '404' })])
   await take(nameless('m1', 404, 'from nobody'))
   courier.start()
@@ -66,6 +67,11 @@ t.test('an edit of somebody whom the messenger does not know is dead, never sent
   t.equal(await portal.text('m1'), 'original')
   t.equal((await portal.calls()).length, 0)
   t.strictSame(await store.outbox.ledger(), { accepted: 1, superseded: 0, delivered: 0, dead: 1, pending: 0 })
+  people.push({ id: 404, first_name: 'Vera', last_name: 'Orlova' })
+  t.strictSame(await store.outbox.redeliver([row?.id ?? ''], now()), ['redelivered'])
+  courier.wake()
+  t.match(await eventually(() => state('m1'), isDelivered), { state: 'delivered' })
+  t.equal(await portal.text('m1'), 'from nobody')
 })
 
 t.test('while the API is down its edits wait and others go on; then all are delivered', async t => {
