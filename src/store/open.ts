@@ -2,8 +2,7 @@ import { fileURLToPath } from 'node:url'
 import { isPostgresUrl } from './postgres/address.ts'
 import { sealPortals } from './seal.ts'
 import { openSqliteStore } from './sqlite/sqlite.ts'
-import type { CommitObserver } from './sqlite/group-commit.ts'
-import type { Store } from './store.ts'
+import type { CommitObserver, Store } from './store.ts'
 
 /** A second process on one file waits this long for the first to stop, as in a rolling restart; so does one for a server that is starting. */
 const LOCK_WAIT_MS = 30_000

@@ -342,6 +342,11 @@ export interface Signals {
   listen (portal: string, listener: (signal: Signal) => void): void
 }
 
+/** Is told of each commit that webhooks shared. */
+export interface CommitObserver {
+  (batch: { readonly jobs: number, readonly commitMs: number }): void
+}
+
 export interface Store {
   readonly outbox: Outbox
   readonly portals: Portals

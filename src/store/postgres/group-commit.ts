@@ -1,6 +1,5 @@
 import { ShuttingDown, StoreUnavailable } from '../../errors.ts'
-import type { CommitObserver } from '../sqlite/group-commit.ts'
-import type { IncomingEdit, IntakeResult } from '../store.ts'
+import type { CommitObserver, IncomingEdit, IntakeResult } from '../store.ts'
 
 /** Edits that may wait for the commit that runs; more are refused, since a sender that is answered late repeats anyway. */
 const MAX_WAITING = 20_000

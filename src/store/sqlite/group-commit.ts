@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import { ShuttingDown, StoreUnavailable } from '../../errors.ts'
+import type { CommitObserver } from '../store.ts'
 import type { Fault, Job, WorkerMessage, WorkerOptions } from './worker.ts'
 
 /** Jobs that may wait for the commit that runs; more are refused, since a sender that is answered late repeats anyway. */
@@ -19,10 +20,6 @@ export interface GroupCommit {
   /** Runs one verb in the next commit. Rejects with StoreUnavailable when it could not be made durable. */
   run<Result> (part: string, verb: string, ...args: readonly unknown[]): Promise<Result>
   close (): Promise<void>
-}
-
-export interface CommitObserver {
-  (batch: { readonly jobs: number, readonly commitMs: number }): void
 }
 
 /**

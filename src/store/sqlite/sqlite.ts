@@ -1,8 +1,8 @@
 import { accessSync, closeSync, constants, mkdirSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { ShuttingDown } from '../../errors.ts'
-import type { IntakeResult, Leases, Outbox, Portals, Profiles, Store } from '../store.ts'
-import { startGroupCommit, type CommitObserver, type GroupCommit } from './group-commit.ts'
+import type { CommitObserver, IntakeResult, Leases, Outbox, Portals, Profiles, Store } from '../store.ts'
+import { startGroupCommit, type GroupCommit } from './group-commit.ts'
 import { encodeEdits } from './wire.ts'
 
 export interface SqliteOptions {
