@@ -14,7 +14,7 @@ const minutes = Number(values.minutes)
 const wanted = values.only?.split(',')
 const chosen = scenarios.filter(({ id }) => wanted === undefined || wanted.includes(id))
 if (!(minutes > 0) || chosen.length === 0) {
-  console.error(`npm run chaos -- [--minutes N] [--only ${scenarios.map(({ id }) => id).join(',')}] [--rounds N]`)
+  console.error(`npm run chaos -- [--minutes N] [--only ${[...new Set(scenarios.map(({ id }) => id))].join(',')}] [--rounds N]`)
   process.exit(1)
 }
 

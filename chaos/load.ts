@@ -10,7 +10,7 @@ export interface Tally {
   acknowledged: number
   /** Edits answered as `accepted`. */
   accepted: number
-  /** Answered with 503: nothing of them was taken. */
+  /** Answered with 503: nothing of them was taken, unless the database took it and could not say so any more. */
   turnedAway: number
   /** Sent and never answered: taken or not, nobody knows. */
   unanswered: number
@@ -28,13 +28,16 @@ const ANSWER_TIMEOUT_MS = 20_000
 /** Part of the edits that senders send a second time, much later or out of turn. */
 const REPEATED = 0.15
 
+/** What senders know of an arena. */
+export type Served = Pick<Arena, 'names' | 'secret' | 'now' | 'target' | 'isDoubtful' | 'isClosed'>
+
 export type Senders = ReturnType<typeof createSenders>
 
 /**
  * Senders of edits that remember what they were told. The n-th edit of a message has the text "<message> #<n>" and revision n; several
  * senders work on the same messages, so that edits overtake each other.
  */
-export function createSenders (arena: Arena) {
+export function createSenders (arena: Served) {
   const key = readSecret(arena.secret)
   if (key === null) throw new Error('the secret that was just made cannot be read')
   const signingKey = key
@@ -44,10 +47,10 @@ export function createSenders (arena: Arena) {
   const acknowledged = new Map<string, number>()
   const doubtful = new Map<string, Set<number>>()
 
-  async function post (body: string): Promise<Answer> {
+  async function post (body: string, url: string): Promise<Answer> {
     const headers = { 'content-type': 'application/json', ...signStandardWebhook(signingKey, body, arena.now()) }
     try {
-      const response = await fetch(`${arena.url}/webhooks/default`, { method: 'POST', headers, body, signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS) })
+      const response = await fetch(`${url}/webhooks/default`, { method: 'POST', headers, body, signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS) })
       const answer = await response.json() as { edits?: Array<{ outcome: string }>, detail?: string }
       return { status: response.status, outcome: answer.edits?.[0]?.outcome ?? answer.detail ?? null }
     } catch (error) {
@@ -55,9 +58,9 @@ export function createSenders (arena: Arena) {
     }
   }
 
-  async function send (message: string, number: number): Promise<Answer> {
+  async function send (message: string, number: number, url = arena.target()): Promise<Answer> {
     const data = { user: { id: 'u1', last_name: 'Petrova', name: 'Anna' }, message: { id: message, edited_at: startedAt + number, text: `${message} #${number}` }, chat: { id: 'c1' } }
-    const answer = await post(JSON.stringify({ type: 'message.edited', data }))
+    const answer = await post(JSON.stringify({ type: 'message.edited', data }), url)
     if (answer.status !== 'unsent') tally.webhooks++
     if (answer.status === 202) {
       tally.acknowledged++
@@ -66,13 +69,18 @@ export function createSenders (arena: Arena) {
       acknowledged.set(message, Math.max(acknowledged.get(message) ?? 0, number))
     } else if (answer.status === 503) {
       tally.turnedAway++
+      if (arena.isDoubtful()) doubt(message, number)
     } else if (answer.status === 'unanswered') {
       tally.unanswered++
-      doubtful.set(message, (doubtful.get(message) ?? new Set()).add(number))
+      doubt(message, number)
     } else if (answer.status !== 'unsent') {
       tally.unexpected.push(`${answer.status} ${answer.outcome}`)
     }
     return answer
+  }
+
+  function doubt (message: string, number: number): void {
+    doubtful.set(message, (doubtful.get(message) ?? new Set()).add(number))
   }
 
   function next (message: string): number {
@@ -84,7 +92,7 @@ export function createSenders (arena: Arena) {
   return {
     tally,
     /** Sends the next edit of a message. */
-    edit: (message: string) => send(message, next(message)),
+    edit: (message: string, url?: string) => send(message, next(message), url),
 
     /** Waits until so many more webhooks are acknowledged, so that a slow machine is given as much to lose as a fast one. */
     async acknowledged (more: number): Promise<void> {

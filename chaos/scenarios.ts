@@ -1,6 +1,7 @@
 import { clockJumps } from './scenarios/clock.ts'
 import { disk } from './scenarios/disk.ts'
 import { killNine } from './scenarios/kill.ts'
+import { harms, replicas } from './scenarios/replicas.ts'
 import { silentPortal } from './scenarios/silence.ts'
 import { slowConnections } from './scenarios/slow.ts'
 import { sigterm } from './scenarios/stop.ts'
@@ -9,6 +10,7 @@ import { tokens } from './scenarios/tokens.ts'
 import type { Report } from './verdict.ts'
 
 export interface Scenario {
+  /** Several may be chosen by the same one. */
   readonly id: string
   /** How often it does its harm when it is run by hand; tests do it less often. */
   readonly rounds: number
@@ -24,4 +26,5 @@ export const scenarios: readonly Scenario[] = [
   { id: 'sigterm', rounds: 10, run: sigterm },
   { id: 'silence', rounds: 2, run: silentPortal },
   { id: 'slow', rounds: 1, run: slowConnections },
+  ...harms.map(harm => ({ id: 'replicas', rounds: harm.rounds, run: async (rounds: number) => (await replicas([[harm, rounds]]))[0] as Report })),
 ]

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Arena, Status } from './arena.ts'
+import type { Arena } from './arena.ts'
+import type { Status } from './ground.ts'
 import type { Senders } from './load.ts'
 
 /** Longer than the quarantine of a call whose outcome is unknown. */
@@ -9,6 +10,9 @@ const LONGEST_PASS_MS = 300_000
 
 /** For these a parked portal is not asked again; all others it gets over by itself. */
 export const ENDED_BY_INSTALL: ReadonlySet<string> = new Set(['invalid_grant', 'not-installed'])
+
+/** What a verdict takes of an arena. */
+export type Judged = Pick<Arena, 'status' | 'messages' | 'install' | 'pass' | 'relay' | 'isDoubtful'>
 
 /** One row of the table. */
 export interface Report {
@@ -37,28 +41,30 @@ export function weigh ({ ledger, backlog }: Status): string[] {
 
 /**
  * Lets the relay deliver everything, and says how many installs it took. Quarantines and back-offs are not waited for: when nothing moves,
- * the clocks of relay and portal are moved on together. Rejects when there is no end to it.
+ * for `stillMs`, the clocks of relay and portal are moved on together. Rejects when there is no end to it.
  */
-export async function drain (arena: Arena, senders: Senders, patienceMs = 60_000): Promise<number> {
+export async function drain (arena: Judged, senders: Senders, { patienceMs = 60_000, stillMs = 300 } = {}): Promise<number> {
   const deadline = performance.now() + patienceMs
   let installs = 0
   let before = -1
-  let still = 0
+  let movedAt = performance.now()
   let passMs = BEYOND_QUARANTINE_MS
   for (;;) {
     const status = await arena.status()
     const { pending } = status.ledger
     if (pending === 0) return installs
     if (performance.now() > deadline) throw new Error(`there is no end to it: ${JSON.stringify(status)}\n${arena.relay().output().split('\n').filter(line => line.startsWith('{') && !line.includes('webhook.rejected')).slice(-10).join('\n')}`)
-    still = pending === before ? still + 1 : 0
-    if (still === 0) passMs = BEYOND_QUARANTINE_MS
+    if (pending !== before) {
+      movedAt = performance.now()
+      passMs = BEYOND_QUARANTINE_MS
+    }
     before = pending
     if (ENDED_BY_INSTALL.has(status.portal.condition)) {
       await arena.install()
       installs++
-    } else if (still >= 5) {
-      still = 0
+    } else if (performance.now() - movedAt > stillMs) {
       await arena.pass(passMs)
+      movedAt = performance.now()
       passMs = Math.min(passMs * 2, LONGEST_PASS_MS)
       // A timer does not know that the clocks were moved; a new edit makes the courier look.
       await senders.edit('waker')
@@ -68,13 +74,14 @@ export async function drain (arena: Arena, senders: Senders, patienceMs = 60_000
 }
 
 /** Compares what senders were told with what the portal shows and has shown, and with the ledger. */
-export async function judge (arena: Arena, senders: Senders, about: Pick<Report, 'scenario' | 'rounds'> & { readonly faults?: readonly string[], readonly notes?: readonly string[] }): Promise<Report> {
+export async function judge (arena: Judged, senders: Senders, about: Pick<Report, 'scenario' | 'rounds'> & { readonly faults?: readonly string[], readonly notes?: readonly string[] }): Promise<Report> {
   const { tally } = senders
   const status = await arena.status()
   const faults = [...about.faults ?? [], ...tally.unexpected.slice(0, 5), ...weigh(status)]
   const { accepted, dead, pending } = status.ledger
-  if (accepted < tally.accepted || accepted > tally.accepted + tally.unanswered) {
-    faults.push(`the ledger has ${accepted} accepted; senders were told so ${tally.accepted} times and got no answer ${tally.unanswered} times`)
+  const doubtful = tally.unanswered + (arena.isDoubtful() ? tally.turnedAway : 0)
+  if (accepted < tally.accepted || accepted > tally.accepted + doubtful) {
+    faults.push(`the ledger has ${accepted} accepted; senders were told so ${tally.accepted} times and ${doubtful} are in doubt`)
   }
   if (dead > 0) faults.push(`${dead} are dead`)
   if (pending > 0) faults.push(`${pending} are still pending`)

