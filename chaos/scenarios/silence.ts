@@ -2,9 +2,8 @@ import { openArena } from '../arena.ts'
 import { createSenders } from '../load.ts'
 import { drain, judge, until, type Report } from '../verdict.ts'
 
-/** The relay gives calls 10 s to end when it is told to stop. */
-const STOP_WITHIN_MS = 15_000
-const ANSWER_WITHIN_MS = 1000
+/** A relay that waited for its portal would wait 65 s. */
+const ANSWER_WITHIN_MS = 5000
 
 /** The portal takes calls and never answers: webhooks are still acknowledged, health probes answered, and the relay can be stopped. */
 export async function silentPortal (rounds: number): Promise<Report> {
@@ -17,6 +16,7 @@ export async function silentPortal (rounds: number): Promise<Report> {
       const stopLoad = senders.run(4)
       const silent = async (): Promise<number> => (await arena.calls()).filter(call => call.method === 'imconnector.update.messages' && call.status === null).length
       const before = await silent()
+      await senders.acknowledged(20)
       if (!await until(async () => await silent() > before)) faults.push('no call was made')
       for (const path of ['/livez', '/readyz'] as const) {
         const { status, tookMs } = await arena.probe(path)
@@ -24,9 +24,9 @@ export async function silentPortal (rounds: number): Promise<Report> {
       }
       if ((await senders.edit('waker')).status !== 202) faults.push('webhooks are not acknowledged')
       await stopLoad()
-      const startedAt = performance.now()
+      // It gives calls 10 s to end; after 20 s it would have cut itself off, with exit code 1.
       const code = await arena.stop('SIGTERM')
-      if (code !== 0 || performance.now() - startedAt > STOP_WITHIN_MS) faults.push(`SIGTERM: exit code ${code} after ${Math.round(performance.now() - startedAt)} ms`)
+      if (code !== 0) faults.push(`SIGTERM: exit code ${code}`)
       await arena.fault([])
       await arena.start()
       await drain(arena, senders)

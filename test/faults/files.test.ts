@@ -20,7 +20,7 @@ function writeSchema (path: string, version: number): void {
   db.exec(hasChannels
     ? `INSERT INTO lanes (id, portal, connector, line, channel) VALUES (5, '${PORTAL}', 'relay_demo', 1, 'default'), (6, '${PORTAL}', 'relay_demo', 1, 'tg')`
     : `INSERT INTO lanes (id, portal, connector, line) VALUES (5, '${PORTAL}', 'relay_demo', 1)`)
-  db.exec(`UPDATE ledger SET accepted = 3, superseded = 1, delivered = 1`)
+  db.exec('UPDATE ledger SET accepted = 3, superseded = 1, delivered = 1')
   db.exec(`INSERT INTO portals (portal, access_token, refresh_token, bucket_level, bucket_at) VALUES ('${PORTAL}', 'access', 'refresh', 3, 1000)`)
   const insert = db.prepare(`INSERT INTO outbox (id, lane, channel, chat, message, at, tie, seen, content, version, state, accepted_at, settled_at, due_at, attempts, chunk_limit, suspicions, unknown_user_repeats, flags)
     VALUES (?, ?, ?, 'c1', ?, 7, 0, ?, ?, 2, ?, 1000, ?, ?, 0, 50, 0, 0, '')`)
@@ -74,11 +74,14 @@ t.test('a file that is damaged in the middle, or cut short, is refused with the 
     'the last page': Buffer.from(sound).fill(0xa5, (pages - 1) * PAGE),
     'half of the file is missing': sound.subarray(0, middle * PAGE),
   }
+  const remedy = /relay\.db is not a database that can be read \(.+\): nothing was changed; restore a backup in its place, or move it away/
   for (const [how, bytes] of Object.entries(damaged)) {
     writeFileSync(arena.databasePath, bytes)
-    await t.rejects(arena.start(), { message: /ended with 1 [^]*cannot start: .*relay\.db is not a database that can be read \(.+\): nothing was changed; restore a backup in its place, or move it away/ }, how)
+    await t.rejects(openStore({ databaseUrl: `file:${arena.databasePath}`, encryptionKey: null, now: () => 1 }), { message: remedy }, how)
     t.ok(readFileSync(arena.databasePath).equals(bytes), 'nothing was written to it')
   }
+  await t.rejects(arena.start(), { message: new RegExp(`ended with 1 [^]*cannot start: .*${remedy.source}`) }, 'and so ends the process')
+  t.ok(readFileSync(arena.databasePath).equals(damaged['half of the file is missing']), 'nothing was written to it')
   writeFileSync(arena.databasePath, sound)
   await arena.start()
   const { ledger } = await arena.status()
