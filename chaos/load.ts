@@ -114,7 +114,7 @@ export function createSenders (arena: Served) {
           const message = arena.names[Math.floor(Math.random() * arena.names.length)] as string
           const known = newest.get(message) ?? 0
           const { status } = known > 0 && Math.random() < REPEATED ? await send(message, 1 + Math.floor(Math.random() * known)) : await send(message, next(message))
-          await sleep(status === 'unsent' ? 40 : pauseMs * Math.random())
+          await sleep(status === 'unsent' ? 250 : pauseMs * Math.random())
         }
       })
       return async () => {
