@@ -7,6 +7,7 @@ import { measureDrain } from './drain.ts'
 import { runLoad, type LoadResult } from './load.ts'
 import { measureLatency } from './latency.ts'
 import { measureMessengers } from './messengers.ts'
+import { measureReplicas } from './replicas.ts'
 import { prepareWebhooks, unreachablePortalEnv } from './webhooks.ts'
 
 /*
@@ -43,6 +44,11 @@ try {
 
   console.log('(f) the relay, acknowledged after its commit, by messenger; ratio to the generic channel on the same relay   (aim: 0.60 or more)')
   for (const { name, load, ratio } of await measureMessengers(folder)) printLoad(`    ${name.padEnd(12)} ${ratio.toFixed(2)}`, load)
+
+  const { one, three } = await measureReplicas()
+  console.log('(g) acknowledged after a commit on PostgreSQL (synchronous_commit=on), which has the same cores')
+  printLoad('    one relay', one)
+  printLoad('    three relays, the same load spread over them', three)
 } finally {
   await rm(folder, { recursive: true, force: true })
 }

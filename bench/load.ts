@@ -6,7 +6,8 @@ import { connect, type Socket } from 'node:net'
  */
 
 export interface LoadOptions {
-  readonly port: number
+  /** Several servers get a connection each in turn. */
+  readonly port: number | readonly number[]
   readonly connections: number
   readonly requests: readonly Buffer[]
   /** The load ends after this time or with the last request, whichever comes first. */
@@ -23,13 +24,14 @@ export interface LoadResult {
 }
 
 export async function runLoad (options: LoadOptions): Promise<LoadResult> {
-  const { port, connections, requests, durationMs } = options
+  const { connections, requests, durationMs } = options
+  const ports = [options.port].flat()
   const latencies: number[] = []
   let next = 0
   let failed = 0
   const started = performance.now()
 
-  async function runConnection (): Promise<void> {
+  async function runConnection (port: number): Promise<void> {
     const socket = connect({ port, host: '127.0.0.1', noDelay: true })
     await new Promise((resolve, reject) => socket.once('connect', resolve).once('error', reject))
     const readStatus = createStatusReader(socket)
@@ -43,7 +45,7 @@ export async function runLoad (options: LoadOptions): Promise<LoadResult> {
     socket.destroy()
   }
 
-  await Promise.all(Array.from({ length: connections }, runConnection))
+  await Promise.all(Array.from({ length: connections }, (_, index) => runConnection(ports[index % ports.length] as number)))
   const elapsedMs = performance.now() - started
   latencies.sort((a, b) => a - b)
   return {
