@@ -18,7 +18,7 @@ async function start (t: Test, url: string) {
   return { redis, lines, send }
 }
 
-t.test('relays on one Redis count webhooks together, and failures apart', { skip: url === null && 'there is no redis-server here, and no TEST_REDIS_URL' }, async t => {
+t.test('relays on one Redis count webhooks together, and failures apart', { skip: url === null && process.env.CI === undefined && 'there is no redis-server here, and no TEST_REDIS_URL' }, async t => {
   for (const statuses of [[202, 202, 401], [202, 429, 401]]) {
     await t.test('one of the relays', async t => {
       const { redis, send } = await start(t, url as string)
