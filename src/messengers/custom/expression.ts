@@ -2,6 +2,9 @@ import { createRequire } from 'node:module'
 import type jsonata from 'jsonata'
 import type { ExprNode, JsonataError } from 'jsonata'
 import { BadRequest, Overloaded } from '../../errors.ts'
+import { collectNodes, namesGiven, type Node } from './ast.ts'
+import { compileDirect } from './direct.ts'
+import { BEYOND } from './direct-values.ts'
 import { describeFault, describePlace } from './faults.ts'
 import { bindFunctions, FUNCTIONS, REFUSED } from './functions.ts'
 
@@ -42,7 +45,11 @@ const EVERY_STEP = Symbol.for('jsonata.__evaluate_entry') as unknown as string
 export function compileExpression (source: string, name: string, guardrails = GUARDRAILS): Evaluate {
   if (source.length > MAX_SOURCE) throw new ExpressionFault(`it has more than ${MAX_SOURCE} characters`)
   const expression = parse(source, guardrails)
-  examine(source, expression.ast())
+  const ast = expression.ast()
+  const nodes = collectNodes(ast)
+  const own = new Set(nodes.flatMap(namesGiven))
+  examine(source, nodes, own)
+  const direct = compileDirect(ast, own)
   bindFunctions(expression)
   expression.assign(EVERY_STEP, (_node: ExprNode, _input: unknown, environment: jsonata.Environment) => {
     const budget = environment.lookup(BUDGET) as Budget
@@ -50,6 +57,11 @@ export function compileExpression (source: string, name: string, guardrails = GU
   })
 
   return async (input, sight, budget) => {
+    try {
+      if (direct !== null) return direct(input, sight as unknown as Record<string, unknown>)
+    } catch (error) {
+      if (error !== BEYOND) throw error
+    }
     try {
       return await expression.evaluate(input, { ...sight, [BUDGET]: budget })
     } catch (error) {
@@ -71,13 +83,8 @@ function parse (source: string, guardrails: jsonata.JsonataOptions): jsonata.Exp
   }
 }
 
-/** The types of the package leave out some of its nodes. */
-type Node = Omit<ExprNode, 'type'> & { readonly type: string, readonly focus?: unknown, readonly index?: unknown }
-
 /** Throws ExpressionFault at what the guardrails cannot hold, and at names that nothing has. */
-function examine (source: string, ast: ExprNode): void {
-  const nodes = collectNodes(ast)
-  const own = new Set(nodes.flatMap(namesGiven))
+function examine (source: string, nodes: readonly Node[], own: ReadonlySet<unknown>): void {
   for (const { type, value, position = 0 } of nodes) {
     const refuse = (token: string, why: string): never => { throw new ExpressionFault(`${describePlace(source, position, token)}: ${why}`) }
     // JSONata has added the flag g.
@@ -93,17 +100,3 @@ function examine (source: string, ast: ExprNode): void {
 
 /** The input, the input of the whole expression, and what Sight holds. */
 const GIVEN: ReadonlySet<string> = new Set(['', '$', 'body', 'receivedAt'])
-
-function collectNodes (value: unknown, seen = new Set<object>()): Node[] {
-  if (typeof value !== 'object' || value === null || value instanceof RegExp || seen.has(value)) return []
-  seen.add(value)
-  const inside = Object.values(value).flatMap(child => collectNodes(child, seen))
-  return Array.isArray(value) ? inside : [value as Node, ...inside]
-}
-
-/** The names of variables that a node makes. */
-function namesGiven (node: Node): unknown[] {
-  if (node.type === 'lambda') return (node.arguments ?? []).map(argument => argument.value as unknown)
-  if (node.type === 'bind') return [(node.lhs as ExprNode).value as unknown]
-  return [node.focus, node.index]
-}

@@ -9,6 +9,19 @@ import { create, example, NOW, read } from './channel.ts'
 
 const NAMES = ['slack', 'rocket-chat', 'chatwoot', 'evolution'] as const
 
+/** One that uses what the examples do not. */
+const SHOP = {
+  id: 'shop',
+  messenger: 'custom',
+  secrets: ['a-secret-of-the-shop'],
+  verify: { kind: 'header', header: 'X-Shop-Secret' },
+  handshakes: [{ kind: 'echo-query', parameter: 'challenge', when: { word: 'an-agreed-word' } }],
+  reply: { body: '<Response/>', contentType: 'text/xml' },
+  unreadable: 'refuse',
+  forEach: 'edits',
+  map: '{ "user": { "id": "u9", "name": "Anna" }, "chat": { "id": "c9" }, "message": { "id": id, "text": text, "edited_at": $receivedAt } }',
+}
+
 const SECRETS = {
   SLACK_SIGNING_SECRET: 'f00dfeedf00dfeedf00dfeedf00dfeed',
   ROCKET_CHAT_TOKEN: 'a-rocket-chat-token-24ch',
@@ -127,8 +140,8 @@ t.test('no JSON makes an example fail', async t => {
 })
 
 t.test('real webhooks through a relay into a portal', async t => {
-  const messengers = await startMessengers(t, NAMES.map(example), SECRETS)
-  const { post, shown, drained, sendOriginal, lines } = messengers
+  const messengers = await startMessengers(t, [...NAMES.map(example), SHOP], SECRETS)
+  const { post, get, shown, drained, sendOriginal, lines } = messengers
   const nowS = Math.floor(Date.now() / 1000)
   const text = (body: Buffer) => body.toString()
   const hmac = (secret: string, content: string) => createHmac('sha256', secret).update(content).digest('hex')
@@ -210,6 +223,21 @@ t.test('real webhooks through a relay into a portal', async t => {
     t.match(outcomes('evolution'), ['refused anonymous-user', 'ignored', 'accepted', 'stale', 'ignored', 'ignored unreadable'])
     await drained()
     t.equal((await shown(ids.message, '[I]Three[/I]'))?.text, '[I]Three[/I]')
+  })
+
+  await t.test('a batch, a reply in the sender\'s own words, a question by GET, and what cannot be read is refused', async t => {
+    const headers = { 'x-shop-secret': 'a-secret-of-the-shop' }
+    for (const message of ['s1', 's2']) await sendOriginal({ message, chat: 'c9', user: 'u9' })
+    t.match(await post('shop', { edits: [{ id: 's1', text: 'One' }, { id: null }, { id: 's2', text: 'Two' }] }, headers), { status: 200, text: '<Response/>', contentType: 'text/xml' })
+    t.match(outcomes('shop'), ['accepted', 'accepted', 'ignored unreadable'])
+    t.match(await post('shop', '{', headers), { status: 400, contentType: 'application/problem+json' })
+    t.match(await post('shop', { edits: Array(1001).fill({}) }, headers), { status: 400, text: /forEach finds more than 1000 items/ })
+    t.match(await get('shop', 'word=an-agreed-word&challenge=123'), { status: 200, text: '123', contentType: /^text\/plain/ })
+    t.match(await get('shop', 'word=another&challenge=123'), { status: 401 })
+    t.match(await get('shop', ''), { status: 404 })
+    await drained()
+    t.equal((await shown('s1', 'One'))?.text, 'One')
+    t.equal((await shown('s2', 'Two'))?.text, 'Two')
   })
 
   const log = JSON.stringify(lines)

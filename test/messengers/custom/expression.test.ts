@@ -107,11 +107,13 @@ t.test('work without end comes to an end', async t => {
   await t.rejects(evaluate('($f := function($x){ $f($x) }; $f(1))'), { name: 'BadRequest', message: 'map: it takes too many steps' }, 'a loop')
   await t.rejects(evaluate('($f := function($x){ 1 + $f($x) }; $f(1))', {}, 20_000), { name: 'BadRequest', message: /^map: line 1, column \d+, it goes too deep$/ }, 'a recursion')
   await t.rejects(evaluate('items.($i := index; $$.items[index = $i])', { items }), { name: 'BadRequest', message: 'map: it takes too many steps' }, 'each with each')
+  const doubled = Array.from({ length: 40 }, () => '$x := $x & $x').join('; ')
+  await t.rejects(evaluate(`($x := text; ${doubled}; $x)`, { text: 'x' }), { name: 'BadRequest', message: 'map: line 1, column 443, it cannot deal with a value' }, 'a text that doubles')
   await t.rejects(evaluate('items.index', { items: [...items, ...items] }), { name: 'BadRequest', message: 'map: a list has too many items' }, 'a long list')
   await t.rejects(evaluate('$reduce(items, function($all, $item){ $append($all, $all) }, [1])', { items }), { name: 'BadRequest', message: /a list has too many items/ }, 'a list that doubles')
   const patient = compileExpression('($f := function($x){ $f($x) }; $f(1))', 'map', { timeout: 20, stack: 1000, sequence: 1000 })
   await t.rejects(patient({}, { body: {}, receivedAt: 0 }, { steps: Infinity }), { name: 'Overloaded', message: 'map was not done after 20 ms' }, 'a loop of steps that take long')
-  await t.rejects(evaluate('a', { a: 1 }, 0), { name: 'BadRequest', message: 'map: it takes too many steps' }, 'no steps left')
+  await t.rejects(evaluate('a[0]', { a: 1 }, 0), { name: 'BadRequest', message: 'map: it takes too many steps' }, 'no steps left')
 })
 
 t.test('what a payload calls itself does not make it a function or a program', async t => {
@@ -126,7 +128,7 @@ t.test('what a payload calls itself does not make it a function or a program', a
 })
 
 t.test('evaluations at the same time do not spend each other\'s steps', async t => {
-  const evaluate = compileExpression('a + 1', 'map')
+  const evaluate = compileExpression('$sum([a, 1])', 'map')
   const budgets = Array.from({ length: 20 }, () => ({ steps: 100 }))
   const results = await Promise.all(budgets.map(async (budget, a) => await evaluate({ a }, { body: {}, receivedAt: 0 }, budget)))
   t.strictSame(results, budgets.map((_, a) => a + 1))
