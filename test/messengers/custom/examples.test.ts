@@ -55,6 +55,7 @@ t.test('Slack: every field of a client\'s edit is read', async t => {
 t.test('Slack, trap: message_changed comes also when nobody edited', async t => {
   t.strictSame(await readFixture('slack/unfurled'), IGNORED, 'a link was unfurled')
   t.strictSame(await readFixture('slack/unfurled', { 'event.message.edited': { user: 'U061F7AUR', ts: '1795341200.000000' } }), IGNORED, 'in a message edited before')
+  t.strictSame(await readFixture('slack/edited', { 'event.message.edited': undefined }), IGNORED, 'an app changed what is shown')
   t.strictSame(await readFixture('slack/edited', { 'event.subtype': undefined }), IGNORED, 'a new message')
   t.strictSame(await readFixture('slack/edited', { 'event.subtype': 'message_deleted' }), IGNORED, 'a deleted one')
 })
