@@ -10,8 +10,8 @@ import { until } from './verdict.ts'
 
 const REPLICAS = 3
 
-/** The connector that sent the originals uses the portal's limits as well. */
-const SHARE = '0.9'
+/** What the relays may use of the portal's bucket of 50 requests and 2 a second: two that count apart would use twice as much. */
+export const BUCKET = { burst: 25, ratePerSecond: 1 }
 
 /** A lease, the next one's look, and a machine that is busy. */
 const SUCCESSION_MS = 60_000
@@ -48,7 +48,7 @@ export async function openReplicas (probes: readonly string[]): Promise<Replicas
 
 async function furnish (keeper: Keeper, cluster: Cluster, probes: readonly string[], closing: Array<() => unknown>, close: () => Promise<void>) {
   const names = Array.from({ length: 40 }, (_, index) => `m${index}`)
-  const ground = await openGround(keeper, { originals: [...names, ...probes, 'waker'], limits: true, env: { BITRIX24_SHARE: SHARE } })
+  const ground = await openGround(keeper, { originals: [...names, ...probes, 'waker'], limits: true, env: { BITRIX24_SHARE: '0.5' } })
 
   async function gateTo (port: number): Promise<Gate> {
     const gate = await openGate(port)
@@ -108,6 +108,9 @@ async function furnish (keeper: Keeper, cluster: Cluster, probes: readonly strin
       if (!isThere) throw new Error(`${found.length} replicas hold the lease`)
       return found[0] as Replica
     },
+
+    /** Requests in the bucket, by the holder's count. */
+    bucketLevel: async () => Math.max(...(await Promise.all(awake().map(replica => sample(replica, 'relay_bucket_level_requests')))).map(Number)),
 
     others: (than: Replica) => awake().filter(replica => replica !== than),
 

@@ -41,30 +41,28 @@ export function weigh ({ ledger, backlog }: Status): string[] {
 
 /**
  * Lets the relay deliver everything, and says how many installs it took. Quarantines and back-offs are not waited for: when nothing moves,
- * for `stillMs`, the clocks of relay and portal are moved on together. Rejects when there is no end to it.
+ * at `stillLooks` looks, the clocks of relay and portal are moved on together. Rejects when there is no end to it.
  */
-export async function drain (arena: Judged, senders: Senders, { patienceMs = 60_000, stillMs = 300 } = {}): Promise<number> {
+export async function drain (arena: Judged, senders: Senders, { patienceMs = 60_000, stillLooks = 5 } = {}): Promise<number> {
   const deadline = performance.now() + patienceMs
   let installs = 0
   let before = -1
-  let movedAt = performance.now()
+  let still = 0
   let passMs = BEYOND_QUARANTINE_MS
   for (;;) {
     const status = await arena.status()
     const { pending } = status.ledger
     if (pending === 0) return installs
     if (performance.now() > deadline) throw new Error(`there is no end to it: ${JSON.stringify(status)}\n${arena.relay().output().split('\n').filter(line => line.startsWith('{') && !line.includes('webhook.rejected')).slice(-10).join('\n')}`)
-    if (pending !== before) {
-      movedAt = performance.now()
-      passMs = BEYOND_QUARANTINE_MS
-    }
+    still = pending === before ? still + 1 : 0
+    if (still === 0) passMs = BEYOND_QUARANTINE_MS
     before = pending
     if (ENDED_BY_INSTALL.has(status.portal.condition)) {
       await arena.install()
       installs++
-    } else if (performance.now() - movedAt > stillMs) {
+    } else if (still >= stillLooks) {
+      still = 0
       await arena.pass(passMs)
-      movedAt = performance.now()
       passMs = Math.min(passMs * 2, LONGEST_PASS_MS)
       // A timer does not know that the clocks were moved; a new edit makes the courier look.
       await senders.edit('waker')
