@@ -16,6 +16,26 @@ interface Manifest {
   readonly spec?: unknown
 }
 
+interface Container {
+  readonly lifecycle?: object
+  readonly volumeMounts: ReadonlyArray<{ readonly name: string }>
+}
+
+interface Deployment {
+  readonly replicas: number
+  readonly strategy: object
+  readonly selector: object
+  readonly template: {
+    readonly metadata: object
+    readonly spec: {
+      readonly topologySpreadConstraints?: object
+      readonly securityContext: Readonly<Record<string, unknown>>
+      readonly containers: readonly Container[]
+      readonly volumes: ReadonlyArray<{ readonly name: string }>
+    }
+  }
+}
+
 const documents = [...page.matchAll(/^```yaml\n(.*?)^```$/gms)].flatMap(([, text = '']) => [...parseAllDocuments(text)])
 const manifests = documents.map(document => document.toJS() as Manifest)
 const find = (kind: string): Manifest => manifests.find(manifest => manifest.kind === kind) ?? t.bailout(`there is no ${kind}`) as never
@@ -24,6 +44,7 @@ t.test('every manifest is sound YAML, and all that are needed are there', async 
   t.same(documents.flatMap(({ errors, warnings }) => [...errors, ...warnings]), [])
   t.same(manifests.map(({ apiVersion, kind, metadata: { name } }) => `${apiVersion} ${kind} ${name}`), [
     'v1 Secret relay', 'v1 ConfigMap relay', 'v1 PersistentVolumeClaim relay-data', 'apps/v1 Deployment relay', 'v1 Service relay', 'networking.k8s.io/v1 Ingress relay',
+    'apps/v1 Deployment relay', 'policy/v1 PodDisruptionBudget relay',
   ])
 })
 
@@ -41,6 +62,25 @@ t.test('one pod at a time on a volume of its own, which uid 1000 can write to', 
     },
   })
   t.match(readFileSync(join(import.meta.dirname, '../../Dockerfile'), 'utf8'), /^ENV DATABASE_URL=file:\/data\/relay\.db$/m)
+})
+
+t.test('several pods on a PostgreSQL are the same pod without a volume, replaced one after the other', async t => {
+  const [one, several] = manifests.filter(({ kind }) => kind === 'Deployment').map(({ spec }) => spec as Deployment) as [Deployment, Deployment]
+  const { replicas, strategy, selector, template } = several
+  t.match({ replicas, strategy }, { replicas: 3, strategy: { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } } })
+  t.match(find('PodDisruptionBudget').spec, { maxUnavailable: 1, selector })
+  t.same({ selector, metadata: template.metadata }, { selector: one.selector, metadata: one.template.metadata })
+
+  const { topologySpreadConstraints, ...pod } = template.spec
+  t.match(topologySpreadConstraints, [{ labelSelector: selector }])
+  const [{ lifecycle, ...container }] = pod.containers as [Container]
+  t.match(lifecycle, { preStop: { sleep: { seconds: 5 } } })
+  const [first] = one.template.spec.containers as [Container]
+  const { fsGroup, fsGroupChangePolicy, ...securityContext } = one.template.spec.securityContext
+  const withoutData = (list: ReadonlyArray<{ name: string }>) => list.filter(({ name }) => name !== 'data')
+  t.same({ ...pod, containers: [container] }, {
+    ...one.template.spec, securityContext, volumes: withoutData(one.template.spec.volumes), containers: [{ ...first, volumeMounts: withoutData(first.volumeMounts) }],
+  })
 })
 
 t.test('probes ask what they are for', async t => {
