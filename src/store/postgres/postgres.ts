@@ -13,7 +13,7 @@ import { createPostgresOutbox } from './outbox.ts'
 import { createPostgresLeases, createPostgresPortals } from './portals.ts'
 import { createPostgresProfiles } from './profiles.ts'
 import { createPostgresReading } from './reading.ts'
-import { migrate } from './schema.ts'
+import { migrate, NewerSchema } from './schema.ts'
 import { createPostgresSignals } from './signals.ts'
 
 /** A holder that crashed is followed after this long at the latest, and a third of it for the next one's look. */
@@ -75,7 +75,7 @@ async function prepare (open: () => Promise<Client>, name: string, waitMs: numbe
       try {
         return await migrate(client, name)
       } catch (error) {
-        throw explain(error, name)
+        throw error instanceof NewerSchema ? error : explain(error, name)
       } finally {
         discard(client)
       }

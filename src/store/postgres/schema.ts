@@ -126,14 +126,19 @@ export const SCHEMA_VERSION = migrations.length
 /** Any number that nobody else in the database uses for an advisory lock. */
 const LOCK = 4_710_815
 
-/** Brings the database to this program's schema; of several that start together one does it. Rejects when the database is too new for it. */
+/** The database is too new for this program: waiting does not help. */
+export class NewerSchema extends Error {
+  override name = 'NewerSchema'
+}
+
+/** Brings the database to this program's schema; of several that start together one does it. Rejects with NewerSchema when the database is too new for it. */
 export async function migrate (client: Client, name: string): Promise<void> {
   if (await schemaVersion(client) === SCHEMA_VERSION) return
   await client.query(`BEGIN; SELECT pg_advisory_xact_lock(${LOCK}); CREATE TABLE IF NOT EXISTS schema_version (one integer PRIMARY KEY CHECK (one = 1), version integer NOT NULL)`)
   const found = await schemaVersion(client)
   if (found > SCHEMA_VERSION + 1) {
     await client.query('ROLLBACK')
-    throw new Error(`PostgreSQL at ${name} has schema ${found} and this program knows ${SCHEMA_VERSION}: it was written by a newer release; start that release`)
+    throw new NewerSchema(`PostgreSQL at ${name} has schema ${found} and this program knows ${SCHEMA_VERSION}: it was written by a newer release; start that release`)
   }
   const changes = migrations.slice(found).join(';')
   await client.query(found < SCHEMA_VERSION
