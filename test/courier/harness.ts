@@ -8,7 +8,7 @@ import { createCourier } from '../../src/courier/courier.ts'
 import type { LookUpReport, Names } from '../../src/courier/naming.ts'
 import { contentDigest, messageRowId, type MessageEdit } from '../../src/edit.ts'
 import { openStore } from '../../src/store/open.ts'
-import type { Store } from '../../src/store/store.ts'
+import type { IncomingEdit } from '../../src/store/store.ts'
 import { startPortal } from '../portal.ts'
 
 export interface HarnessOptions {
@@ -88,8 +88,8 @@ export async function attach (t: Test, portal: Awaited<ReturnType<typeof startPo
       skippedMs += ms
       courier.wake()
     },
-    take: async (edit: EditOfMessage) => await take(store, portal.host, edit, now()),
-    takeMany: async (edits: readonly EditOfMessage[]) => { await Promise.all(edits.map(edit => take(store, portal.host, edit, now()))) },
+    take: async (edit: EditOfMessage) => (await store.outbox.accept([incoming(portal.host, edit, now())]))[0]?.outcome,
+    takeMany: async (edits: readonly EditOfMessage[]) => { await store.outbox.accept(edits.map(edit => incoming(portal.host, edit, now()))) },
     state: async (message: string, line = 1) => await store.outbox.find(rowId(portal.host, { message, line })),
   }
 }
@@ -113,7 +113,7 @@ function rowId (portal: string, { message, line = 1, chat = 'c1' }: { message: s
   return messageRowId({ portal, connector: 'relay_demo', line, chat, message })
 }
 
-async function take (store: Store, portal: string, options: EditOfMessage, now: number): Promise<string | undefined> {
+function incoming (portal: string, options: EditOfMessage, now: number): IncomingEdit {
   const { message, text, at, line = 1, user = 'u1', chat = 'c1', files = [], date, email, lookUpId, channel = 'default' } = options
   const edit: MessageEdit = {
     user: lookUpId === undefined ? { id: user, lastName: 'Petrova', name: 'Anna', ...(email === undefined ? {} : { email }) } : { id: user, lookUpId },
@@ -122,8 +122,5 @@ async function take (store: Store, portal: string, options: EditOfMessage, now: 
     revision: { at, tie: 0n },
   }
   const key = { portal, connector: 'relay_demo', line, chat, message }
-  const [result] = await store.outbox.accept([{
-    id: messageRowId(key), key, channel, edit, digest: contentDigest(edit.message), refusal: null, now, settleMs: 0,
-  }])
-  return result?.outcome
+  return { id: messageRowId(key), key, channel, edit, digest: contentDigest(edit.message), refusal: null, now, settleMs: 0 }
 }

@@ -6,10 +6,14 @@ import { createSqliteProfiles } from '../../../src/store/sqlite/profiles.ts'
 import { createSqliteReading } from '../../../src/store/sqlite/reading.ts'
 import { migrate } from '../../../src/store/sqlite/schema.ts'
 
+const empty = new DatabaseSync(':memory:')
+migrate(empty)
+const image = empty.serialize()
+
 /** The store's own verbs on a database in memory, one transaction each: thousands of commits a second, and still its SQL. */
 export function openInMemory () {
   const db = new DatabaseSync(':memory:')
-  migrate(db)
+  db.deserialize(image)
   const verbs = createSqliteOutbox(db, createSqliteProfiles(db), createSqliteLeases(db))
   const reading = createSqliteReading(db)
 
