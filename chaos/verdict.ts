@@ -43,7 +43,7 @@ export function weigh ({ ledger, backlog }: Status): string[] {
  * Lets the relay deliver everything, and says how many installs it took. Quarantines and back-offs are not waited for: when nothing moves,
  * at `stillLooks` looks, the clocks of relay and portal are moved on together. Rejects when there is no end to it.
  */
-export async function drain (arena: Judged, senders: Senders, { patienceMs = 60_000, stillLooks = 5 } = {}): Promise<number> {
+export async function drain (arena: Judged, senders: Senders, { patienceMs = 60_000, lookMs = 60, stillLooks = 5 } = {}): Promise<number> {
   const deadline = performance.now() + patienceMs
   let installs = 0
   let before = -1
@@ -67,7 +67,7 @@ export async function drain (arena: Judged, senders: Senders, { patienceMs = 60_
       // A timer does not know that the clocks were moved; a new edit makes the courier look.
       await senders.edit('waker')
     }
-    await sleep(60)
+    await sleep(lookMs)
   }
 }
 
@@ -101,11 +101,11 @@ function numberOf (text: string): number {
 }
 
 /** Asks until it is so, or says that it never was. */
-export async function until (isThere: () => Promise<boolean>, patienceMs = 20_000): Promise<boolean> {
+export async function until (isThere: () => Promise<boolean>, patienceMs = 20_000, lookMs = 20): Promise<boolean> {
   const deadline = performance.now() + patienceMs
   while (!await isThere()) {
     if (performance.now() > deadline) return false
-    await sleep(20)
+    await sleep(lookMs)
   }
   return true
 }

@@ -1,13 +1,13 @@
-import { createSenders, type Senders } from '../load.ts'
+import { createSenders } from '../load.ts'
 import type { PortalCall } from '../ground.ts'
-import { BUCKET, openReplicas, type Replica, type Replicas } from '../replicas.ts'
+import { BUCKET, LOOK_MS, openReplicas, type Replica, type Replicas } from '../replicas.ts'
 import { drain, holds, judge, until, type Report } from '../verdict.ts'
 
 /** Takes a succession, and a call that is held up meanwhile. */
 const RECOVERY_MS = 90_000
 
 /** The relays learn from the database every few seconds that their lease still runs after their clocks were turned. */
-const DRAIN = { patienceMs: 180_000, stillLooks: 70 }
+const DRAIN = { patienceMs: 180_000, lookMs: LOOK_MS, stillLooks: 25 }
 
 /** The longest that a former holder's refresh may be under way. */
 const BEYOND_REFRESH_MS = 75_000
@@ -17,8 +17,9 @@ const WAITED = 'relay_token_refreshes_total{outcome="unreachable"}'
 
 interface Stage {
   readonly site: Replicas
-  readonly senders: Senders
   readonly faults: string[]
+  /** The holder once the bucket is full, so that whoever takes over has nothing left to spend. */
+  fullHolder (): Promise<Replica>
   /** Notes how long after `since` an edit that `via` takes is acknowledged, and how long until it is in the portal. */
   recovers (via: Replica, since: number): Promise<void>
 }
@@ -33,11 +34,11 @@ export interface Harm {
 }
 
 /** `kill -9`: the holder twice, then one of the others. */
-const kill: Harm = {
+export const kill: Harm = {
   scenario: 'replicas: kill -9',
   rounds: 6,
-  async run ({ site, recovers }, round) {
-    const holder = await site.holder()
+  async run ({ site, fullHolder, recovers }, round) {
+    const holder = await fullHolder()
     const victim = round % 3 === 2 ? site.others(holder)[0] as Replica : holder
     const since = performance.now()
     await site.kill(victim)
@@ -47,12 +48,12 @@ const kill: Harm = {
 }
 
 /** The holder stands still until another one has the lease, and goes on. */
-const pause: Harm = {
+export const pause: Harm = {
   scenario: 'replicas: holder paused past its lease',
   rounds: 4,
   mayShowOlder: true,
-  async run ({ site, recovers }) {
-    const holder = await site.holder()
+  async run ({ site, fullHolder, recovers }) {
+    const holder = await fullHolder()
     const since = performance.now()
     site.pause(holder)
     await recovers(await site.holder(), since)
@@ -63,11 +64,11 @@ const pause: Harm = {
 }
 
 /** The way to the database breaks, or falls silent and brings everything late: the holder's, the holder's, another one's. */
-const cut: Harm = {
+export const cut: Harm = {
   scenario: 'replicas: cut off from PostgreSQL',
   rounds: 6,
-  async run ({ site, recovers }, round) {
-    const holder = await site.holder()
+  async run ({ site, fullHolder, recovers }, round) {
+    const holder = await fullHolder()
     const victim = round % 3 === 2 ? site.others(holder)[0] as Replica : holder
     const since = performance.now()
     for (const gate of victim.gates) round % 2 === 0 ? gate.hold() : gate.cut()
@@ -80,7 +81,7 @@ const cut: Harm = {
 }
 
 /** Backends are killed, the server crashes, the server is restarted in good order. */
-const restart: Harm = {
+export const restart: Harm = {
   scenario: 'replicas: PostgreSQL restarted, backends killed',
   rounds: 6,
   async run ({ site, recovers }, round) {
@@ -91,7 +92,7 @@ const restart: Harm = {
   },
 }
 
-const failOver: Harm = {
+export const failOver: Harm = {
   scenario: 'replicas: primary killed, standby promoted',
   rounds: 4,
   async run ({ site, recovers }, round) {
@@ -103,13 +104,13 @@ const failOver: Harm = {
 }
 
 /** The holder is paused, then killed, while its refresh is under way: the next one must not begin a second one. */
-const refresh: Harm = {
+export const refresh: Harm = {
   scenario: 'replicas: holder lost within a refresh',
   rounds: 4,
   mayShowOlder: true,
-  async run ({ site, senders, faults, recovers }, round) {
+  async run ({ site, faults, fullHolder, recovers }, round) {
     const isKilled = round % 2 === 1
-    const holder = await site.holder()
+    const holder = await fullHolder()
     const before = await refreshesOf(site)
     const waited = new Map(await Promise.all(site.all.map(async replica => [replica, await site.sample(replica, WAITED) ?? 0] as const)))
     site.oauthGate.hold()
@@ -127,7 +128,7 @@ const refresh: Harm = {
     const next = await site.holder()
     // The next one meets the refused token, and finds that a refresh may be under way.
     const hasWaited = async (): Promise<boolean> => (await site.sample(next, WAITED) ?? 0) > (waited.get(next) ?? 0)
-    if (!await until(hasWaited, RECOVERY_MS)) faults.push('the next holder did not meet the refused token')
+    if (!await until(hasWaited, RECOVERY_MS, LOOK_MS)) faults.push('the next holder did not meet the refused token')
     if (!isKilled && site.oauthGate.heldSenders() !== 1) faults.push(`${site.oauthGate.heldSenders()} refreshes at once`)
     if (await refreshesOf(site) !== before) faults.push('the next holder did not wait for the refresh that may be under way')
     if (isKilled) {
@@ -140,7 +141,6 @@ const refresh: Harm = {
     await recovers(next, since)
     const asked = await refreshesOf(site) - before
     if (asked !== 1) faults.push(`${asked} refreshes where one would do`)
-    await senders.acknowledged(10)
   },
 }
 
@@ -164,8 +164,11 @@ export async function replicas (chosen: ReadonlyArray<readonly [Harm, number]>, 
       const stopLoad = senders.run(senderCount, 40)
       const stage: Stage = {
         site,
-        senders,
         faults,
+        async fullHolder () {
+          if (!await until(async () => await site.bucketLevel() > BUCKET.burst - 1, RECOVERY_MS, LOOK_MS)) faults.push('the load does not fill the bucket')
+          return await site.holder()
+        },
         async recovers (via, since) {
           const probe = probes.shift() as string
           if (!await until(async () => (await senders.edit(probe, via.url)).status === 202, RECOVERY_MS)) faults.push('webhooks are not acknowledged again')
@@ -177,8 +180,6 @@ export async function replicas (chosen: ReadonlyArray<readonly [Harm, number]>, 
       }
       for (let round = 0; round < rounds; round++) {
         await senders.acknowledged(20)
-        // So that whoever takes over has nothing left to spend.
-        if (!await until(async () => await site.bucketLevel() > BUCKET.burst - 1)) faults.push('the load does not fill the bucket')
         await harm.run(stage, round)
       }
       await stopLoad()
