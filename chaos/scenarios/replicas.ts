@@ -7,7 +7,7 @@ import { drain, holds, judge, until, type Report } from '../verdict.ts'
 const RECOVERY_MS = 90_000
 
 /** The relays learn from the database every few seconds that their lease still runs after their clocks were turned. */
-const DRAIN = { patienceMs: 180_000, lookMs: LOOK_MS, stillLooks: 25 }
+const DRAIN = { patienceMs: 180_000, lookMs: LOOK_MS, stillLooks: 10 }
 
 /** The longest that a former holder's refresh may be under way. */
 const BEYOND_REFRESH_MS = 75_000
@@ -161,7 +161,7 @@ export async function replicas (chosen: ReadonlyArray<readonly [Harm, number]>, 
     for (const [harm, rounds] of chosen) {
       const faults: string[] = []
       const waits: Array<{ acknowledgedMs: number, deliveredMs: number }> = []
-      const stopLoad = senders.run(senderCount, 40)
+      const stopLoad = senders.run(senderCount, 80)
       const stage: Stage = {
         site,
         faults,
