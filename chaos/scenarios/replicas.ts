@@ -56,7 +56,8 @@ export const pause: Harm = {
     const holder = await fullHolder()
     const since = performance.now()
     site.pause(holder)
-    await recovers(await site.holder(), since)
+    await recovers(site.others(holder)[0] as Replica, since)
+    await site.holder()
     site.resume(holder)
     await recovers(holder, performance.now())
     await site.holder()
@@ -124,7 +125,7 @@ export const refresh: Harm = {
     } else {
       site.pause(holder)
     }
-    const since = performance.now()
+    const recovered = recovers(site.others(holder)[0] as Replica, performance.now())
     const next = await site.holder()
     // The next one meets the refused token, and finds that a refresh may be under way.
     const hasWaited = async (): Promise<boolean> => (await site.sample(next, WAITED) ?? 0) > (waited.get(next) ?? 0)
@@ -138,7 +139,7 @@ export const refresh: Harm = {
       site.oauthGate.open()
       site.resume(holder)
     }
-    await recovers(next, since)
+    await recovered
     const asked = await refreshesOf(site) - before
     if (asked !== 1) faults.push(`${asked} refreshes where one would do`)
   },
