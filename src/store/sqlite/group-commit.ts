@@ -28,7 +28,7 @@ export interface GroupCommit {
  */
 export async function startGroupCommit (options: WorkerOptions, observe: CommitObserver, onLost: (error: Error) => void): Promise<GroupCommit> {
   // The thread needs none of the process's own flags, and starts much faster without a test runner's.
-  const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: options, execArgv: [], resourceLimits: { maxYoungGenerationSizeMb: 12 } })
+  const worker = new Worker(new URL('./thread.ts', import.meta.url), { workerData: options, execArgv: [], resourceLimits: { maxYoungGenerationSizeMb: 12 } })
   const [first] = await once(worker, 'message') as [WorkerMessage]
   if (first.type === 'failed') {
     await worker.terminate()
