@@ -21,6 +21,7 @@ export function isConflict (error: unknown): boolean {
  */
 export function explain (error: unknown, name: string): Error {
   if (!(error instanceof Error) || error instanceof StoreUnavailable) return error as Error
+  if (error instanceof TypeError || error instanceof RangeError) return error
   const state = sqlState(error)
   if (state === null) return new StoreUnavailable(`PostgreSQL at ${name} cannot be used: ${networkWords(error)}`)
   if (ABOUT_THE_SERVER.includes(state.slice(0, 2))) return new StoreUnavailable(`PostgreSQL at ${name} cannot be used: ${error.message} (${state})`)

@@ -62,6 +62,27 @@ t.test('edits of one message through three replicas at once leave the newest, an
   t.equal((await store?.outbox.backlog(PORTAL))?.pending, 4)
 })
 
+t.test('neither webhooks nor the courier read the whole outbox, also before the server knows how large it has grown', async t => {
+  const databaseUrl = await postgres.schema()
+  const store = await openPostgresStore({ databaseUrl, waitMs: 0, now: () => 1000 })
+  const client = await connect(t, databaseUrl)
+  // Making the indexes of the empty table has counted.
+  const counted = async () => (await client.query<{ scans: string, inserted: string }>('SELECT seq_scan AS scans, n_tup_ins AS inserted FROM pg_stat_user_tables WHERE relid = \'outbox\'::regclass')).rows[0]
+  const before = await eventually(counted, counts => Number(counts?.scans) > 0)
+  const { epoch } = await store.leases.acquire(PORTAL, 'one') as Tenure
+  const call = { portal: PORTAL, epoch, now: 1_000_000 }
+  for (let round = 0; round < 10; round++) {
+    await store.outbox.accept(Array.from({ length: 100 }, (_, index) => incoming({ message: `m${round}-${index}` })))
+    await store.outbox.lanes(PORTAL)
+    await store.outbox.claim({ ...call, callId: `call-${round}`, lane: { connector: 'relay_demo', line: 1, channel: 'default' }, limit: 50, bucket: { level: 0, at: 0 } })
+    await store.outbox.giveBack({ ...call, callId: `call-${round}` })
+  }
+  // A connection tells what it has counted at its end at the latest.
+  await store.close()
+  const after = await eventually(counted, counts => Number(counts?.inserted) >= 1000)
+  t.equal(after?.scans, before?.scans)
+})
+
 t.test('webhooks of several messages in opposite orders do not stop each other', async t => {
   const databaseUrl = await postgres.schema()
   const stores = await Promise.all([1, 2].map(() => open(t, databaseUrl)))
@@ -78,7 +99,9 @@ t.test('a job that fails fails alone, and the others of its batch are kept', asy
   const store = await open(t, await postgres.schema())
   const good = store.outbox.accept([incoming({ message: 'good' })])
   const bad = store.outbox.accept([incoming({ message: 'bad', at: Number.MAX_VALUE })])
+  const broken = store.outbox.accept([{ ...incoming({ message: 'broken' }), edit: null as never }])
   await t.rejects(bad, { message: /^the store failed: SQLSTATE 22/ })
+  await t.rejects(broken, { name: 'TypeError' }, 'a fault of ours is no fault of the database')
   t.match(await good, [{ outcome: 'accepted' }])
   t.match(await store.outbox.ledger(), { accepted: 1, pending: 1 })
 })
