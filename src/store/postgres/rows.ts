@@ -45,13 +45,14 @@ export function toHeld (sql: StoredRow): Held {
 /** Writes rows, each unless it was written by somebody else since it was read: then Overtaken. */
 export async function save (client: Client, rows: readonly Held[]): Promise<void> {
   if (rows.length === 0) return
-  const columns: unknown[][] = STORED.map(() => [])
-  for (const { row, lane, chat, message, stamp } of rows) {
-    const values = [row.id, lane, chat, message, stamp + 1, ...writtenValues(row)]
-    values.forEach((value, index) => columns[index]?.push(storable(value)))
-  }
-  const { rowCount } = await client.query({ name: 'save', text: SAVE, values: columns })
+  const records = rows.map(({ row, lane, chat, message, stamp }) => [row.id, lane, chat, message, stamp + 1, ...writtenValues(row)])
+  const { rowCount } = await client.query({ name: 'save', text: SAVE, values: STORED.map((_, index) => toColumn(records.map(record => record[index] ?? null))) })
   if (rowCount !== rows.length) throw new Overtaken('a row was written by another replica')
+}
+
+/** A column as `unnest` takes it. A third of them holds nothing for most edits, and nulls are what unnest makes of a list that is too short. */
+function toColumn (values: ReadonlyArray<string | number | bigint | null>): ReadonlyArray<string | number | bigint | null> {
+  return values.every(value => value === null) ? [] : values.map(storable)
 }
 
 /** Adds to this process's part of the ledger. */
