@@ -31,6 +31,12 @@ function writeSchema (path: string, version: number): void {
   db.close()
 }
 
+/** The numbers of the pages that a write-ahead log holds (https://www.sqlite.org/fileformat2.html#the_write_ahead_log). */
+function pagesOf (log: Buffer): Set<number> {
+  const frames = (log.length - 32) / (24 + PAGE)
+  return new Set(Array.from({ length: frames }, (_, index) => log.readUInt32BE(32 + index * (24 + PAGE))))
+}
+
 function rowId (message: string): string {
   return messageRowId({ portal: PORTAL, connector: 'relay_demo', line: 1, chat: 'c1', message })
 }
@@ -86,6 +92,20 @@ t.test('a file that is damaged in the middle, or cut short, is refused with the 
   await arena.start()
   const { ledger } = await arena.status()
   t.equal(ledger.pending, 0)
+
+  // What is left of a write-ahead log holds what was acknowledged last: it is not copied into a file that is to be left as it is.
+  t.match(await senders.edit('m1'), { status: 202 })
+  await arena.stop('SIGKILL')
+  const log = readFileSync(`${arena.databasePath}-wal`)
+  const spared = Array.from({ length: pages - 1 }, (_, index) => index + 2).find(page => !pagesOf(log).has(page)) as number
+  const intact = readFileSync(arena.databasePath)
+  const broken = Buffer.from(intact).fill(0xa5, (spared - 1) * PAGE, spared * PAGE)
+  writeFileSync(arena.databasePath, broken)
+  await t.rejects(arena.start(), { message: remedy }, 'a file that is damaged beside its log')
+  t.ok(readFileSync(arena.databasePath).equals(broken), 'nothing was written to it')
+  t.ok(readFileSync(`${arena.databasePath}-wal`).equals(log), 'and its log is still there')
+  writeFileSync(arena.databasePath, intact)
+  await arena.start()
   t.ok(ledger.delivered >= 100)
   t.match(await senders.edit('m0'), { status: 202, outcome: 'accepted' })
 })

@@ -1,16 +1,16 @@
 import { statSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { migrate } from './schema.ts'
+import { assertKnown, migrate } from './schema.ts'
 
 /** Looking through a file of this size takes a quarter of a second. What is damaged in a larger one is told when it is met. */
 const CHECKED_BYTES = 64 * 1024 * 1024
 
-/** Opens the file for writing, durable at each commit, and brings it to this program's schema. A damaged file is left as it is. */
+/** Opens the file for writing, durable at each commit, and brings it to this program's schema. A file that is damaged or too new is left as it is. */
 export function openDatabase (path: string): DatabaseSync {
+  inspectFile(path)
   const db = new DatabaseSync(path, { timeout: 5000 })
   try {
-    if (statSync(path).size <= CHECKED_BYTES) assertSound(db, path)
     // The write-ahead log is copied back at SQLite's own 1000 pages: a longer one makes the commit that pays for it three times as long.
     db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -16000; PRAGMA temp_store = MEMORY')
     assertPragma(db, 'journal_mode', 'wal')
@@ -49,6 +49,19 @@ export async function lockDatabase (path: string, waitMs: number): Promise<Datab
       }
     }
     await sleep(Math.min(100, waitMs))
+  }
+}
+
+/** By a connection that only reads: one that writes copies what is left of a write-ahead log back when it is closed, into whatever it has found. */
+function inspectFile (path: string): void {
+  const db = new DatabaseSync(path, { readOnly: true, timeout: 5000 })
+  try {
+    if (statSync(path).size <= CHECKED_BYTES) assertSound(db, path)
+    assertKnown(db)
+  } catch (error) {
+    throw isUnreadable(error) ? new Error(explain(error, path), { cause: error }) : error
+  } finally {
+    db.close()
   }
 }
 

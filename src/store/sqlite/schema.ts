@@ -136,14 +136,18 @@ export const migrations: readonly string[] = [
 
 export const SCHEMA_VERSION = migrations.length
 
-/** Brings the file to this program's schema. Throws when a newer program has written it: going back would lose what it knows. */
+/** Brings the file to this program's schema. */
 export function migrate (db: DatabaseSync): void {
+  for (let version = schemaVersion(db); version < SCHEMA_VERSION; version++) {
+    db.exec(`BEGIN IMMEDIATE; ${migrations[version]}; PRAGMA user_version = ${version + 1}; COMMIT`)
+  }
+}
+
+/** Throws when a newer program has written the file: going back would lose what it knows. */
+export function assertKnown (db: DatabaseSync): void {
   const found = schemaVersion(db)
   if (found > SCHEMA_VERSION) {
     throw new Error(`the database has schema ${found} and this program knows ${SCHEMA_VERSION}: it was written by a newer release; start that release, or restore a backup made before the upgrade`)
-  }
-  for (let version = found; version < SCHEMA_VERSION; version++) {
-    db.exec(`BEGIN IMMEDIATE; ${migrations[version]}; PRAGMA user_version = ${version + 1}; COMMIT`)
   }
 }
 
