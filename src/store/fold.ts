@@ -1,5 +1,5 @@
 import { compareRevisions, type DeadReason, type EditState, type RefusalReason, type Revision } from '../edit.ts'
-import type { DeliveryHistory, EditFlag, IncomingEdit, IntakeResult, Settlement } from './store.ts'
+import type { Attempt, DeliveryHistory, EditFlag, IncomingEdit, IntakeResult, Settlement } from './store.ts'
 
 /*
  * The rules of the outbox as pure functions over one row, shared by every engine: an engine reads the row inside
@@ -184,9 +184,14 @@ export function settleLate (held: OutboxRow, settlement: Settlement, now: number
   const row = until === null ? held : quarantine(held, settlement.version, until)
   const isOlder = held.version !== settlement.version
   if (isOlder && row.callId !== null && row.callVersion !== settlement.version) return { row: { ...row, overtaken: true }, delta: {} }
-  const again = isOlder && row.state === 'delivered' ? redeliver(row, now) : null
-  if (again !== null && typeof again !== 'string') return again
+  if (isOlder && row.revision !== null && (row.state === 'delivered' || isDeadByRefusal(row))) return makeDue(row, now)
   return until === null ? null : { row, delta: {} }
+}
+
+/** What a call's attempt was for one of its messages: the portal may take the call and refuse the message, in words of its own. */
+export function attemptFor (settlement: Settlement, attempt: Attempt): Attempt {
+  const isRefused = attempt.code === 'ok' && settlement.result === 'dead' && settlement.reason === 'rejected'
+  return isRefused ? { ...attempt, code: 'rejected', words: settlement.words } : attempt
 }
 
 /** Of due rows, the oldest first, those that go into one call: no more than any one's chunk limit. */
@@ -231,8 +236,16 @@ export function recover (held: OutboxRow, now: number, quarantineUntil: number):
 /** Makes a finished row due again with the content that it holds, or says why not. */
 export function redeliver (held: OutboxRow, now: number): Settled | 'pending' | 'nothing-held' {
   if (held.state === 'pending') return 'pending'
-  const shown = held.refused !== null && (held.revision === null || compareRevisions(held.refused.revision, held.revision) > 0)
-  if (held.revision === null || (shown && held.reason === held.refused?.reason)) return 'nothing-held'
+  if (held.revision === null || isDeadByRefusal(held)) return 'nothing-held'
+  return makeDue(held, now)
+}
+
+/** Whether a newer edit was refused after all that could be delivered was finished: the content that is held is the older one. */
+function isDeadByRefusal ({ refused, reason, revision }: OutboxRow): boolean {
+  return refused !== null && reason === refused.reason && (revision === null || compareRevisions(refused.revision, revision) > 0)
+}
+
+function makeDue (held: OutboxRow, now: number): Settled {
   const dueAt = Math.max(now, held.quarantineVersion === held.version ? 0 : held.quarantineUntil ?? 0)
   const history = { ...freshHistory(0), chunkLimit: Math.min(held.history.chunkLimit, MAX_CHUNK), attempts: held.history.attempts }
   const row: OutboxRow = { ...held, state: 'pending', reason: null, words: null, waitingSince: now, settledAt: null, dueAt, history }

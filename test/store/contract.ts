@@ -201,6 +201,7 @@ export function outboxContract (t: Test, open: OpenEngine): void {
     await take({ at: 1, text: 'same' })
     await settleAll(store, await claim(), { result: 'dead', reason: 'rejected', words: 'Incomplete data', quarantineUntil: null })
     t.match(await state(), { state: 'dead', reason: 'rejected', words: 'Incomplete data', attempts: 1 })
+    t.strictSame(await store.outbox.attempts(incoming().id), [{ at: 2400, durationMs: 100, code: 'rejected', words: 'Incomplete data' }], 'the portal took the call and refused the message')
     t.strictSame(await take({ at: 2, text: 'same' }), 'accepted')
     t.strictSame(await store.outbox.ledger(), { accepted: 2, superseded: 0, delivered: 0, dead: 1, pending: 1 })
   })
@@ -505,6 +506,19 @@ export function outboxContract (t: Test, open: OpenEngine): void {
     await settleAs(store, epoch, 'new-2', 2, { result: 'delivered', flags: [] }, 75_200)
     t.match(await stateOf(store, 'm1'), { state: 'delivered' }, 'and not for ever')
     t.match(await store.outbox.ledger(), { accepted: 2, superseded: 1, delivered: 1, pending: 0 })
+  })
+
+  t.test('a late call is overtaken too when a still newer edit was refused meanwhile', async t => {
+    const { take, store, claimTexts, succeed, settleLate } = await start(t)
+    const { epoch } = await succeed()
+    await claimTexts('new-1', { epoch, now: 75_000 })
+    await settleAs(store, epoch, 'new-1', 2, { result: 'delivered', flags: [] }, 75_100)
+    t.equal(await take({ at: 3, text: '', refusal: 'empty-text', now: 76_000 }), 'refused')
+    t.equal((await store.outbox.redeliver([incoming().id], 77_000))[0], 'nothing-held', 'what an operator may not, since it would look like the refused edit')
+    await settleLate({ result: 'delivered', flags: [] }, 100_000)
+    t.strictSame(await claimTexts('new-2', { epoch, now: 100_000 }), ['second'])
+    await settleAs(store, epoch, 'new-2', 2, { result: 'delivered', flags: [] }, 100_100)
+    t.match(await store.outbox.ledger(), { accepted: 3, superseded: 1, delivered: 2, dead: 0, pending: 0 })
   })
 
   t.test('a call that ended late and before its messages were taken over is settled as any other', async t => {

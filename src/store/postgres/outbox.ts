@@ -1,4 +1,4 @@
-import { giveBack, recover, redeliver, settle, settleLate, take, travelTogether, type Settled } from '../fold.ts'
+import { attemptFor, giveBack, recover, redeliver, settle, settleLate, take, travelTogether, type Settled } from '../fold.ts'
 import { COLUMNS, toClaimed, toEdit } from '../rows.ts'
 import type { Attempt, ClaimedEdit, ClaimRequest, LaneDue, Outbox, Recovery, RedeliveryOutcome, Settling } from '../store.ts'
 import type { Client } from './connection.ts'
@@ -62,7 +62,7 @@ export function createPostgresOutbox ({ link, lanes, replica }: OutboxParts): Pi
       return [{ held: before, settled: settle(before.row, callId, settlement, now) ?? (isLate ? settleLate(before.row, settlement, now) : null) }]
     })
     await write(client, changes)
-    if (attempt !== null) await addAttempt(client, changes.map(change => change.held.row.id), callId, attempt)
+    if (attempt !== null) await addAttempts(client, callId, settlements.filter(({ id }) => held.has(id)).map(settlement => ({ id: settlement.id, ...attemptFor(settlement, attempt) })))
   }
 
   async function takeOver (client: Client, { portal, epoch, now, quarantineUntil, latestDueAt }: Recovery): Promise<number> {
@@ -131,11 +131,13 @@ export function createPostgresOutbox ({ link, lanes, replica }: OutboxParts): Pi
   }
 }
 
-async function addAttempt (client: Client, ids: readonly string[], callId: string, { at, durationMs, code, words }: Attempt): Promise<void> {
-  await client.query('INSERT INTO attempts (edit, call_id, at, duration_ms, code, words) SELECT id, $2, $3, $4, $5, $6 FROM unnest($1::text[]) AS id ON CONFLICT DO NOTHING',
-    [ids, callId, at, durationMs, code, storable(words)])
+async function addAttempts (client: Client, callId: string, attempts: ReadonlyArray<Attempt & { readonly id: string }>): Promise<void> {
+  const columns = (['id', 'at', 'durationMs', 'code', 'words'] as const).map(name => attempts.map(attempt => storable(attempt[name])))
+  await client.query(`INSERT INTO attempts (edit, call_id, at, duration_ms, code, words)
+    SELECT edit, $1, at, duration_ms, code, words FROM unnest($2::text[], $3::bigint[], $4::bigint[], $5::text[], $6::text[]) AS made (edit, at, duration_ms, code, words)
+    ON CONFLICT DO NOTHING`, [callId, ...columns])
   await client.query(`DELETE FROM attempts WHERE edit = ANY($1)
-    AND seq <= (SELECT seq FROM attempts AS newer WHERE newer.edit = attempts.edit ORDER BY seq DESC OFFSET ${KEPT_ATTEMPTS} LIMIT 1)`, [ids])
+    AND seq <= (SELECT seq FROM attempts AS newer WHERE newer.edit = attempts.edit ORDER BY seq DESC OFFSET ${KEPT_ATTEMPTS} LIMIT 1)`, [columns[0]])
 }
 
 /** Adds the parts of processes that are silent to one part. A process that is alive all the same begins a new one with its next count. */

@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite'
-import { fold, giveBack, recover, redeliver, settle, settleLate, take, travelTogether, type LedgerDelta, type OutboxRow, type Settled } from '../fold.ts'
+import { attemptFor, fold, giveBack, recover, redeliver, settle, settleLate, take, travelTogether, type LedgerDelta, type OutboxRow, type Settled } from '../fold.ts'
 import type { ClaimedEdit, ClaimRequest, IncomingEdit, IntakeResult, LaneDue, Outbox, Recovery, RedeliveryOutcome, Settling } from '../store.ts'
 import { COLUMNS, WRITTEN, toClaimed, toEdit, toOutboxRow, writtenValues, type SqlRow } from '../rows.ts'
 import type { SqliteLeases } from './leases.ts'
@@ -127,7 +127,8 @@ export function createSqliteOutbox (db: DatabaseSync, profiles: SqliteProfiles, 
         const held = load(settlement.id)
         if (held !== null) write(settle(held, callId, settlement, now) ?? (isLate ? settleLate(held, settlement, now) : null))
         if (attempt === null) continue
-        addAttempt.run(attempt.at, attempt.durationMs, attempt.code, attempt.words, settlement.id)
+        const { at, durationMs, code, words } = attemptFor(settlement, attempt)
+        addAttempt.run(at, durationMs, code, words, settlement.id)
         removeOldAttempts.run(settlement.id)
       }
     },
