@@ -8,6 +8,8 @@ import { prepareWebhooks, SECRET, webhookBody } from './webhooks.ts'
 
 const MESSAGES = 1000
 const EDITS = 10_000
+const LOAD_MS = 5000
+const DRAIN_WITHIN_MS = 120_000
 const ADMIN_TOKEN = 'bench-admin-token-of-loopback'
 
 export interface DrainResult {
@@ -40,8 +42,11 @@ export async function measureDrain (folder: string): Promise<DrainResult> {
     const calls = await countCalls(sandbox) - callsBefore
 
     await gather(sandbox, relay, 1)
+    // The backlog lasts as long as the load.
+    await control(sandbox, 'load', { msPerMessage: LOAD_MS / MESSAGES })
     const draining = drain(sandbox, relay)
-    const load = await runLoad({ port: relay.port, connections: 64, requests: prepareWebhooks(40_000, 5_000_000), durationMs: 5000 })
+    const load = await runLoad({ port: relay.port, connections: 64, requests: prepareWebhooks(40_000, 5_000_000), durationMs: LOAD_MS })
+    await control(sandbox, 'load', { msPerMessage: 0 })
     await draining
     return { edits: EDITS, messages: MESSAGES, calls, drainMs, load }
   } finally {
@@ -66,8 +71,13 @@ async function gather (sandbox: Running, relay: Running, round: number): Promise
 async function drain (sandbox: Running, relay: Running): Promise<number> {
   const started = performance.now()
   await control(sandbox, 'install', { handler: `${relay.url}/bitrix24/install`, application: 'local.relay' })
-  while (await pending(relay) > 0 && performance.now() - started < 120_000) await sleep(20)
-  return performance.now() - started
+  for (;;) {
+    const left = await pending(relay)
+    const tookMs = performance.now() - started
+    if (left === 0) return tookMs
+    if (tookMs > DRAIN_WITHIN_MS) throw new Error(`${left} edits still wait after ${DRAIN_WITHIN_MS / 1000} s`)
+    await sleep(20)
+  }
 }
 
 async function control (sandbox: Running, path: string, body: unknown): Promise<void> {

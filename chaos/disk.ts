@@ -70,7 +70,7 @@ export function limitedFiles (folder: string): Disk {
 }
 
 /**
- * Copies the write-ahead log back and cuts it off. A log that has once grown to its 16 MB is written again from its beginning, which needs
+ * Copies the write-ahead log back and cuts it off. A log that has once grown to its 4 MB is written again from its beginning, which needs
  * no room: a relay whose messages stay the same would go on for long on a disk that is full.
  */
 function emptyLog (folder: string): void {

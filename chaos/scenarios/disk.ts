@@ -6,7 +6,7 @@ import { limitFiles, openDisk, type Disk } from '../disk.ts'
 import { createSenders } from '../load.ts'
 import { drain, judge, until, weigh, type Report } from '../verdict.ts'
 
-/** More than the write-ahead log takes before it is copied back, which is 16 MB. */
+/** More than the write-ahead log takes before it is copied back, which is 4 MB. */
 const ROOM_MB = 64
 
 /** The disk is full, has room again, takes no writes at all, and is full when the relay is killed. */

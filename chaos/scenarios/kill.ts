@@ -19,7 +19,7 @@ export async function killNine (rounds: number): Promise<Report> {
       if (round % 3 === 0) await arena.fault([{ method: '*', fault: 'expired-token' }])
       await senders.acknowledged(10 + Math.random() * 120)
       await arena.stop('SIGKILL')
-      if (round % 5 === 0) await arena.killAtStart(Math.random() * 500)
+      if (round % 3 === 1) await arena.killAtStart(Math.random() * 500)
       await arena.start()
       const status = await arena.status()
       faults.push(...weigh(status))

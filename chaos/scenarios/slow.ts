@@ -5,23 +5,24 @@ import { createSenders } from '../load.ts'
 import { drain, judge, until, type Report } from '../verdict.ts'
 
 const CONNECTIONS = 10_000
+const SPARE_FILES = 1000
 /** A relay that slow connections hold up answers only when they are ended, 15 s later. */
 const ANSWER_WITHIN_MS = 5000
 const DRIP_EVERY_MS = 4000
 
 /** Slowloris: connections that send their request a byte at a time, half of them within the headers and half within the body. */
 export async function slowConnections (rounds: number): Promise<Report> {
+  if (openFiles() < CONNECTIONS + SPARE_FILES) throw new Error(`a process may open ${openFiles()} files here: allow ${CONNECTIONS + SPARE_FILES} (ulimit -n)`)
   const arena = await openArena()
   const sockets: Socket[] = []
   try {
     const faults: string[] = []
     const senders = createSenders(arena)
-    const count = Math.min(CONNECTIONS, openFiles() - 1000)
     for (let round = 1; round <= rounds; round++) {
       sockets.length = 0
       let answered = 0
-      for (let opened = 0; opened < count; opened += 500) {
-        await Promise.all(Array.from({ length: Math.min(500, count - opened) }, async (_, index) => {
+      for (let opened = 0; opened < CONNECTIONS; opened += 500) {
+        await Promise.all(Array.from({ length: Math.min(500, CONNECTIONS - opened) }, async (_, index) => {
           const socket = await dripping(arena, index % 2 === 0)
           socket.on('data', data => { if (data.toString('latin1').startsWith('HTTP/1.1 408')) answered++ })
           sockets.push(socket)
@@ -32,14 +33,14 @@ export async function slowConnections (rounds: number): Promise<Report> {
         for (let probe = 0; probe < 10; probe++) faults.push(...await health(arena))
         for (const name of arena.names.slice(0, 5)) if ((await senders.edit(name)).status !== 202) faults.push('a webhook was not acknowledged')
         if (!await until(async () => (await arena.status()).ledger.pending === 0)) faults.push('edits are not delivered')
-        if (!await until(async () => answered === count, 40_000)) faults.push(`only ${answered} of ${count} slow requests were ended with 408`)
+        if (!await until(async () => answered === CONNECTIONS, 40_000)) faults.push(`only ${answered} of ${CONNECTIONS} slow requests were ended with 408`)
         faults.push(...await health(arena))
       } finally {
         clearInterval(drip)
       }
     }
     await drain(arena, senders)
-    return await judge(arena, senders, { scenario: 'slow connections', rounds, faults, notes: [`${count} at a time`] })
+    return await judge(arena, senders, { scenario: 'slow connections', rounds, faults, notes: [`${CONNECTIONS} at a time`] })
   } finally {
     for (const socket of sockets) socket.destroy()
     await arena.close()

@@ -9,6 +9,9 @@ const REFUSALS = [{ error: 'NOT_ACTIVE_LINE', status: 400 }, { error: 'insuffici
 
 const STRUCK_WITHIN_MS = 30_000
 
+/** Twice as often as an edit may be suspected before it is called poison. */
+const EVERYTHING_FAILS = 20
+
 /** Every fault that the sandbox knows, one after the other in a random order, under load. Nothing may be dead in the end: nobody is to blame. */
 export async function storm (rounds: number): Promise<Report> {
   const arena = await openArena()
@@ -29,6 +32,9 @@ export async function storm (rounds: number): Promise<Report> {
         }
         seen.push(typeof fault === 'string' ? fault : fault.error)
       }
+      await arena.fault([{ method: '*', fault: '500', times: EVERYTHING_FAILS }])
+      await struck(arena, senders)
+      seen.push('500 for everything')
     }
     await stopLoad()
     await drain(arena, senders)

@@ -2,8 +2,8 @@ import { openArena } from '../arena.ts'
 import { createSenders } from '../load.ts'
 import { drain, judge, type Report } from '../verdict.ts'
 
-/** What becomes of the refresh itself, each in turn; after the last three the pair is lost, unless the server is asked again in time. */
-const REFRESHES = [null, 'reset', '503', 'html-502', 'lost-answer', 'half', 'lost-answer'] as const
+/** What becomes of the refresh itself, each in turn; where its answer is lost the pair is too, unless the server is asked again in time. */
+const REFRESHES = [null, 'reset', '503', 'html-502', 'lost-answer', 'half', 'lost-answer', '500', '429', 'redirect'] as const
 
 /** Tokens that run out in the middle of a drain, and refreshes whose answers are lost. */
 export async function tokens (rounds: number): Promise<Report> {

@@ -1,11 +1,14 @@
 import t from 'tap'
+import { hash } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { openArena } from '../../chaos/arena.ts'
 import { createSenders } from '../../chaos/load.ts'
 import { drain } from '../../chaos/verdict.ts'
+import { sandboxEnv, startRelayProcess } from '../../demo/processes.ts'
 import { messageRowId } from '../../src/edit.ts'
+import { generateSecret } from '../../src/signatures/standard-webhooks.ts'
 import { migrations, SCHEMA_VERSION } from '../../src/store/sqlite/schema.ts'
 import { openStore } from '../../src/store/open.ts'
 
@@ -40,6 +43,24 @@ function pagesOf (log: Buffer): Set<number> {
 function rowId (message: string): string {
   return messageRowId({ portal: PORTAL, connector: 'relay_demo', line: 1, chat: 'c1', message })
 }
+
+t.test('a migration that has landed stays as it is: existing files would never see another', async t => {
+  const digests = migrations.map(sql => hash('sha256', sql, 'hex').slice(0, 16))
+  t.strictSame(digests, ['9d0ce8a70ce79b2b', '96173c5bd3cf7eeb', 'eb894110c4c08a20', '759b19659e1009bd'], 'add a digest for each new one')
+})
+
+t.test('a relay starts on a database of the previous schema, and goes on with it', async t => {
+  const path = join(t.testdir(), 'relay.db')
+  writeSchema(path, SCHEMA_VERSION - 1)
+  const relay = await startRelayProcess({ ...sandboxEnv('http://127.0.0.1:9'), WEBHOOK_SECRET: generateSecret(), DATABASE_URL: `file:${path}` })
+  t.teardown(() => relay.stop())
+  t.equal((await fetch(`${relay.url}/readyz`)).status, 200)
+  t.equal(await relay.stop(), 0)
+  const db = new DatabaseSync(path, { readOnly: true })
+  t.teardown(() => db.close())
+  t.match(db.prepare('PRAGMA user_version').get(), { user_version: SCHEMA_VERSION })
+  t.match(db.prepare('SELECT message, state FROM outbox').all(), [{ message: 'waits', state: 'pending' }], 'what was delivered in 1970 is beyond retention')
+})
 
 for (let version = 1; version < SCHEMA_VERSION; version++) {
   t.test(`a database of schema ${version} is brought to this one with all that it holds`, async t => {

@@ -9,7 +9,7 @@ t.test('a storm of every fault that the sandbox knows loses nothing and blames n
 })
 
 t.test('tokens that run out in a drain are renewed once, and a pair that is lost costs one install', async t => {
-  const report = await tokens(7)
+  const report = await tokens(10)
   holds(t, report, 20)
   t.match(report.notes, [/^[123] installs$/])
 })

@@ -101,6 +101,9 @@ function prepareFile (path: string): void {
     closeSync(openSync(path, 'a', 0o600))
   } catch (error) {
     const uid = process.getuid?.() ?? 'the user of this process'
+    if (error instanceof Error && 'code' in error && error.code === 'EROFS') {
+      throw new Error(`the folder ${folder} is on a file system that is mounted for reading only: mount it for writing, or give the database a volume of its own`, { cause: error })
+    }
     throw new Error(`the folder ${folder} cannot be written by uid ${uid}: run \`chown -R ${uid} ${folder}\` on the host, or set \`fsGroup: ${uid}\` in the pod's securityContext`, { cause: error })
   }
 }

@@ -1,11 +1,12 @@
 import t, { type Test } from 'tap'
+import { hash } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, connect as connectTo, type AddressInfo, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import type { ClaimedEdit, Signal, Tenure } from '../../../src/store/store.ts'
 import { openPostgresStore } from '../../../src/store/postgres/postgres.ts'
-import { SCHEMA_VERSION } from '../../../src/store/postgres/schema.ts'
+import { migrations, SCHEMA_VERSION } from '../../../src/store/postgres/schema.ts'
 import { inspectStore } from '../../../src/store/inspect.ts'
 import { openStore } from '../../../src/store/open.ts'
 import { startPostgres } from '../../postgres.ts'
@@ -35,6 +36,10 @@ t.test('replicas that start together make the schema once, and commits are on di
   const stores = await Promise.all([1, 2, 3, 4].map(() => open(t, databaseUrl)))
   await Promise.all(stores.map((store, index) => store.outbox.accept([incoming({ message: `m${index}` })])))
   t.match(await stores[0]?.outbox.ledger(), { accepted: 4, pending: 4 })
+})
+
+t.test('a migration that has landed stays as it is: existing databases would never see another', async t => {
+  t.strictSame(migrations.map(sql => hash('sha256', sql, 'hex').slice(0, 16)), ['bf9c7efe782165f8'], 'add a digest for each new one')
 })
 
 t.test('a database of the next schema is used, as in a rolling upgrade, and one of a later schema is refused', async t => {
