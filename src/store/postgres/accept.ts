@@ -3,7 +3,8 @@ import type { IncomingEdit, IntakeResult } from '../store.ts'
 import type { Client } from './connection.ts'
 import type { Lanes } from './lanes.ts'
 import { remember } from './profiles.ts'
-import { count, readHeld, save, storable, type Held } from './rows.ts'
+import { count, readHeld, save, type Held } from './rows.ts'
+import { storable } from './values.ts'
 
 /**
  * Takes a batch within a transaction: what is held is read, the rules decide message by message in order of arrival, and what they decide is

@@ -6,7 +6,8 @@ import type { Lanes } from './lanes.ts'
 import type { Link } from './link.ts'
 import { lockPortal } from './portals.ts'
 import { findProfiles } from './profiles.ts'
-import { count, readHeld, save, storable, toHeld, type Held, type StoredRow } from './rows.ts'
+import { count, readHeld, save, toHeld, type Held, type StoredRow } from './rows.ts'
+import { storable } from './values.ts'
 
 /** An edit that waits for days behind a broken portal would gather hundreds. */
 const KEPT_ATTEMPTS = 20

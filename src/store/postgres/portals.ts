@@ -2,7 +2,7 @@ import { toColumns, toRecord } from '../portal-columns.ts'
 import type { Leases, Portals } from '../store.ts'
 import type { Client } from './connection.ts'
 import type { Link } from './link.ts'
-import { storable } from './rows.ts'
+import { storable } from './values.ts'
 
 const ADD = 'INSERT INTO portals (portal) VALUES ($1) ON CONFLICT DO NOTHING'
 

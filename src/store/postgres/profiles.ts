@@ -3,7 +3,7 @@ import { isNamed } from '../../profile.ts'
 import type { Profiles, SeenProfile } from '../store.ts'
 import type { Client } from './connection.ts'
 import type { Link } from './link.ts'
-import { storable } from './rows.ts'
+import { storable, toArray } from './values.ts'
 
 /** That a client was heard of is written once a day at most: it only keeps the profile from being forgotten. */
 const SEEN_EVERY_MS = 24 * 3600_000
@@ -31,7 +31,7 @@ export async function remember (client: Client, profiles: readonly SeenProfile[]
   }
   if (newest.size === 0) return
   const rows = [...newest.values()].map(({ portal, connector, profile, revision, now }) => [portal, connector, profile.id, revision.at, revision.tie, JSON.stringify(profile), now])
-  await client.query({ name: 'remember', text: REMEMBER, values: [0, 1, 2, 3, 4, 5, 6].map(column => rows.map(row => storable(row[column]))) })
+  await client.query({ name: 'remember', text: REMEMBER, values: [0, 1, 2, 3, 4, 5, 6].map(column => toArray(rows.map(row => row[column] ?? null))) })
 }
 
 /** The newest profile of each of the clients who are known, by their ids. */

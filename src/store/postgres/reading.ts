@@ -2,7 +2,7 @@ import { COLUMNS, toEditRow, type SqlRow } from '../rows.ts'
 import type { Attempt, Backlog, Ledger, Outbox } from '../store.ts'
 import type { Client } from './connection.ts'
 import type { Link } from './link.ts'
-import { storable } from './rows.ts'
+import { storable } from './values.ts'
 
 const NAMED = `SELECT ${COLUMNS}, connector, line FROM outbox JOIN lanes ON lanes.id = lane`
 

@@ -2,6 +2,7 @@ import type { LedgerDelta, OutboxRow } from '../fold.ts'
 import { COLUMNS, toOutboxRow, WRITTEN, writtenValues, type SqlRow } from '../rows.ts'
 import type { Client } from './connection.ts'
 import { Overtaken } from './link.ts'
+import { toArray } from './values.ts'
 
 /** A row with what the rules do not know of it. */
 export interface Held {
@@ -46,22 +47,12 @@ export function toHeld (sql: StoredRow): Held {
 export async function save (client: Client, rows: readonly Held[]): Promise<void> {
   if (rows.length === 0) return
   const records = rows.map(({ row, lane, chat, message, stamp }) => [row.id, lane, chat, message, stamp + 1, ...writtenValues(row)])
-  const { rowCount } = await client.query({ name: 'save', text: SAVE, values: STORED.map((_, index) => toColumn(records.map(record => record[index] ?? null))) })
+  const { rowCount } = await client.query({ name: 'save', text: SAVE, values: STORED.map((_, index) => toArray(records.map(record => record[index] ?? null))) })
   if (rowCount !== rows.length) throw new Overtaken('a row was written by another replica')
-}
-
-/** A column as `unnest` takes it. A third of them holds nothing for most edits, and nulls are what unnest makes of a list that is too short. */
-function toColumn (values: ReadonlyArray<string | number | bigint | null>): ReadonlyArray<string | number | bigint | null> {
-  return values.every(value => value === null) ? [] : values.map(storable)
 }
 
 /** Adds to this process's part of the ledger. */
 export async function count (client: Client, replica: string, deltas: readonly LedgerDelta[]): Promise<void> {
   const sums = (['accepted', 'superseded', 'delivered', 'dead'] as const).map(name => deltas.reduce((sum, delta) => sum + (delta[name] ?? 0), 0))
   if (sums.some(sum => sum !== 0)) await client.query({ name: 'count', text: COUNT, values: [replica, ...sums] })
-}
-
-/** PostgreSQL's text holds every character but this one, of which no messenger has need. */
-export function storable<Value> (value: Value): Value | string {
-  return typeof value === 'string' && value.includes('\0') ? value.replaceAll('\0', '\uFFFD') : value
 }
