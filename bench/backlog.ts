@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { startRelayProcess, type Running } from '../demo/processes.ts'
 import { contentDigest, messageRowId, type MessageEdit } from '../src/edit.ts'
 import { openStore } from '../src/store/open.ts'
-import { runLoad, type LoadResult } from './load.ts'
+import { runLoad, WARM_UP, type LoadResult } from './load.ts'
 import { prepareWebhooks, unreachablePortalEnv } from './webhooks.ts'
 
 const ROWS = 1_000_000
@@ -25,8 +25,8 @@ export async function measureBacklog (folder: string): Promise<BacklogResult> {
   const started = performance.now()
   const relay = await startRelayProcess(env)
   const readyMs = performance.now() - started
-  await runLoad({ port: relay.port, connections: CONNECTIONS, requests: prepareWebhooks(40_000, ROWS), durationMs: 4000 })
-  const load = await runLoad({ port: relay.port, connections: CONNECTIONS, requests: prepareWebhooks(100_000, ROWS + 40_000), durationMs: 6000 })
+  await runLoad({ port: relay.port, connections: CONNECTIONS, requests: prepareWebhooks(WARM_UP.requests, ROWS), durationMs: WARM_UP.durationMs })
+  const load = await runLoad({ port: relay.port, connections: CONNECTIONS, requests: prepareWebhooks(100_000, ROWS + WARM_UP.requests), durationMs: 6000 })
   const residentMiB = readResidentMiB(relay)
   await relay.stop()
   return { rows: ROWS, readyMs, residentMiB, load }

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { startProcess, startRelayProcess, type Running } from '../demo/processes.ts'
 import { measureBacklog } from './backlog.ts'
 import { measureDrain } from './drain.ts'
-import { runLoad, type LoadResult } from './load.ts'
+import { runLoad, WARM_UP, type LoadResult } from './load.ts'
 import { measureLatency } from './latency.ts'
 import { measureMessengers } from './messengers.ts'
 import { measureReplicas } from './replicas.ts'
@@ -16,7 +16,6 @@ import { prepareWebhooks, unreachablePortalEnv } from './webhooks.ts'
  */
 
 const CONNECTIONS = 64
-const WARM_UP = { requests: 60_000, durationMs: 6000 }
 const MEASURE = { requests: 250_000, durationMs: 8000 }
 const ROUNDS = 2
 

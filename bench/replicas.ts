@@ -1,11 +1,9 @@
 import { startRelayProcess, type Running } from '../demo/processes.ts'
 import { startPostgres } from '../test/postgres.ts'
-import { runLoad, type LoadResult } from './load.ts'
+import { runLoad, WARM_UP, type LoadResult } from './load.ts'
 import { prepareWebhooks, unreachablePortalEnv } from './webhooks.ts'
 
 const CONNECTIONS = 64
-const REQUESTS = 60_000
-const WARM_UP_MS = 4000
 const MEASURE_MS = 6000
 
 export interface ReplicasResult {
@@ -19,12 +17,12 @@ export async function measureReplicas (): Promise<ReplicasResult> {
   const relays: Running[] = []
   let first = 0
   const load = async (durationMs: number): Promise<LoadResult> => {
-    const result = await runLoad({ port: relays.map(({ port }) => port), connections: CONNECTIONS, requests: prepareWebhooks(REQUESTS, first += REQUESTS), durationMs })
+    const result = await runLoad({ port: relays.map(({ port }) => port), connections: CONNECTIONS, requests: prepareWebhooks(WARM_UP.requests, first += WARM_UP.requests), durationMs })
     if (result.failed > 0) throw new Error(`${result.failed} of ${result.answered} requests failed:\n${relays.map(relay => relay.output().slice(-1000)).join('\n')}`)
     return result
   }
   const measure = async (): Promise<LoadResult> => {
-    await load(WARM_UP_MS)
+    await load(WARM_UP.durationMs)
     return await load(MEASURE_MS)
   }
 

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { createConnector } from '../../demo/connector.ts'
 import { sandboxEnv, startProcess, startRelayProcess, startSandboxProcess, type Running } from '../../demo/processes.ts'
 import { readSecret, signStandardWebhook } from '../../src/signatures/standard-webhooks.ts'
-import { runLoad, type LoadResult } from '../load.ts'
+import { runLoad, WARM_UP, type LoadResult } from '../load.ts'
 import { prepareWebhooks, SECRET, unreachablePortalEnv } from '../webhooks.ts'
 import { startPostgres, startRedis } from './backends.ts'
 
@@ -15,8 +15,6 @@ import { startPostgres, startRedis } from './backends.ts'
  */
 
 const CONNECTIONS = 64
-const REQUESTS = 40_000
-const WARM_UP_MS = 4000
 const MEASURE_MS = 6000
 const SETTLE_MS = 500
 /** How often the portal answers 503 before it takes an edit. */
@@ -90,8 +88,8 @@ async function startPeer (script: string, env: Record<string, string>, portal: P
 
 async function measure (server: Running): Promise<LoadResult> {
   const { port } = server
-  await runLoad({ port, connections: CONNECTIONS, requests: prepareWebhooks(REQUESTS), durationMs: WARM_UP_MS })
-  const result = await runLoad({ port, connections: CONNECTIONS, requests: prepareWebhooks(2 * REQUESTS, REQUESTS), durationMs: MEASURE_MS })
+  await runLoad({ port, connections: CONNECTIONS, requests: prepareWebhooks(WARM_UP.requests), durationMs: WARM_UP.durationMs })
+  const result = await runLoad({ port, connections: CONNECTIONS, requests: prepareWebhooks(WARM_UP.requests, WARM_UP.requests), durationMs: MEASURE_MS })
   await server.stop()
   if (result.failed > 0) throw new Error(`${result.failed} of ${result.answered} requests failed:\n${server.output().slice(-2000)}`)
   return result
