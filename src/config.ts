@@ -122,7 +122,8 @@ function loadPortal (values: Values, env: Environment, faults: string[]): Portal
     clientSecret,
     refreshToken,
     oauthUrl,
-    bucket: { ratePerSecond: ratePerSecond * values.BITRIX24_SHARE, burst: burst * values.BITRIX24_SHARE },
+    // A bucket that does not hold one call would never let one go.
+    bucket: { ratePerSecond: ratePerSecond * values.BITRIX24_SHARE, burst: Math.max(1, burst * values.BITRIX24_SHARE) },
   }
 }
 

@@ -128,7 +128,12 @@ export function createKeeper<D extends Duty> ({ portal, holder, leases, signals,
       alarm.ring()
       await loop
       if (held === null) return
-      await leases.release(portal, held.epoch).catch((error: unknown) => log.error({ event: 'lease.failed', err: error }, 'lease.failed'))
+      // A tenure may have begun while the first were ending.
+      await held.duty.stop(graceMs)
+      const { epoch } = held
+      held = null
+      present = null
+      await leases.release(portal, epoch).catch((error: unknown) => log.error({ event: 'lease.failed', err: error }, 'lease.failed'))
       signals.send(portal, 'lease')
     },
   }

@@ -108,9 +108,10 @@ export async function startRelay ({ config, version, log, onLost }: RelayOptions
   // Loaded only where there is one.
   const redis = config.redisUrl === null ? null : (await import('./redis.ts')).createRedis(config.redisUrl, log)
   const app = buildApp(config, { version, log, redis, probe: store.probe, outbox, reception, install, redelivery, status, condition, webhookObserver: metrics.webhooks, scrape, stopping: () => isStopping, now })
+  // A port that is taken is found out before the lease is.
+  await app.listen({ host: config.host, port: config.port })
   await keeper.start()
   janitor.start()
-  await app.listen({ host: config.host, port: config.port })
   const { port } = app.server.address() as AddressInfo
 
   return {

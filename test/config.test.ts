@@ -116,6 +116,10 @@ t.test('every variable can be set', async t => {
   t.equal(load({ ENCRYPTION_KEY: Buffer.alloc(32, 7).toString('base64') }).encryptionKey?.at(0), 7)
 })
 
+t.test('the smallest share of the bucket still holds a call', async t => {
+  t.match(load({ ...MINIMAL, BITRIX24_SHARE: '0.01' }).portal.bucket, { ratePerSecond: 0.02, burst: 1 })
+})
+
 t.test('an empty variable is unset', async t => {
   const empty = Object.fromEntries(Object.keys(variables).filter(name => !(name in MINIMAL)).map(name => [name, '']))
   t.strictSame(load(empty), load())

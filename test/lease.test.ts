@@ -142,3 +142,33 @@ t.test('the lease is renewed until the work has ended', async t => {
   await stopped
   t.equal(server.holder, null)
 })
+
+t.test('a tenure that begins while its process stops ends before others can have one', async t => {
+  const { server, leases } = createServer()
+  const a = createProcess(leases, () => server.time, 'a')
+  await a.keeper.start()
+  const asked = Promise.withResolvers<void>()
+  const answer = Promise.withResolvers<void>()
+  const slow: Leases = {
+    ...leases,
+    async acquire (portal, holder) {
+      if (server.holder === null) {
+        asked.resolve()
+        await answer.promise
+      }
+      return await leases.acquire(portal, holder)
+    },
+  }
+  const b = createProcess(slow, () => server.time, 'b')
+  await b.keeper.start()
+  await a.keeper.stop(0)
+  b.hear('lease')
+  await asked.promise
+  const stopped = b.keeper.stop(5)
+  answer.resolve()
+  await stopped
+  t.ok(b.events.includes('stop 5'))
+  t.equal(b.tenures[0]?.isHeld(), false)
+  t.equal(b.keeper.duty(), null, 'what comes now is for the next holder')
+  t.equal(server.holder, null)
+})
