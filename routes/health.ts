@@ -34,24 +34,25 @@ const readinessSchema = z.object({
  */
 export async function healthRoutes (app: FastifyInstance, { probe, condition, stopping, now }: HealthRoutesOptions): Promise<void> {
   const canWrite = reuse(() => within(probe().then(() => true, () => false), PROBE_TIMEOUT_MS, false), PROBE_VALID_MS, now)
+  const known = reuse(() => within(condition(), PROBE_TIMEOUT_MS, UNKNOWN), PROBE_VALID_MS, now)
 
   app.get('/livez', { schema: { summary: 'The process turns', response: { 200: z.object({ status: z.literal('live') }) } } }, async () => ({ status: 'live' as const }))
 
   app.get('/readyz', { schema: { summary: 'The relay can keep what it is given', response: { 200: readinessSchema, 503: readinessSchema } } }, async (_request, reply) => {
     const status = stopping() ? 'stopping' : await canWrite() ? 'ready' : 'store-unavailable'
-    const { portal, lines } = await within(condition(), PROBE_TIMEOUT_MS, UNKNOWN)
+    const { portal, lines } = await known()
     reply.code(status === 'ready' ? 200 : 503).header('cache-control', 'no-store')
     return { status, portal, lines: lines.map(line => line.code) }
   })
 }
 
-/** Asks again only when the last answer is too old, and once for all who ask meanwhile: a probe costs a write. */
-function reuse (ask: () => Promise<boolean>, validMs: number, now: () => number): () => Promise<boolean> {
-  let last: { readonly answer: Promise<boolean>, at: number } | null = null
+/** Asks again only when the last answer is too old, and once for all who ask meanwhile: anybody may, and each answer costs the store a write or a read. */
+function reuse<Answer> (ask: () => Promise<Answer>, validMs: number, now: () => number): () => Promise<Answer> {
+  let last: { readonly answer: Promise<Answer>, at: number } | null = null
   return () => {
     if (last === null || now() - last.at >= validMs) {
       const current = { answer: ask(), at: Infinity }
-      current.answer.then(() => { current.at = now() })
+      current.answer.then(() => { current.at = now() }, () => { last = null })
       last = current
     }
     return last.answer
