@@ -1,19 +1,30 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
-import type { FastifyReply, FastifyRequest } from 'fastify'
+import { normalizeIP } from '@fastify/rate-limit'
+import type { FastifyInstance } from 'fastify'
 import { Unauthenticated } from '../src/errors.ts'
 
-/** Requests a minute and client address, whoever asks: an operator's scripts need fewer, and guessing a token needs more. */
-export const ADMIN_RATE_LIMIT = { rateLimit: { max: 600, timeWindow: 60_000 } }
+/** Requests a minute and client address: an operator's scripts need fewer, and guessing a token needs more. */
+const MAX_PER_MINUTE = 600
 
-/** Lets through who sends `Authorization: Bearer <token>`. Digests are compared, so that the time taken tells nothing, not even the length. */
-export function requireAdmin (token: string) {
+/**
+ * Lets into the routes of `app` who sends `Authorization: Bearer <token>`. Requests are counted first, so that wrong tokens count too, and
+ * both come before the body is read. `name` keeps the counts apart from others' in a shared store.
+ */
+export function requireAdmin (app: FastifyInstance, token: string, name: string): void {
+  app.addHook('onRequest', app.rateLimit({
+    max: MAX_PER_MINUTE,
+    timeWindow: 60_000,
+    keyGenerator: request => `${name} ${normalizeIP(request.ip)}`,
+  }))
+
+  // Digests are compared, so that the time taken tells nothing, not even the length.
   const expected = digest(token)
-  return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+  app.addHook('onRequest', async (request, reply) => {
     const given = /^Bearer (.+)$/i.exec(request.headers.authorization ?? '')?.[1] ?? ''
     if (timingSafeEqual(digest(given), expected)) return
     reply.header('www-authenticate', 'Bearer')
     throw new Unauthenticated('send the header Authorization: Bearer with the ADMIN_TOKEN of this relay')
-  }
+  })
 }
 
 function digest (text: string): Buffer {

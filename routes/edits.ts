@@ -5,7 +5,7 @@ import { Conflict, NotFound } from '../src/errors.ts'
 import type { Redelivery } from '../src/redelivery.ts'
 import type { Status } from '../src/status.ts'
 import type { EditRow, Outbox } from '../src/store/store.ts'
-import { ADMIN_RATE_LIMIT, requireAdmin } from './admin.ts'
+import { requireAdmin } from './admin.ts'
 import { describeProblems } from './problems.ts'
 
 const MAX_PAGE = 200
@@ -66,10 +66,8 @@ const refusals = { 401: 'Not the ADMIN_TOKEN', 429: 'Too many requests' }
 
 /** `/api/*`: what became of the edits, for an operator. */
 export async function editRoutes (app: FastifyInstance, { adminToken, outbox, redelivery, status }: EditRoutesOptions): Promise<void> {
-  const admin = requireAdmin(adminToken)
+  requireAdmin(app, adminToken, 'api')
   const api = app.withTypeProvider<ZodTypeProvider>()
-  app.addHook('onRoute', route => { route.config = { ...route.config, ...ADMIN_RATE_LIMIT } })
-  app.addHook('onRequest', admin)
 
   api.get('/api/status', { schema: { summary: 'The ledger, the portal and its lines', response: { 200: statusSchema, ...describeProblems(refusals) } } }, async () => {
     const { ledger, backlog, portal, lines } = await status()

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify'
-import { ADMIN_RATE_LIMIT, requireAdmin } from './admin.ts'
+import { requireAdmin } from './admin.ts'
 
 export interface MetricsRoutesOptions {
   readonly adminToken: string
@@ -9,7 +9,8 @@ export interface MetricsRoutesOptions {
 
 /** `GET /metrics`, for Prometheus. */
 export async function metricsRoutes (app: FastifyInstance, { adminToken, scrape }: MetricsRoutesOptions): Promise<void> {
-  app.get('/metrics', { config: ADMIN_RATE_LIMIT, onRequest: requireAdmin(adminToken), schema: { hide: true } }, async (_request, reply) => {
+  requireAdmin(app, adminToken, 'metrics')
+  app.get('/metrics', { schema: { hide: true } }, async (_request, reply) => {
     reply.type('text/plain; version=0.0.4; charset=utf-8').header('cache-control', 'no-store')
     return await scrape()
   })
