@@ -82,7 +82,7 @@ t.test('one edit is shown with its calls', async t => {
   const { send, get, finish } = await start(t)
   const id = await send('a', 'text')
   await finish(id, 'dead')
-  t.match((await get(`/api/edits/${id}`)).json(), { id, state: 'dead', reason: 'rejected', words: 'Incomplete data', attempts: [{ at: /^19/, durationMs: 12, code: 'ok', words: null }] })
+  t.match((await get(`/api/edits/${id}`)).json(), { id, state: 'dead', reason: 'rejected', words: 'Incomplete data', attempts: [{ at: /^19/, durationMs: 12, code: 'rejected', words: 'Incomplete data' }] })
   t.equal((await get('/api/edits/unknown')).statusCode, 404)
 })
 
