@@ -1,10 +1,13 @@
 import { once } from 'node:events'
+import { createServer as createHttpsServer } from 'node:https'
 import { createServer } from 'node:net'
 import type { AddressInfo, Socket } from 'node:net'
+import { getCACertificates, setDefaultCACertificates } from 'node:tls'
 import t from 'tap'
 import type { Test } from 'tap'
 import { createClient } from '../../src/bitrix24/client.ts'
 import type { CallResult } from '../../src/bitrix24/client.ts'
+import { CERTIFICATE, KEY } from '../upstream/certificate.ts'
 import { answer, startRawServer, testDispatcher } from './raw-server.ts'
 
 const token = 'secret-access-token'
@@ -227,4 +230,29 @@ t.test('a call that is aborted before it began sends nothing', async t => {
   t.match(await early, { kind: 'unreachable', cause: 'ABORTED' })
   await testClient(t)(server.url)
   t.equal(server.requests.length, 1)
+})
+
+t.test('a portal that does not prove by its certificate who it is gets no token, whatever the environment says', async t => {
+  let requests = 0
+  const server = createHttpsServer({ cert: CERTIFICATE, key: KEY }, (_request, response) => {
+    requests++
+    response.end('{"result":true}')
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => server.close())
+  const url = `https://localhost:${(server.address() as AddressInfo).port}`
+  const before = process.env.NODE_TLS_REJECT_UNAUTHORIZED
+  t.teardown(() => {
+    if (before === undefined) delete process.env.NODE_TLS_REJECT_UNAUTHORIZED
+    else process.env.NODE_TLS_REJECT_UNAUTHORIZED = before
+  })
+  process.env.NODE_TLS_REJECT_UNAUTHORIZED = '0'
+  t.match(await testClient(t)(url), { kind: 'unreachable', cause: 'DEPTH_ZERO_SELF_SIGNED_CERT' })
+  t.equal(requests, 0)
+
+  const trusted = getCACertificates('default')
+  t.teardown(() => setDefaultCACertificates(trusted))
+  setDefaultCACertificates([...trusted, CERTIFICATE])
+  t.match(await testClient(t)(url), { kind: 'answered', result: true })
 })
