@@ -19,7 +19,8 @@ export interface EditRoutesOptions {
 
 const reasonSchema = z.enum(['empty-text', 'too-old', 'id-too-long', 'anonymous-user', 'outgoing', 'rejected', 'poison'])
 
-const filterSchema = z.object({
+/** Strict: with a misspelt field passed over, everything would match. */
+const filterSchema = z.strictObject({
   state: z.enum(['pending', 'delivered', 'dead']).optional(),
   reason: reasonSchema.optional().describe('why it is dead, or why a newer revision of it was refused'),
   channel: z.string().max(64).optional(),
@@ -63,6 +64,7 @@ const statusSchema = z.object({
 })
 
 const refusals = { 401: 'Not the ADMIN_TOKEN', 429: 'Too many requests' }
+const filterRefusals = { 400: 'A filter is faulty or unknown; errors names each', ...refusals }
 
 /** `/api/*`: what became of the edits, for an operator. */
 export async function editRoutes (app: FastifyInstance, { adminToken, outbox, redelivery, status }: EditRoutesOptions): Promise<void> {
@@ -80,7 +82,7 @@ export async function editRoutes (app: FastifyInstance, { adminToken, outbox, re
   })
 
   api.get('/api/edits', {
-    schema: { summary: 'Edits that match, the youngest message first', querystring: pageSchema, response: { 200: z.object({ edits: z.array(editSchema), next: z.string().nullable() }), ...describeProblems(refusals) } },
+    schema: { summary: 'Edits that match, the youngest message first', querystring: pageSchema, response: { 200: z.object({ edits: z.array(editSchema), next: z.string().nullable() }), ...describeProblems(filterRefusals) } },
   }, async request => {
     const { limit, cursor, ...filter } = request.query
     const page = await outbox.list(filter, { after: cursor ?? null, limit })
@@ -122,7 +124,7 @@ export async function editRoutes (app: FastifyInstance, { adminToken, outbox, re
       summary: 'Sends again what matches; only dead edits unless another state is named',
       body: filterSchema.nullish(),
       querystring: filterSchema,
-      response: { 202: z.object({ redelivered: z.number(), skipped: z.number() }), ...describeProblems(refusals) },
+      response: { 202: z.object({ redelivered: z.number(), skipped: z.number() }), ...describeProblems(filterRefusals) },
     },
   }, async (request, reply) => {
     const filter = { state: 'dead' as const, ...withoutAbsent(request.query), ...withoutAbsent(request.body ?? {}) }

@@ -56,7 +56,8 @@ export function problem (status: number, detail: string): Problem {
 function faultsOf (error: unknown): FieldFault[] {
   if (error instanceof BadRequest) return [...error.faults]
   if (!hasZodFastifySchemaValidationErrors(error)) return []
-  return error.validation.map(({ instancePath, message }) => ({ pointer: instancePath, detail: message ?? 'is not valid' }))
+  // The validator writes `/` for the whole, which is the pointer to a field without a name (RFC 6901).
+  return error.validation.map(({ instancePath, message }) => ({ pointer: instancePath === '/' ? '' : instancePath, detail: message ?? 'is not valid' }))
 }
 
 /** Fastify's refusals of what never reached a route: too large, of an unknown type, not readable. */

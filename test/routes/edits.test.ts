@@ -78,6 +78,35 @@ t.test('a filter that is not one names itself', async t => {
   t.match(answer.json(), { status: 400, errors: [{ pointer: '/state' }, { pointer: '/limit' }] })
 })
 
+t.test('a filter that nobody knows names itself, and nothing is delivered again', async t => {
+  const { send, get, post, finish } = await start(t)
+  await finish(await send('a', 'text'), 'dead')
+  for (const answer of [
+    await get('/api/edits?state=dead&reasn=rejected'),
+    await post('/api/edits/redeliver', { reasn: 'rejected' }),
+    await post('/api/edits/redeliver?reasn=rejected'),
+    await post('/api/edits/redeliver?state=dead', { reason: 'rejected', reasn: 'rejected' }),
+  ]) {
+    t.match(answer.headers['content-type'], /^application\/problem\+json/)
+    t.match(answer.json(), { status: 400, errors: [{ pointer: '', detail: /"reasn"/ }] })
+  }
+  t.equal((await post('/api/edits/redeliver', { limit: 1 })).statusCode, 400, 'it delivers all that match, so it takes no page')
+  t.match((await get('/api/status')).json(), { ledger: { dead: 1, pending: 0 } })
+})
+
+t.test('the OpenAPI document names the filters, and that there are no others', async t => {
+  const { get } = await start(t)
+  const { paths } = (await get('/openapi.json')).json()
+  const filters = ['state', 'reason', 'channel', 'chat', 'message']
+  t.strictSame(paths['/api/edits'].get.parameters.map((parameter: { name: string }) => parameter.name), [...filters, 'limit', 'cursor'])
+  t.strictSame(Object.keys(paths['/api/edits'].get.responses), ['200', '400', '401', '429'])
+  const { parameters, requestBody } = paths['/api/edits/redeliver'].post
+  t.strictSame(parameters.map((parameter: { name: string }) => parameter.name), filters)
+  const [body] = requestBody.content['application/json'].schema.anyOf
+  t.strictSame(Object.keys(body.properties), filters)
+  t.equal(body.additionalProperties, false)
+})
+
 t.test('one edit is shown with its calls', async t => {
   const { send, get, finish } = await start(t)
   const id = await send('a', 'text')
