@@ -61,7 +61,7 @@ t.test('what is not delivered is counted by its reason', async t => {
 })
 
 t.test('a parked line, its waiting edits and the operating time are shown', async t => {
-  const { portal, send, scrapeUntil } = await startScraped(t)
+  const { portal, send, scrapeUntil, ask } = await startScraped(t)
   await (await portal.connector()).send([original('m1', 'one', CLIENT)])
   await portal.load({ operating: 120 })
   t.equal(await send(edit('m1', 'edited')), 202)
@@ -76,6 +76,11 @@ t.test('a parked line, its waiting edits and the operating time are shown', asyn
   t.equal(samples.get('relay_lines_parked{code=""}'), undefined)
   const later = await scrapeUntil('relay_ledger_edits{state="pending"}', 1)
   t.ok((later.get('relay_oldest_pending_age_seconds') ?? 0) > 0)
+  t.match(await ask('/api/status'), {
+    status: 200,
+    body: { portal: { condition: 'ready' }, lines: [{ connector: 'relay_demo', line: 1, code: 'NOT_ACTIVE_LINE', since: /^20.*Z$/ }], ledger: { pending: 1, dead: 0 } },
+  })
+  t.strictSame(await ask('/readyz'), { status: 200, body: { status: 'ready', portal: 'ready', lines: ['NOT_ACTIVE_LINE'] } })
 })
 
 t.test('a parked portal is shown with its code, and a code that nobody knows is no label', async t => {

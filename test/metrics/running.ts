@@ -39,27 +39,36 @@ export async function startScraped (t: Test, env: Record<string, string> = {}, c
   const relay = await startRelay({ config, version: '1.2.3', log: createLog('debug', { write: line => { lines.push(line) } }), onLost: error => { throw error } })
   t.teardown(() => relay.stop())
 
+  const authorization = { authorization: `Bearer ${ADMIN_TOKEN}` }
   const scrapeText = async (): Promise<string> => {
-    const response = await fetch(`${relay.url}/metrics`, { headers: { authorization: `Bearer ${ADMIN_TOKEN}` } })
+    const response = await fetch(`${relay.url}/metrics`, { headers: authorization })
     if (!response.ok) throw new Error(`the scrape was answered with ${response.status}`)
     return await response.text()
+  }
+  const post = async (data: unknown, { type = 'message.edited', key = KEY, channel = 'default' } = {}) => {
+    const body = JSON.stringify({ type, timestamp: Date.now(), data })
+    const headers = { 'content-type': 'application/json', ...signStandardWebhook(key, body, Date.now()) }
+    const response = await fetch(`${relay.url}/webhooks/${channel}`, { method: 'POST', headers, body })
+    return { status: response.status, body: await response.json() as { edits: Array<{ id: string, outcome: string, reason?: string }> } }
   }
   return {
     portal,
     relay,
     lines,
+    /** What an operator asks. */
+    ask: async (path: string, method = 'GET') => {
+      const response = await fetch(relay.url + path, { method, headers: authorization })
+      return { status: response.status, body: await response.json() as Record<string, unknown> }
+    },
     scrapeText,
     scrape: async (): Promise<Samples> => readSamples(await scrapeText()),
     /** Scrapes until a sample has the value. */
     scrapeUntil: async (sample: string, value: number): Promise<Samples> =>
       await eventually(async () => readSamples(await scrapeText()), samples => samples.get(sample) === value),
-    send: async (data: unknown, { type = 'message.edited', key = KEY, channel = 'default' } = {}): Promise<number> => {
-      const body = JSON.stringify({ type, timestamp: Date.now(), data })
-      const headers = { 'content-type': 'application/json', ...signStandardWebhook(key, body, Date.now()) }
-      const response = await fetch(`${relay.url}/webhooks/${channel}`, { method: 'POST', headers, body })
-      await response.body?.cancel()
-      return response.status
-    },
+    /** A signed webhook, with its answer. */
+    post,
+    /** As `post`, for the status alone. */
+    send: async (...webhook: Parameters<typeof post>): Promise<number> => (await post(...webhook)).status,
   }
 }
 
