@@ -1,5 +1,7 @@
 import t, { type Test } from 'tap'
 import type { EditRow } from '../../src/store/store.ts'
+import { edit as clientEdit, startScraped } from '../metrics/running.ts'
+import { eventually, original } from '../portal.ts'
 import { buildRelay, webhook } from '../relay.ts'
 
 const ADMIN_TOKEN = 'an-admin-token-of-the-test'
@@ -134,4 +136,22 @@ t.test('what matches is delivered again; without a state that means the dead', a
   t.match((await post('/api/edits/redeliver', { message: 'a' })).json(), { redelivered: 1, skipped: 0 })
   t.match((await post('/api/edits/redeliver')).json(), { redelivered: 1, skipped: 1 })
   t.match((await post('/api/edits/redeliver?state=delivered')).json(), { redelivered: 1, skipped: 0 })
+})
+
+t.test('what is delivered again is shown in the portal, one edit or all that match', async t => {
+  const { portal, post, ask } = await startScraped(t)
+  const connector = await portal.connector()
+  const edits = async (state: string) => (await ask(`/api/edits?state=${state}`)).body.edits as EditRow[]
+  // The portal makes no client with such an address, and minds it no more once it knows the client.
+  for (const user of ['one', 'two', 'three']) t.equal((await post(clientEdit(user, `${user}, edited`, Date.now(), { id: user, name: 'Anna', email: 'no address' }))).status, 202)
+  const dead = await eventually(async () => await edits('dead'), found => found.length === 3)
+  t.strictSame(dead.map(({ message, reason }) => [message, reason]), [['three', 'rejected'], ['two', 'rejected'], ['one', 'rejected']])
+  await connector.send(['one', 'two', 'three'].map(user => original(user, 'original', { user, chat: 'chat-4711' })))
+
+  t.match(await ask(`/api/edits/${dead[0]?.id}/redeliver`, 'POST'), { status: 202, body: { state: 'pending' } })
+  t.equal(await eventually(async () => await portal.text('three'), text => text === 'three, edited'), 'three, edited')
+  t.equal(await portal.text('two'), 'original')
+  t.strictSame(await ask('/api/edits/redeliver?reason=rejected', 'POST'), { status: 202, body: { redelivered: 2, skipped: 0 } })
+  for (const message of ['one', 'two']) t.equal(await eventually(async () => await portal.text(message), text => text === `${message}, edited`), `${message}, edited`)
+  t.equal((await eventually(async () => await edits('delivered'), found => found.length === 3)).length, 3)
 })
