@@ -3,8 +3,8 @@ import { normalizeIP } from '@fastify/rate-limit'
 import type { FastifyInstance } from 'fastify'
 import { Unauthenticated } from '../src/errors.ts'
 
-/** Requests a minute and client address: an operator's scripts need fewer, and guessing a token needs more. */
-const MAX_PER_MINUTE = 600
+/** Requests a minute and client address: enough to look at the relay 20 times a second, and far from enough to guess a token. */
+const MAX_PER_MINUTE = 1200
 
 /**
  * Lets into the routes of `app` who sends `Authorization: Bearer <token>`. Requests are counted first, so that wrong tokens count too, and
