@@ -3,17 +3,21 @@ import { buildRelay } from '../relay.ts'
 
 const ADMIN_TOKEN = 'an-admin-token-of-the-test'
 const LIMIT = 1200
-const AT_ONCE = 20
 
 const { app } = await buildRelay(t, { env: { ADMIN_TOKEN, TRUST_PROXY: '1' }, dependencies: { scrape: async () => 'up_to_me 1\n' } })
 const url = await app.listen({ host: '127.0.0.1', port: 0 })
 
 const api = ['GET /api/status', 'GET /api/edits', 'GET /api/edits/unknown', 'POST /api/edits/redeliver', 'POST /api/edits/unknown/redeliver']
 
-/** One request; `client` is the address that the proxy in front of the relay has seen. */
-async function ask (endpoint: string, client: string, token: string): Promise<Response> {
-  const [method, path] = endpoint.split(' ') as [string, string]
-  const response = await fetch(url + path, { method, headers: { authorization: `Bearer ${token}`, 'x-forwarded-for': client } })
+/** `client` is the address that the proxy in front of the relay has seen. */
+function request (endpoint: string, client: string, token: string) {
+  const [method, path] = endpoint.split(' ') as ['GET' | 'POST', string]
+  return { method, path, headers: { authorization: `Bearer ${token}`, 'x-forwarded-for': client } }
+}
+
+async function ask (...args: Parameters<typeof request>): Promise<Response> {
+  const { path, ...init } = request(...args)
+  const response = await fetch(url + path, init)
   await response.arrayBuffer()
   return response
 }
@@ -28,9 +32,9 @@ for (const [name, endpoints, client, token, statuses] of [
     const first = await ask(endpoints[0], client, token)
     t.equal(first.headers.get('ratelimit-limit'), String(LIMIT))
     t.equal(first.headers.get('ratelimit-remaining'), String(LIMIT - 1))
-    const askNext = async (index: number) => (await ask(endpoints[index % endpoints.length] as string, client, token)).status
     const found = [first.status]
-    while (found.length < LIMIT) found.push(...await Promise.all(Array.from({ length: Math.min(AT_ONCE, LIMIT - found.length) }, (_, index) => askNext(found.length + index))))
+    // Without a socket each, which would take most of the time.
+    while (found.length < LIMIT) found.push((await app.inject(request(endpoints[found.length % endpoints.length] as string, client, token))).statusCode)
     t.strictSame(found, found.map((_, index) => statuses[index % statuses.length]))
 
     const refused = await ask(endpoints[0], client, token)
