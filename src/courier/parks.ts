@@ -4,9 +4,7 @@ import type { Lease } from '../lease.ts'
 import type { Log } from '../log.ts'
 import type { Lane, ParkedLine, PortalRecord, Portals } from '../store/store.ts'
 import { unobserved, type CourierObserver } from './observer.ts'
-
-const FIRST_PROBE_MS = 60_000
-const SLOWEST_PROBE_MS = 15 * 60_000
+import { begin, prolong, restore, type Park } from './park.ts'
 
 export interface ParksOptions {
   readonly portal: string
@@ -28,14 +26,6 @@ export interface PortalCondition {
   readonly lines: readonly ParkedLine[]
 }
 
-interface Park {
-  readonly code: string
-  readonly since: number
-  readonly intervalMs: number
-  /** When to ask whether it is over: null while that is being asked, or when only an install can end it. */
-  readonly probeAt: number | null
-}
-
 export type Parks = ReturnType<typeof createParks>
 
 /**
@@ -45,31 +35,21 @@ export type Parks = ReturnType<typeof createParks>
 export function createParks (options: ParksOptions, record: PortalRecord) {
   const { portal, lease, portals, session, log, now, wallTime, signal, observer = unobserved } = options
   const condition = { epoch: lease.epoch }
-  const lines = new Map(record.parkedLines.map((line): [string, Park & Lane] => [laneName(line), { ...line, intervalMs: FIRST_PROBE_MS, probeAt: now() }]))
-  let parked = restore(record)
+  const lines = new Map(record.parkedLines.map((line): [string, Park & Lane] => [laneName(line), { ...line, ...restore(line.code, line.since, now()) }]))
+  let parked = restorePortal()
   /** How often the portal was parked, and how much of that the record says already. */
   let parkings = 0
   let stored = 0
   if (parked !== null) report(parked.code)
 
-  /** Whatever parked the portal in an earlier life may be over, so the first probe is due at once. */
-  function restore (record: PortalRecord): Park | null {
+  function restorePortal (): Park | null {
     const { portal: code, since } = conditionOf(record)
-    return code === 'ready' ? null : { code, since: since ?? wallTime(), intervalMs: FIRST_PROBE_MS, probeAt: now() }
-  }
-
-  function begin (code: string): Park {
-    return { code, since: wallTime(), intervalMs: FIRST_PROBE_MS, probeAt: isProbed(code) ? now() + FIRST_PROBE_MS : null }
-  }
-
-  function prolong (before: Park, code: string): Park {
-    const intervalMs = Math.min(SLOWEST_PROBE_MS, before.intervalMs * 2)
-    return { code, since: before.since, intervalMs, probeAt: isProbed(code) ? now() + intervalMs : null }
+    return code === 'ready' ? null : restore(code, since ?? wallTime(), now())
   }
 
   async function parkPortal (code: string): Promise<void> {
     if (parked !== null) return
-    parked = begin(code)
+    parked = begin(code, wallTime(), now())
     const parking = ++parkings
     observer.onParked('portal', code)
     report(code)
@@ -86,7 +66,7 @@ export function createParks (options: ParksOptions, record: PortalRecord) {
   async function parkLine ({ connector, line }: Lane, code: string): Promise<void> {
     const name = laneName({ connector, line })
     if (lines.has(name)) return
-    lines.set(name, { connector, line, ...begin(code) })
+    lines.set(name, { connector, line, ...begin(code, wallTime(), now()) })
     observer.onParked('line', code)
     log.error({ event: 'line.parked', connector, line, code }, 'line.parked')
     await writeLines()
@@ -109,33 +89,47 @@ export function createParks (options: ParksOptions, record: PortalRecord) {
     log.info({ event: 'portal.woken' }, 'portal.woken')
   }
 
-  async function wakePortal (): Promise<void> {
-    if (parked === null) return
-    parked = null
-    await portals.write(portal, { parked: null }, condition)
-    log.info({ event: 'portal.woken' }, 'portal.woken')
-  }
-
-  async function probePortal (before: Park): Promise<void> {
-    const result = await session.call('app.info', {}, { signal })
-    if (result.kind === 'answered') return await wakePortal()
-    if (parked === null) return
-    const code = result.kind === 'refused' ? result.code : before.code
-    parked = prolong(before, code)
-    if (code === before.code) return
-    report(code)
-    await portals.write(portal, { parked: { code, since: before.since } }, condition)
-  }
-
-  async function probeLine (before: Park & Lane): Promise<void> {
-    const { connector, line } = before
-    const result = await session.call('imconnector.status', { CONNECTOR: connector, LINE: line }, { signal })
-    if (result.kind === 'answered' && isActive(result.result)) {
-      lines.delete(laneName(before))
-      log.info({ event: 'line.woken', connector, line }, 'line.woken')
-      return await writeLines()
+  /** A probe that cannot be made (the database fails a renewal of the token) tells nothing: the park lasts. */
+  async function probePortal (asked: Park): Promise<void> {
+    try {
+      const result = await session.call('app.info', {}, { signal })
+      // An install has woken it meanwhile.
+      if (parked !== asked) return
+      if (result.kind === 'answered') {
+        await portals.write(portal, { parked: null }, condition)
+        parked = null
+        log.info({ event: 'portal.woken' }, 'portal.woken')
+        return
+      }
+      const code = result.kind === 'refused' ? result.code : asked.code
+      if (code !== asked.code) {
+        await portals.write(portal, { parked: { code, since: asked.since } }, condition)
+        report(code)
+      }
+      parked = prolong(asked, now(), code)
+    } catch (error) {
+      if (parked === asked) parked = prolong(asked, now())
+      throw error
     }
-    lines.set(laneName(before), { connector, line, ...prolong(before, before.code) })
+  }
+
+  async function probeLine (asked: Park & Lane): Promise<void> {
+    const { connector, line } = asked
+    const name = laneName(asked)
+    try {
+      const result = await session.call('imconnector.status', { CONNECTOR: connector, LINE: line }, { signal })
+      if (result.kind !== 'answered' || !isActive(result.result)) {
+        lines.set(name, { connector, line, ...prolong(asked, now()) })
+        return
+      }
+      lines.delete(name)
+      await writeLines()
+      log.info({ event: 'line.woken', connector, line }, 'line.woken')
+    } catch (error) {
+      // It may have been parked anew while its waking was being stored.
+      if ((lines.get(name) ?? asked) === asked) lines.set(name, { connector, line, ...prolong(asked, now()) })
+      throw error
+    }
   }
 
   return {
@@ -156,14 +150,15 @@ export function createParks (options: ParksOptions, record: PortalRecord) {
       const time = now()
       if (parked !== null) {
         if (parked.probeAt === null || parked.probeAt > time) return null
-        const before = parked
-        parked = { ...before, probeAt: null }
-        return () => probePortal(before)
+        const asked = { ...parked, probeAt: null }
+        parked = asked
+        return () => probePortal(asked)
       }
       const line = [...lines.values()].find(line => line.probeAt !== null && line.probeAt <= time)
       if (line === undefined) return null
-      lines.set(laneName(line), { ...line, probeAt: null })
-      return () => probeLine(line)
+      const asked = { ...line, probeAt: null }
+      lines.set(laneName(asked), asked)
+      return () => probeLine(asked)
     },
 
     condition (): PortalCondition {

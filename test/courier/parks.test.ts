@@ -2,6 +2,7 @@ import t from 'tap'
 import type { SessionResult } from '../../src/bitrix24/session.ts'
 import { HELD } from '../lease.ts'
 import { createParks } from '../../src/courier/parks.ts'
+import { StoreUnavailable } from '../../src/errors.ts'
 import type { PortalRecord } from '../../src/store/store.ts'
 
 const MINUTE_MS = 60_000
@@ -24,15 +25,30 @@ const installed: PortalRecord = {
 
 function build (record: PortalRecord = installed) {
   let time = 0
-  let answer: Partial<SessionResult> = { kind: 'refused', code: 'insufficient_scope', status: 403 }
+  let answer: Partial<SessionResult> | Error = { kind: 'refused', code: 'insufficient_scope', status: 403 }
+  let writing: Error | null = null
   const asked: string[] = []
   const written: unknown[] = []
   const logged: object[] = []
   const parks = createParks({
     portal: 'example.bitrix24.ru',
     lease: HELD,
-    portals: { read: async () => record, write: async (_portal, patch) => { written.push(patch.parked); return true } },
-    session: { call: async method => { asked.push(method); return answer as SessionResult }, authorizeUrl: () => 'https://example.bitrix24.ru/oauth/authorize/?client_id=local.1' },
+    portals: {
+      read: async () => record,
+      write: async (_portal, patch) => {
+        if (writing !== null) throw writing
+        written.push(patch.parked)
+        return true
+      },
+    },
+    session: {
+      call: async method => {
+        asked.push(method)
+        if (answer instanceof Error) throw answer
+        return answer as SessionResult
+      },
+      authorizeUrl: () => 'https://example.bitrix24.ru/oauth/authorize/?client_id=local.1',
+    },
     log: { info: (fields: object) => { logged.push(fields) }, warn: () => {}, error: (fields: object) => { logged.push(fields) } },
     now: () => time,
     wallTime: () => 1_700_000_000_000 + time,
@@ -43,7 +59,8 @@ function build (record: PortalRecord = installed) {
     asked,
     written,
     logged,
-    answer: (next: Partial<SessionResult>) => { answer = next },
+    answer: (next: Partial<SessionResult> | Error) => { answer = next },
+    failWrites: (error: Error | null) => { writing = error },
     /** Goes to the next probe and makes it; how long that was, or null when none will come. */
     async probe (): Promise<number | null> {
       const next = parks.nextProbeAt()
@@ -122,4 +139,36 @@ t.test('a parked line is asked about, and wakes when it is active', async t => {
   t.equal(parks.isLineParked(LINE), false)
   t.strictSame(new Set(asked), new Set(['imconnector.status']))
   t.match(logged, [{ event: 'line.parked', code: 'NOT_ACTIVE_LINE' }, { event: 'line.woken' }])
+})
+
+t.test('a probe that the database failed, before or after it, is made again later, and the park is the same', async t => {
+  const { parks, probe, answer, failWrites, logged } = build()
+  const full = new StoreUnavailable('the database cannot write: database or disk is full')
+  await parks.parkPortal('insufficient_scope')
+  await parks.parkLine(LINE, 'NOT_ACTIVE_LINE')
+  answer(full)
+  await t.rejects(probe(), full)
+  t.match(parks.condition(), { portal: 'insufficient_scope' })
+  answer({ kind: 'answered' })
+  failWrites(full)
+  await t.rejects(probe(), full, 'that it is over is not stored')
+  t.match(parks.condition(), { portal: 'insufficient_scope' })
+  answer({ kind: 'refused', code: 'invalid_grant', status: 400 })
+  await t.rejects(probe(), full, 'nor that it is another one')
+  t.match(parks.condition(), { portal: 'insufficient_scope' })
+  failWrites(null)
+  answer({ kind: 'answered' })
+  t.equal(await probe(), 8 * MINUTE_MS)
+  t.equal(parks.isPortalParked(), false)
+
+  answer(full)
+  await t.rejects(probe(), full)
+  answer({ kind: 'answered', result: { STATUS: true } })
+  failWrites(full)
+  await t.rejects(probe(), full)
+  t.match(parks.condition().lines, [{ ...LINE, code: 'NOT_ACTIVE_LINE' }])
+  failWrites(null)
+  t.equal(await probe(), 4 * MINUTE_MS)
+  t.strictSame(parks.condition().lines, [])
+  t.equal(logged.length, 4, 'each is reported once')
 })
