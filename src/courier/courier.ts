@@ -99,7 +99,7 @@ export async function createCourier (options: CourierOptions) {
       const nameless = claimed.filter(edit => lacksName(edit) && !hasExpired(edit, wallTime()))
       const ready = claimed.filter(edit => !nameless.includes(edit))
       if (nameless.length > 0) start(lookUps, name(lane, callId, nameless))
-      if (ready.length > 0) start(calls, deliver(lane, callId, ready, delivered => learn(lane, delivered)))
+      if (ready.length > 0) start(calls, deliver(lane, callId, ready, delivered => learn(lane, delivered).catch(reportFailure)))
       // The claim has counted a call that is not made.
       else bucket.take(now(), -1)
     }
@@ -153,10 +153,12 @@ export async function createCourier (options: CourierOptions) {
     pausedUntil = Math.max(pausedUntil, now() + ms)
   }
 
+  function reportFailure (error: unknown): void {
+    log.error({ event: 'courier.failed', err: error }, 'courier.failed')
+  }
+
   function start (underWay: Set<Promise<void>>, work: Promise<void>): void {
-    const ended = work.catch((error: unknown) => {
-      log.error({ event: 'courier.failed', err: error }, 'courier.failed')
-    }).finally(() => {
+    const ended = work.catch(reportFailure).finally(() => {
       underWay.delete(ended)
       alarm.ring()
     })
@@ -169,7 +171,7 @@ export async function createCourier (options: CourierOptions) {
       try {
         next = await tick()
       } catch (error) {
-        log.error({ event: 'courier.failed', err: error }, 'courier.failed')
+        reportFailure(error)
         next = now() + STORE_RETRY_MS
       }
       if (!halt.signal.aborted) await alarm.sleep(Math.max(0, next - now()))
@@ -188,7 +190,7 @@ export async function createCourier (options: CourierOptions) {
 
     /** The portal's record may have changed: an install, which any process may take, ends what only an install can end. */
     recheck (): void {
-      parks.recheck().catch((error: unknown) => log.error({ event: 'courier.failed', err: error }, 'courier.failed')).finally(alarm.ring)
+      parks.recheck().catch(reportFailure).finally(alarm.ring)
     },
 
     /** Takes nothing more, lets calls finish for `graceMs`, aborts the rest (their outcome is unknown) and notes what became of them. */

@@ -37,9 +37,9 @@ export function createParks (options: ParksOptions, record: PortalRecord) {
   const condition = { epoch: lease.epoch }
   const lines = new Map(record.parkedLines.map((line): [string, Park & Lane] => [laneName(line), { ...line, ...restore(line.code, line.since, now()) }]))
   let parked = restorePortal()
-  /** How often the portal was parked, and how much of that the record says already. */
-  let parkings = 0
-  let stored = 0
+  /** Writes of the portal's park: while one is under way, the record does not tell whether an install has ended it. */
+  let writesBegun = 0
+  let writesEnded = 0
   if (parked !== null) report(parked.code)
 
   function restorePortal (): Park | null {
@@ -50,11 +50,18 @@ export function createParks (options: ParksOptions, record: PortalRecord) {
   async function parkPortal (code: string): Promise<void> {
     if (parked !== null) return
     parked = begin(code, wallTime(), now())
-    const parking = ++parkings
     observer.onParked('portal', code)
     report(code)
-    await portals.write(portal, { parked: { code, since: parked.since } }, condition)
-    stored = parking
+    await writePortal({ code, since: parked.since })
+  }
+
+  async function writePortal (parked: PortalRecord['parked']): Promise<void> {
+    writesBegun++
+    try {
+      await portals.write(portal, { parked }, condition)
+    } finally {
+      writesEnded++
+    }
   }
 
   /** A park that only an install ends says where an administrator can grant new tokens. */
@@ -80,11 +87,15 @@ export function createParks (options: ParksOptions, record: PortalRecord) {
     return [...lines.values()].map(({ connector, line, code, since }) => ({ connector, line, code, since }))
   }
 
-  /** Wakes the portal when its record says so: an install has been taken, by whichever process. */
+  /**
+   * Wakes the portal when its record says so: an install has been taken, by whichever process. A park that could not be stored ends here
+   * too; if its cause is still there, the next call begins it again.
+   */
   async function recheck (): Promise<void> {
-    if (parked === null || stored !== parkings) return
+    if (parked === null || writesEnded < writesBegun) return
+    const writes = writesBegun
     const record = await portals.read(portal)
-    if (stored !== parkings || conditionOf(record).portal !== 'ready') return
+    if (parked === null || writes < writesBegun || conditionOf(record).portal !== 'ready') return
     parked = null
     log.info({ event: 'portal.woken' }, 'portal.woken')
   }
@@ -96,14 +107,14 @@ export function createParks (options: ParksOptions, record: PortalRecord) {
       // An install has woken it meanwhile.
       if (parked !== asked) return
       if (result.kind === 'answered') {
-        await portals.write(portal, { parked: null }, condition)
+        await writePortal(null)
         parked = null
         log.info({ event: 'portal.woken' }, 'portal.woken')
         return
       }
       const code = result.kind === 'refused' ? result.code : asked.code
       if (code !== asked.code) {
-        await portals.write(portal, { parked: { code, since: asked.since } }, condition)
+        await writePortal({ code, since: asked.since })
         report(code)
       }
       parked = prolong(asked, now(), code)

@@ -26,7 +26,7 @@ const installed: PortalRecord = {
 function build (record: PortalRecord = installed) {
   let time = 0
   let answer: Partial<SessionResult> | Error = { kind: 'refused', code: 'insufficient_scope', status: 403 }
-  let writing: Error | null = null
+  let beforeWrite = async (): Promise<void> => {}
   const asked: string[] = []
   const written: unknown[] = []
   const logged: object[] = []
@@ -36,7 +36,7 @@ function build (record: PortalRecord = installed) {
     portals: {
       read: async () => record,
       write: async (_portal, patch) => {
-        if (writing !== null) throw writing
+        await beforeWrite()
         written.push(patch.parked)
         return true
       },
@@ -60,7 +60,7 @@ function build (record: PortalRecord = installed) {
     written,
     logged,
     answer: (next: Partial<SessionResult> | Error) => { answer = next },
-    failWrites: (error: Error | null) => { writing = error },
+    beforeWrite: (work: () => Promise<void>) => { beforeWrite = work },
     /** Goes to the next probe and makes it; how long that was, or null when none will come. */
     async probe (): Promise<number | null> {
       const next = parks.nextProbeAt()
@@ -107,6 +107,25 @@ t.test('what only an install can end is not asked about, and the log says where 
   }
 })
 
+t.test('an install ends a park that could not be stored, and one that is still being stored lasts', async t => {
+  const { parks, probe, beforeWrite } = build()
+  const full = new StoreUnavailable('the database cannot write: database or disk is full')
+  beforeWrite(() => Promise.reject(full))
+  await t.rejects(parks.parkPortal('invalid_grant'), full)
+  t.match(parks.condition(), { portal: 'invalid_grant' })
+  t.equal(await probe(), null)
+  await parks.recheck()
+  t.equal(parks.isPortalParked(), false)
+
+  const { promise, resolve } = Promise.withResolvers<void>()
+  beforeWrite(() => promise)
+  const parking = parks.parkPortal('invalid_grant')
+  await parks.recheck()
+  t.equal(parks.isPortalParked(), true, 'the record is not of this park yet')
+  resolve()
+  await parking
+})
+
 t.test('a probe that finds another trouble reports that one', async t => {
   const { parks, probe, logged, written, answer } = build()
   await parks.parkPortal('PAYMENT_REQUIRED')
@@ -142,7 +161,7 @@ t.test('a parked line is asked about, and wakes when it is active', async t => {
 })
 
 t.test('a probe that the database failed, before or after it, is made again later, and the park is the same', async t => {
-  const { parks, probe, answer, failWrites, logged } = build()
+  const { parks, probe, answer, beforeWrite, logged } = build()
   const full = new StoreUnavailable('the database cannot write: database or disk is full')
   await parks.parkPortal('insufficient_scope')
   await parks.parkLine(LINE, 'NOT_ACTIVE_LINE')
@@ -150,13 +169,13 @@ t.test('a probe that the database failed, before or after it, is made again late
   await t.rejects(probe(), full)
   t.match(parks.condition(), { portal: 'insufficient_scope' })
   answer({ kind: 'answered' })
-  failWrites(full)
+  beforeWrite(() => Promise.reject(full))
   await t.rejects(probe(), full, 'that it is over is not stored')
   t.match(parks.condition(), { portal: 'insufficient_scope' })
   answer({ kind: 'refused', code: 'invalid_grant', status: 400 })
   await t.rejects(probe(), full, 'nor that it is another one')
   t.match(parks.condition(), { portal: 'insufficient_scope' })
-  failWrites(null)
+  beforeWrite(async () => {})
   answer({ kind: 'answered' })
   t.equal(await probe(), 8 * MINUTE_MS)
   t.equal(parks.isPortalParked(), false)
@@ -164,10 +183,10 @@ t.test('a probe that the database failed, before or after it, is made again late
   answer(full)
   await t.rejects(probe(), full)
   answer({ kind: 'answered', result: { STATUS: true } })
-  failWrites(full)
+  beforeWrite(() => Promise.reject(full))
   await t.rejects(probe(), full)
   t.match(parks.condition().lines, [{ ...LINE, code: 'NOT_ACTIVE_LINE' }])
-  failWrites(null)
+  beforeWrite(async () => {})
   t.equal(await probe(), 4 * MINUTE_MS)
   t.strictSame(parks.condition().lines, [])
   t.equal(logged.length, 4, 'each is reported once')
