@@ -123,6 +123,7 @@ export async function createCourier (options: CourierOptions) {
       lastSuccessAt = now()
       bucket.recover()
       chunk.answered(messages, result.durationMs)
+      parks.succeeded(lane)
       return undefined
     }
     failuresInARow++

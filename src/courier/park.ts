@@ -26,3 +26,8 @@ export function prolong ({ code: former, since, intervalMs: formerMs }: Park, no
   const intervalMs = Math.min(SLOWEST_PROBE_MS, formerMs * 2)
   return { code, since, intervalMs, probeAt: isProbed(code) ? now + intervalMs : null }
 }
+
+/** The park goes on that a probe took to be over; null when the code is another one's. */
+export function resume (former: Park | null, code: string, now: number): Park | null {
+  return former?.code === code ? prolong(former, now) : null
+}

@@ -4,7 +4,7 @@ import type { Lease } from '../lease.ts'
 import type { Log } from '../log.ts'
 import type { Lane, ParkedLine, PortalRecord, Portals } from '../store/store.ts'
 import { unobserved, type CourierObserver } from './observer.ts'
-import { begin, prolong, restore, type Park } from './park.ts'
+import { begin, prolong, restore, resume, type Park } from './park.ts'
 
 export interface ParksOptions {
   readonly portal: string
@@ -31,12 +31,16 @@ export type Parks = ReturnType<typeof createParks>
 /**
  * The portal and the lines that take nothing at present. A park loses no edit: it is reported once, asked about from every minute to
  * every 15 minutes, and ends by itself or by an install. It stands in the portal's record, for whoever is asked and whoever comes next.
+ * A probe cannot see every cause (a scope or a confirmation of one method), so a park that it ends is half-open, as of a circuit breaker:
+ * a call that succeeds closes it, and one that is refused for the same code continues it.
  */
 export function createParks (options: ParksOptions, record: PortalRecord) {
   const { portal, lease, portals, session, log, now, wallTime, signal, observer = unobserved } = options
   const condition = { epoch: lease.epoch }
   const lines = new Map(record.parkedLines.map((line): [string, Park & Lane] => [laneName(line), { ...line, ...restore(line.code, line.since, now()) }]))
   let parked = restorePortal()
+  let halfOpen: Park | null = null
+  const halfOpenLines = new Map<string, Park>()
   /** Writes of the portal's park: while one is under way, the record does not tell whether an install has ended it. */
   let writesBegun = 0
   let writesEnded = 0
@@ -49,9 +53,13 @@ export function createParks (options: ParksOptions, record: PortalRecord) {
 
   async function parkPortal (code: string): Promise<void> {
     if (parked !== null) return
-    parked = begin(code, wallTime(), now())
-    observer.onParked('portal', code)
-    report(code)
+    const continued = resume(halfOpen, code, now())
+    halfOpen = null
+    parked = continued ?? begin(code, wallTime(), now())
+    if (continued === null) {
+      observer.onParked('portal', code)
+      report(code)
+    }
     await writePortal({ code, since: parked.since })
   }
 
@@ -73,9 +81,13 @@ export function createParks (options: ParksOptions, record: PortalRecord) {
   async function parkLine ({ connector, line }: Lane, code: string): Promise<void> {
     const name = laneName({ connector, line })
     if (lines.has(name)) return
-    lines.set(name, { connector, line, ...begin(code, wallTime(), now()) })
-    observer.onParked('line', code)
-    log.error({ event: 'line.parked', connector, line, code }, 'line.parked')
+    const continued = resume(halfOpenLines.get(name) ?? null, code, now())
+    halfOpenLines.delete(name)
+    lines.set(name, { connector, line, ...continued ?? begin(code, wallTime(), now()) })
+    if (continued === null) {
+      observer.onParked('line', code)
+      log.error({ event: 'line.parked', connector, line, code }, 'line.parked')
+    }
     await writeLines()
   }
 
@@ -108,8 +120,8 @@ export function createParks (options: ParksOptions, record: PortalRecord) {
       if (parked !== asked) return
       if (result.kind === 'answered') {
         await writePortal(null)
+        halfOpen = asked
         parked = null
-        log.info({ event: 'portal.woken' }, 'portal.woken')
         return
       }
       const code = result.kind === 'refused' ? result.code : asked.code
@@ -134,10 +146,10 @@ export function createParks (options: ParksOptions, record: PortalRecord) {
         return
       }
       lines.delete(name)
+      halfOpenLines.set(name, asked)
       await writeLines()
-      log.info({ event: 'line.woken', connector, line }, 'line.woken')
     } catch (error) {
-      // It may have been parked anew while its waking was being stored.
+      // It may have been parked again while its waking was being stored.
       if ((lines.get(name) ?? asked) === asked) lines.set(name, { connector, line, ...prolong(asked, now()) })
       throw error
     }
@@ -147,6 +159,14 @@ export function createParks (options: ParksOptions, record: PortalRecord) {
     parkPortal,
     parkLine,
     recheck,
+
+    /** A call for this lane has succeeded: what a probe has woken is well. */
+    succeeded ({ connector, line }: Lane): void {
+      if (halfOpen !== null) log.info({ event: 'portal.woken' }, 'portal.woken')
+      halfOpen = null
+      if (halfOpenLines.delete(laneName({ connector, line }))) log.info({ event: 'line.woken', connector, line }, 'line.woken')
+    },
+
     isPortalParked: (): boolean => parked !== null,
     isLineParked: (lane: Lane): boolean => lines.has(laneName(lane)),
 

@@ -123,41 +123,53 @@ t.test('a call that a dead courier left open is repeated at once in the same ver
   t.equal(await portal.text('m1'), 'edited')
 })
 
-t.test('a line that is switched off keeps its edits, is asked about, and wakes by itself', async t => {
+t.test('a line that is switched off keeps its edits, is asked about, and wakes by itself, once it takes them', async t => {
   const { portal, take, courier, state, skip, logged } = await startHarness(t)
   const connector = await portal.connector()
   await connector.send([original('m1')])
   await connector.call('imconnector.activate', { CONNECTOR: 'relay_demo', LINE: 1, ACTIVE: 0 })
   await take({ message: 'm1', text: 'edited', at: 1 })
   courier.start()
-  await eventually(async () => courier.condition(), condition => condition.lines.length === 1)
-  t.match(courier.condition(), { portal: 'ready', lines: [{ connector: 'relay_demo', line: 1, code: 'NOT_ACTIVE_LINE' }] })
+  const parked = await eventually(async () => courier.condition(), condition => condition.lines.length === 1)
+  t.match(parked, { portal: 'ready', lines: [{ connector: 'relay_demo', line: 1, code: 'NOT_ACTIVE_LINE' }] })
   skip(60_000)
   await eventually(async () => await portal.calls('imconnector.status'), calls => calls.length === 1)
   t.match(await state('m1'), { state: 'pending' })
+  await portal.fault({ method: 'imconnector.update.messages', fault: { error: 'NOT_ACTIVE_LINE', status: 400 }, times: 2 })
   await connector.call('imconnector.activate', { CONNECTOR: 'relay_demo', LINE: 1, ACTIVE: 1 })
-  skip(120_000)
+  for (const refusals of [2, 3]) {
+    skip(480_000)
+    await eventually(async () => await portal.calls(), calls => calls.length === refusals)
+    t.strictSame(await eventually(async () => courier.condition(), condition => condition.lines.length === 1), parked, 'its status says that it is active, and the park goes on')
+  }
+  skip(960_000)
   t.match(await eventually(() => state('m1'), delivered), { state: 'delivered' })
   t.equal(await portal.text('m1'), 'edited')
-  t.equal(logged.filter(line => line.event === 'line.parked').length, 1, 'reported once')
+  t.strictSame(logged.map(line => line.event).filter(event => /^line/.test(String(event))), ['line.parked', 'line.woken'])
 })
 
-t.test('a portal that refuses the application is parked with all its edits, and an install wakes it', async t => {
+t.test('a portal that refuses the application is parked with all its edits, however well it is otherwise, and an install wakes it', async t => {
   const { portal, take, courier, state, skip, logged, store } = await startHarness(t)
   await (await portal.connector()).send([original('m1')])
-  await portal.fault({ method: 'imconnector.update.messages', fault: { error: 'insufficient_scope', status: 403 }, times: 1 })
+  await portal.fault({ method: 'imconnector.update.messages', fault: { error: 'insufficient_scope', status: 403 }, times: 3 })
   await take({ message: 'm1', text: 'edited', at: 1 })
   courier.start()
-  await eventually(async () => courier.condition(), condition => condition.portal !== 'ready')
-  t.match(courier.condition(), { portal: 'insufficient_scope' })
-  t.match(await eventually(async () => await store.portals.read(portal.host), record => record.parked !== null), { parked: { code: 'insufficient_scope' } })
-  skip(59_000)
+  const parked = await eventually(async () => courier.condition(), condition => condition.portal !== 'ready')
+  t.match(parked, { portal: 'insufficient_scope' })
+  for (const refusals of [2, 3]) {
+    skip(120_000)
+    await eventually(async () => await portal.calls(), calls => calls.length === refusals)
+    t.strictSame(await eventually(async () => courier.condition(), condition => condition.portal !== 'ready'), parked, 'app.info tells nothing of the scope, and the park goes on')
+  }
+  t.strictSame((await portal.calls('app.info')).map(call => call.status), [200, 200])
   t.match(await state('m1'), { state: 'pending' })
+  const { portal: code, since } = parked
+  t.match(await eventually(async () => await store.portals.read(portal.host), record => record.parked !== null), { parked: { code, since } })
   await store.portals.write(portal.host, { parked: null })
   courier.recheck()
   t.match(await eventually(() => state('m1'), delivered), { state: 'delivered' })
   t.equal((await store.portals.read(portal.host)).parked, null)
-  t.equal(logged.filter(line => line.event === 'portal.parked').length, 1)
+  t.strictSame(logged.map(line => line.event).filter(event => /^portal/.test(String(event))), ['portal.parked', 'portal.woken'])
 })
 
 t.test('a stopped courier lets its calls finish and takes no more', async t => {

@@ -1,6 +1,7 @@
 import t from 'tap'
 import type { SessionResult } from '../../src/bitrix24/session.ts'
 import { HELD } from '../lease.ts'
+import { unobserved } from '../../src/courier/observer.ts'
 import { createParks } from '../../src/courier/parks.ts'
 import { StoreUnavailable } from '../../src/errors.ts'
 import type { PortalRecord } from '../../src/store/store.ts'
@@ -30,6 +31,7 @@ function build (record: PortalRecord = installed) {
   const asked: string[] = []
   const written: unknown[] = []
   const logged: object[] = []
+  const counted: string[] = []
   const parks = createParks({
     portal: 'example.bitrix24.ru',
     lease: HELD,
@@ -53,12 +55,14 @@ function build (record: PortalRecord = installed) {
     now: () => time,
     wallTime: () => 1_700_000_000_000 + time,
     signal: new AbortController().signal,
+    observer: { ...unobserved, onParked: (what, code) => { counted.push(`${what} ${code}`) } },
   }, record)
   return {
     parks,
     asked,
     written,
     logged,
+    counted,
     answer: (next: Partial<SessionResult> | Error) => { answer = next },
     beforeWrite: (work: () => Promise<void>) => { beforeWrite = work },
     /** Goes to the next probe and makes it; how long that was, or null when none will come. */
@@ -81,7 +85,7 @@ t.test('a portal that works is not parked and not asked', async t => {
 })
 
 t.test('a parked portal is asked from every minute to every fifteen, is reported once, and wakes by itself', async t => {
-  const { parks, probe, logged, written, asked, answer } = build()
+  const { parks, probe, logged, counted, written, asked, answer } = build()
   await parks.parkPortal('insufficient_scope')
   await parks.parkPortal('insufficient_scope')
   const waits = []
@@ -94,6 +98,38 @@ t.test('a parked portal is asked from every minute to every fifteen, is reported
   t.equal(parks.isPortalParked(), false)
   t.strictSame(written, [{ code: 'insufficient_scope', since: 1_700_000_000_000 }, null])
   t.strictSame(new Set(asked), new Set(['app.info']))
+  parks.succeeded(LINE)
+  parks.succeeded(LINE)
+  t.strictSame(logged, [{ event: 'portal.parked', code: 'insufficient_scope' }, { event: 'portal.woken' }])
+  t.strictSame(counted, ['portal insufficient_scope'])
+  await parks.parkPortal('insufficient_scope')
+  t.equal(await probe(), MINUTE_MS, 'after a success it is another park')
+  t.strictSame(counted, ['portal insufficient_scope', 'portal insufficient_scope'])
+})
+
+t.test('a park that no probe can see, of the portal or a line, is one park and not one each minute', async t => {
+  const { parks, probe, logged, counted, answer } = build()
+  answer({ kind: 'answered', result: { STATUS: true } })
+  for (const park of [async () => await parks.parkPortal('METHOD_CONFIRM_WAITING'), async () => await parks.parkLine(LINE, 'NOT_ACTIVE_LINE')]) {
+    const waits = []
+    await park()
+    const { portal, since, lines } = parks.condition()
+    for (let n = 0; n < 6; n++) {
+      waits.push(await probe())
+      t.match(parks.condition(), { portal: 'ready', lines: [] })
+      await park()
+      t.strictSame(parks.condition(), { portal, since, lines }, 'since the same time')
+    }
+    t.strictSame(waits.map(wait => (wait ?? 0) / MINUTE_MS), [1, 2, 4, 8, 15, 15])
+    await probe()
+  }
+  t.strictSame(counted, ['portal METHOD_CONFIRM_WAITING', 'line NOT_ACTIVE_LINE'])
+  t.match(logged, [{ event: 'portal.parked' }, { event: 'line.parked' }])
+  parks.succeeded({ ...LINE, line: 2 })
+  t.match(logged.slice(2), [{ event: 'portal.woken' }])
+  await parks.parkLine(LINE, 'IMCONNECTOR_NO_CORRECT_PROVIDER')
+  t.match(logged.slice(3), [{ event: 'line.parked', code: 'IMCONNECTOR_NO_CORRECT_PROVIDER' }], 'another code is another park')
+  t.equal(await probe(), MINUTE_MS)
 })
 
 t.test('what only an install can end is not asked about, and the log says where to grant new tokens', async t => {
@@ -157,7 +193,10 @@ t.test('a parked line is asked about, and wakes when it is active', async t => {
   await probe()
   t.equal(parks.isLineParked(LINE), false)
   t.strictSame(new Set(asked), new Set(['imconnector.status']))
-  t.match(logged, [{ event: 'line.parked', code: 'NOT_ACTIVE_LINE' }, { event: 'line.woken' }])
+  parks.succeeded({ ...LINE, line: 2 })
+  t.match(logged, [{ event: 'line.parked', code: 'NOT_ACTIVE_LINE' }])
+  parks.succeeded(LINE)
+  t.match(logged, [{ event: 'line.parked', code: 'NOT_ACTIVE_LINE' }, { event: 'line.woken', ...LINE }])
 })
 
 t.test('a probe that the database failed, before or after it, is made again later, and the park is the same', async t => {
@@ -189,5 +228,5 @@ t.test('a probe that the database failed, before or after it, is made again late
   beforeWrite(async () => {})
   t.equal(await probe(), 4 * MINUTE_MS)
   t.strictSame(parks.condition().lines, [])
-  t.equal(logged.length, 4, 'each is reported once')
+  t.equal(logged.length, 2, 'each is reported once')
 })
