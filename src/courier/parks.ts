@@ -1,4 +1,4 @@
-import { isProbed } from '../bitrix24/codes.ts'
+import { actionFor, isProbed } from '../bitrix24/codes.ts'
 import type { Session } from '../bitrix24/session.ts'
 import type { Lease } from '../lease.ts'
 import type { Log } from '../log.ts'
@@ -124,7 +124,9 @@ export function createParks (options: ParksOptions, record: PortalRecord) {
         parked = null
         return
       }
-      const code = result.kind === 'refused' ? result.code : asked.code
+      // That the portal is busy, say, does not tell whether it is still parked for what it was.
+      const isOther = result.kind === 'refused' && actionFor(result.code, result.status) === 'park-portal'
+      const code = isOther ? result.code : asked.code
       if (code !== asked.code) {
         await writePortal({ code, since: asked.since })
         report(code)

@@ -165,6 +165,11 @@ t.test('an install ends a park that could not be stored, and one that is still b
 t.test('a probe that finds another trouble reports that one', async t => {
   const { parks, probe, logged, written, answer } = build()
   await parks.parkPortal('PAYMENT_REQUIRED')
+  for (const [code, status] of [['QUERY_LIMIT_EXCEEDED', 503], ['OPERATION_TIME_LIMIT', 429], ['INTERNAL_SERVER_ERROR', 500]] as const) {
+    answer({ kind: 'refused', code, status })
+    await probe()
+    t.match(parks.condition(), { portal: 'PAYMENT_REQUIRED' }, `${code} passes by itself`)
+  }
   answer({ kind: 'refused', code: 'invalid_grant', status: 400 })
   await probe()
   t.match(parks.condition(), { portal: 'invalid_grant' })
