@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
+import { reuse } from '../src/reuse.ts'
 
 /** How long the answer to "can the store write?" is good for, and how long it may take. */
 const PROBE_VALID_MS = 1000
@@ -34,29 +35,15 @@ const readinessSchema = z.object({
  */
 export async function healthRoutes (app: FastifyInstance, { probe, condition, stopping, now }: HealthRoutesOptions): Promise<void> {
   const canWrite = reuse(() => within(probe().then(() => true, () => false), PROBE_TIMEOUT_MS, false), PROBE_VALID_MS, now)
-  const known = reuse(() => within(condition(), PROBE_TIMEOUT_MS, UNKNOWN), PROBE_VALID_MS, now)
 
   app.get('/livez', { schema: { summary: 'The process turns', response: { 200: z.object({ status: z.literal('live') }) } } }, async () => ({ status: 'live' as const }))
 
   app.get('/readyz', { schema: { summary: 'The relay can keep what it is given', response: { 200: readinessSchema, 503: readinessSchema } } }, async (_request, reply) => {
     const status = stopping() ? 'stopping' : await canWrite() ? 'ready' : 'store-unavailable'
-    const { portal, lines } = await known()
+    const { portal, lines } = await within(condition(), PROBE_TIMEOUT_MS, UNKNOWN)
     reply.code(status === 'ready' ? 200 : 503).header('cache-control', 'no-store')
     return { status, portal, lines: lines.map(line => line.code) }
   })
-}
-
-/** Asks again only when the last answer is too old, and once for all who ask meanwhile: anybody may, and each answer costs the store a write or a read. */
-function reuse<Answer> (ask: () => Promise<Answer>, validMs: number, now: () => number): () => Promise<Answer> {
-  let last: { readonly answer: Promise<Answer>, at: number } | null = null
-  return () => {
-    if (last === null || now() - last.at >= validMs) {
-      const current = { answer: ask(), at: Infinity }
-      current.answer.then(() => { current.at = now() }, () => { last = null })
-      last = current
-    }
-    return last.answer
-  }
 }
 
 async function within<T> (work: Promise<T>, timeoutMs: number, otherwise: T): Promise<T> {
