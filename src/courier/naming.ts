@@ -4,7 +4,7 @@ import type { AskApi } from '../messengers/api.ts'
 import type { NameSource } from '../messengers/name-sources.ts'
 import type { LookUpAnswer } from '../messengers/profile-lookup.ts'
 import { isNamed } from '../profile.ts'
-import type { Attempt, ChannelLane, ClaimedEdit, Profiles } from '../store/store.ts'
+import type { Attempt, ClaimedEdit, Lane, Profiles } from '../store/store.ts'
 import { createInquiry, type Inquiry } from './inquiry.ts'
 import { createSettle, type SettleOptions } from './settle.ts'
 
@@ -40,8 +40,10 @@ export interface NamingOptions extends SettleOptions {
   readonly halt: AbortSignal
 }
 
+/** Edits of one channel that were claimed together. */
 interface Claim {
-  readonly lane: ChannelLane
+  readonly connector: string
+  readonly channel: string
   readonly callId: string
 }
 
@@ -82,7 +84,7 @@ export function createNaming (options: NamingOptions) {
 
   async function lookUp (desk: Desk, claim: Claim, edits: readonly ClaimedEdit[]): Promise<void> {
     // Another edit of the client, or an event of his, may have brought the name while this one waited for its turn.
-    const known = await Promise.all(edits.map(({ edit }) => desk.profiles.find(portal, claim.lane.connector, edit.user.id)))
+    const known = await Promise.all(edits.map(({ edit }) => desk.profiles.find(portal, claim.connector, edit.user.id)))
     await postpone(claim, edits.filter((_, index) => known[index] !== null), now(), null)
     const nameless = edits.filter((_, index) => known[index] === null)
     const ids = [...new Set(nameless.map(idOf))]
@@ -101,7 +103,7 @@ export function createNaming (options: NamingOptions) {
     const attempt = (code: string): Attempt => ({ at, durationMs, code, words: null })
     const found = answer.kind === 'answered' ? profilesOf(answer.profiles, edits, desk.source) : []
     if (found.length > 0) {
-      await desk.profiles.remember(found.map(profile => ({ portal, connector: claim.lane.connector, profile, revision: { at, tie: 0n }, now: now() })))
+      await desk.profiles.remember(found.map(profile => ({ portal, connector: claim.connector, profile, revision: { at, tie: 0n }, now: now() })))
     }
     const isFound = (edit: ClaimedEdit) => found.some(profile => profile.id === edit.edit.user.id)
     report(desk, claim, answer, ids.length, new Set(edits.filter(isFound).map(idOf)).size, durationMs)
@@ -111,7 +113,7 @@ export function createNaming (options: NamingOptions) {
     await bury(claim, edits.filter(edit => !isFound(edit)), code, attempt(code))
   }
 
-  function report ({ onLookUp }: Desk, { lane: { channel } }: Claim, { kind: outcome, code }: LookUpAnswer, clients: number, found: number, durationMs: number): void {
+  function report ({ onLookUp }: Desk, { channel }: Claim, { kind: outcome, code }: LookUpAnswer, clients: number, found: number, durationMs: number): void {
     onLookUp({ channel, outcome, clients, found })
     const line = { event: 'lookup.attempted', channel, outcome, code, clients, found, durationMs }
     if (outcome === 'answered') log.info(line, line.event)
@@ -119,10 +121,9 @@ export function createNaming (options: NamingOptions) {
     else log.error({ ...line, remedy: 'the messenger turns away the apiToken of this channel: set one in CHANNELS_FILE that is valid and may read profiles' }, line.event)
   }
 
-  /** Settles all of `edits`, which are claimed under `callId` and lack a name. */
-  return async function name (lane: ChannelLane, callId: string, edits: readonly ClaimedEdit[]): Promise<void> {
-    const claim = { lane, callId }
-    const desk = desks.get(lane.channel)
+  async function serve (claim: Claim, edits: readonly ClaimedEdit[]): Promise<void> {
+    const { channel } = claim
+    const desk = desks.get(channel)
     if (desk === undefined) return await bury(claim, edits, 'the channel has no apiToken any more', null)
     if (desk.inquiry.restsUntil() > now()) return await postpone(claim, edits, desk.inquiry.restsUntil(), null)
     if (desk.waiting >= MAX_WAITING) return await postpone(claim, edits, now() + AGAIN_MS, null)
@@ -130,12 +131,21 @@ export function createNaming (options: NamingOptions) {
     try {
       await desk.inquiry.inTurn(() => lookUp(desk, claim, edits))
     } catch (error) {
-      log.error({ event: 'lookup.failed', channel: lane.channel, err: error }, 'lookup.failed')
+      log.error({ event: 'lookup.failed', channel, err: error }, 'lookup.failed')
       // What is settled already is no longer in this call and stays as it is.
       await postpone(claim, edits, now() + AGAIN_MS, null)
     } finally {
       desk.waiting -= edits.length
     }
+  }
+
+  /**
+   * Settles all of `edits`, which are claimed under `callId` and lack a name. A message stays in the lane of the channel that its first edit
+   * came through; it is the edit's own channel that knows its client.
+   */
+  return async function name ({ connector }: Lane, callId: string, edits: readonly ClaimedEdit[]): Promise<void> {
+    const channels = Map.groupBy(edits, edit => edit.channel)
+    await Promise.all([...channels].map(([channel, edits]) => serve({ connector, channel, callId }, edits)))
   }
 }
 

@@ -162,6 +162,21 @@ t.test('an edit whose channel cannot ask any more is dead, and one that got too 
   t.equal((await portal.calls()).length, 0)
 })
 
+t.test('after a channel was renamed, the client of a newer edit is asked for by the new name, in the lane of the old one', async t => {
+  const { api, portal, take, courier, state, store } = await start(t)
+  const [first, second] = [original('m1', 'original', { user: '42' }), original('m2', 'original', { user: '43' })]
+  await (await portal.connector()).send([first, second])
+  await take({ ...nameless('m1', 42, 'by the old name'), channel: 'old' })
+  await take({ ...nameless('m2', 43, 'by the old name'), channel: 'old' })
+  await take(nameless('m1', 42, 'by the new name', 2))
+  t.match(await store.outbox.lanes(portal.host), [{ channel: 'old' }], 'both are claimed together')
+  courier.start()
+  t.match(await eventually(() => state('m1'), isDelivered), { state: 'delivered', channel: 'default' })
+  t.equal(await portal.text('m1'), 'by the new name')
+  t.match(await eventually(() => state('m2'), isDead), { state: 'dead', words: /no apiToken/ })
+  t.strictSame(api.asked, [['42']])
+})
+
 t.test('a name that another event brings while the API is down is enough', async t => {
   const { api, portal, take, courier, state, skip, store, lookUps, now } = await start(t)
   await (await portal.connector()).send([original('m1', 'original', { user: '42' })])
