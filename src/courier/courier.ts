@@ -96,7 +96,7 @@ export async function createCourier (options: CourierOptions) {
       unsure = callId
       const claimed = await outbox.claim({ portal, epoch, lane, callId, now: time, limit: chunk.size(), bucket: bucket.take(time, 1) })
       unsure = null
-      const nameless = claimed.filter(edit => lacksName(edit) && !hasExpired(edit, wallTime()))
+      const nameless = claimed.filter(edit => lacksName(edit) && !hasExpired(edit, time, wallTime()))
       const ready = claimed.filter(edit => !nameless.includes(edit))
       if (nameless.length > 0) start(lookUps, name(lane, callId, nameless))
       if (ready.length > 0) start(calls, deliver(lane, callId, ready, delivered => learn(lane, delivered).catch(reportFailure)))

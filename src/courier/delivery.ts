@@ -45,8 +45,10 @@ export function createDelivery (options: DeliveryOptions) {
 
   return async function deliver (lane: Lane, callId: string, claimed: readonly ClaimedEdit[], learn: (delivered: Delivered) => Promise<void>): Promise<void> {
     const wall = wallTime()
-    const sent = claimed.filter(edit => !hasExpired(edit, wall))
-    const expired = claimed.filter(edit => hasExpired(edit, wall))
+    const time = now()
+    const isExpired = (edit: ClaimedEdit) => hasExpired(edit, time, wall)
+    const sent = claimed.filter(edit => !isExpired(edit))
+    const expired = claimed.filter(isExpired)
       .map(({ id, version }): Settlement => ({ id, version, result: 'dead', reason: 'too-old', words: null, quarantineUntil: null }))
     if (sent.length === 0) return await settle(callId, claimed, expired, null)
 

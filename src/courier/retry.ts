@@ -19,7 +19,13 @@ export function backoffMs (failures: number, random: number): number {
   return Math.round(FIRST_MS + random * (ceiling - FIRST_MS))
 }
 
-/** Whether the portal would no longer take the edit. An original of unknown date is at least as old as the edit itself. */
-export function hasExpired (claimed: ClaimedEdit, wallTime: number): boolean {
-  return wallTime - (claimed.edit.message.date ?? claimed.acceptedAt) > PORTAL_EDIT_WINDOW_MS
+/**
+ * Whether the portal would no longer take the edit. An original of unknown date is at least as old as the edit itself, and that was accepted
+ * at a time of the clock that never jumps: so setting the wall clock makes it no older. Each process begins that clock at the wall clock's
+ * time, so across a restart the time in between counts, and so does what the wall clock was set by since the last start.
+ */
+export function hasExpired ({ edit, acceptedAt }: ClaimedEdit, now: number, wallTime: number): boolean {
+  const { date } = edit.message
+  const ageMs = date === undefined ? now - acceptedAt : wallTime - date
+  return ageMs > PORTAL_EDIT_WINDOW_MS
 }

@@ -172,6 +172,19 @@ t.test('a portal that refuses the application is parked with all its edits, howe
   t.strictSame(logged.map(line => line.event).filter(event => /^portal/.test(String(event))), ['portal.parked', 'portal.woken'])
 })
 
+t.test('a wall clock that is set ahead makes too old only what bears a date', async t => {
+  const { portal, take, courier, state, setWallClock, now } = await startHarness(t)
+  await (await portal.connector()).send([original('dated'), original('undated')])
+  await take({ message: 'dated', text: 'edited', at: 1, date: now() })
+  await take({ message: 'undated', text: 'edited', at: 1 })
+  setWallClock(4 * 24 * 3600_000)
+  courier.start()
+  t.match(await eventually(() => state('undated'), row => row?.state !== 'pending'), { state: 'delivered' })
+  t.match(await eventually(() => state('dated'), row => row?.state !== 'pending'), { state: 'dead', reason: 'too-old' })
+  t.equal(await portal.text('undated'), 'edited')
+  t.equal(await portal.text('dated'), 'original')
+})
+
 t.test('a stopped courier lets its calls finish and takes no more', async t => {
   const { portal, take, courier, state } = await startHarness(t)
   await (await portal.connector()).send([original('m1')])

@@ -30,6 +30,7 @@ export async function startHarness (t: Test, options: HarnessOptions = {}) {
 /** Another life of the relay on the same portal and database. */
 export async function attach (t: Test, portal: Awaited<ReturnType<typeof startPortal>>, databaseUrl: string, options: HarnessOptions = {}) {
   let skippedMs = 0
+  let wallAheadMs = 0
   const now = () => Math.floor(performance.timeOrigin + performance.now()) + skippedMs
   const logged: Array<Record<string, unknown>> = []
   const log = pino({ level: 'info' }, { write: line => { logged.push(JSON.parse(line) as Record<string, unknown>) } })
@@ -64,7 +65,7 @@ export async function attach (t: Test, portal: Awaited<ReturnType<typeof startPo
     bucket: config.bucket,
     log,
     now,
-    wallTime: now,
+    wallTime: () => now() + wallAheadMs,
     random: () => 0,
   })
   let closed = false
@@ -87,6 +88,10 @@ export async function attach (t: Test, portal: Awaited<ReturnType<typeof startPo
     skip (ms: number) {
       skippedMs += ms
       courier.wake()
+    },
+    /** Sets the wall clock, as NTP does after a start: nothing that is waited for comes earlier or later. */
+    setWallClock (aheadMs: number) {
+      wallAheadMs = aheadMs
     },
     take: async (edit: EditOfMessage) => (await store.outbox.accept([incoming(portal.host, edit, now())]))[0]?.outcome,
     takeMany: async (edits: readonly EditOfMessage[]) => { await store.outbox.accept(edits.map(edit => incoming(portal.host, edit, now()))) },

@@ -72,8 +72,9 @@ t.test('back-off grows from a second to ten minutes, with jitter over all of it'
 t.test('an edit is too old three days after the original, or after itself when the original\'s time is unknown', async t => {
   const threeDays = 3 * 24 * 3600_000
   const claimed = (date?: number) => ({ ...incoming(date === undefined ? {} : { date }), version: 1, acceptedAt: 5000, history: freshHistory(0) })
-  t.equal(hasExpired(claimed(1000), 1000 + threeDays), false)
-  t.equal(hasExpired(claimed(1000), 1001 + threeDays), true)
-  t.equal(hasExpired(claimed(), 5000 + threeDays), false)
-  t.equal(hasExpired(claimed(), 5001 + threeDays), true)
+  const farOff = 100 * threeDays
+  t.equal(hasExpired(claimed(1000), farOff, 1000 + threeDays), false)
+  t.equal(hasExpired(claimed(1000), 0, 1001 + threeDays), true)
+  t.equal(hasExpired(claimed(), 5000 + threeDays, farOff), false)
+  t.equal(hasExpired(claimed(), 5001 + threeDays, 0), true)
 })
