@@ -6,7 +6,7 @@ import { isBlankForPortal } from '../text/blank.ts'
 export const PORTAL_EDIT_WINDOW_MS = 3 * 24 * 60 * 60 * 1000
 
 /** Bitrix24 keeps 97 characters of a longer message id, so that the message could not be found again. */
-const MAX_ID_CHARACTERS = 100
+export const MAX_ID_CHARACTERS = 100
 
 export interface GuardContext {
   readonly now: number

@@ -531,6 +531,17 @@ export function outboxContract (t: Test, open: OpenEngine): void {
     t.equal(await store.outbox.recover({ portal: PORTAL, epoch, now: 3000, quarantineUntil: 73_000, latestDueAt: 900_000 }), 0)
   })
 
+  t.test('ids that are too long for the portal, or that nobody has, are asked for without harm', async t => {
+    const { store } = await start(t)
+    const long = incoming({ refusal: 'id-too-long' })
+    const user = { id: Array.from({ length: 1000 }, (_, index) => String.fromCodePoint(0x4e00 + index)).join(''), name: 'Anna' }
+    t.match(await store.outbox.accept([{ ...long, edit: { ...long.edit, user } }]), [{ outcome: 'refused' }])
+    await store.profiles.remember([{ portal: PORTAL, connector: LANE.connector, profile: user, revision: { at: 1, tie: 0n }, now: 1000 }])
+    t.equal(await store.outbox.find('\0'), null)
+    t.strictSame(await store.outbox.redeliver(['\0'], 1000), ['not-found'])
+    t.strictSame(await store.outbox.attempts('\0'), [])
+  })
+
   t.test('a probe writes, and a closed store takes nothing', async t => {
     const { store } = await start(t)
     await store.probe()

@@ -25,7 +25,7 @@ export interface LinkOptions {
   readonly name: string
   readonly connect: () => Promise<Client>
   /** Prepares each new connection. */
-  readonly onConnected?: (client: Client) => Promise<void>
+  readonly onConnected?: (client: Client) => Promise<void> | void
 }
 
 /** One connection, made when it is needed and made again after it broke. */
@@ -38,7 +38,12 @@ export function createLink ({ name, connect, onConnected }: LinkOptions): Link {
     if (client !== null) return client
     const fresh = await connect()
     fresh.once('end', () => { if (client === fresh) client = null })
-    await onConnected?.(fresh)
+    try {
+      await onConnected?.(fresh)
+    } catch (error) {
+      discard(fresh)
+      throw error
+    }
     client = fresh
     return fresh
   }

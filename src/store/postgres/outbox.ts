@@ -80,7 +80,7 @@ export function createPostgresOutbox ({ link, lanes, replica }: OutboxParts): Pi
   }
 
   async function sendAgain (client: Client, ids: readonly string[], now: number): Promise<RedeliveryOutcome[]> {
-    const held = await readHeld(client, ids, true)
+    const held = await readHeld(client, ids.map(storable), true)
     const changes: Array<{ held: Held, settled: Settled }> = []
     const outcomes = ids.map((id): RedeliveryOutcome => {
       const before = held.get(id)

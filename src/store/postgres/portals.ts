@@ -9,7 +9,8 @@ const ADD = 'INSERT INTO portals (portal) VALUES ($1) ON CONFLICT DO NOTHING'
 export function createPostgresPortals (link: Link): Portals {
   return {
     read: portal => link.run(async client => {
-      const { rows: [row] } = await client.query<Record<string, unknown>>({ name: 'portal', text: 'SELECT * FROM portals WHERE portal = $1', values: [portal] })
+      // Without a name: the plan of a named one would not outlive a column that the next release adds.
+      const { rows: [row] } = await client.query<Record<string, unknown>>('SELECT * FROM portals WHERE portal = $1', [portal])
       return toRecord(row ?? {})
     }),
 
@@ -36,6 +37,8 @@ export async function lockPortal (client: Client, portal: string, epoch: number)
 /** The server's clock alone decides when a lease has run out. */
 export function createPostgresLeases (link: Link, leaseMs: number): Leases {
   const until = `clock_timestamp() + ${leaseMs} * interval '1 millisecond'`
+  // A database that was restored, or failed over to a replica that lagged, may give an epoch a second time.
+  const holders = new Map<string, string>()
   return {
     leaseMs,
 
@@ -43,11 +46,13 @@ export function createPostgresLeases (link: Link, leaseMs: number): Leases {
       const [, { rows: [taken] }] = await Promise.all([client.query(ADD, [portal]), client.query<{ epoch: number, former: string | null }>(`
         WITH free AS (SELECT lease_holder FROM portals WHERE portal = $1 AND (lease_holder IS NULL OR lease_holder = $2 OR lease_until <= clock_timestamp()) FOR UPDATE)
         UPDATE portals SET epoch = epoch + 1, lease_holder = $2, lease_until = ${until} FROM free WHERE portal = $1 RETURNING epoch, free.lease_holder AS former`, [portal, holder])])
-      return taken === undefined ? null : { epoch: taken.epoch, isOrphaned: taken.former !== null }
+      if (taken === undefined) return null
+      holders.set(portal, holder)
+      return { epoch: taken.epoch, isOrphaned: taken.former !== null }
     }),
 
     renew: (portal, epoch) => link.run(async client => {
-      const { rowCount } = await client.query(`UPDATE portals SET lease_until = ${until} WHERE portal = $1 AND epoch = $2 AND lease_holder IS NOT NULL`, [portal, epoch])
+      const { rowCount } = await client.query(`UPDATE portals SET lease_until = ${until} WHERE portal = $1 AND epoch = $2 AND lease_holder = $3`, [portal, epoch, holders.get(portal) ?? ''])
       return rowCount === 1
     }),
 

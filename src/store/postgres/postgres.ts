@@ -36,14 +36,14 @@ export async function openPostgresStore ({ databaseUrl, waitMs, now, leaseMs = L
   const open = (): Promise<Client> => connect(address)
   await prepare(open, name, waitMs)
 
+  const lanes = createLanes()
   // Webhooks, the courier, operators and the lease do not wait for each other.
-  const writer = createLink({ name, connect: open })
-  const courier = createLink({ name, connect: open })
+  const writer = createLink({ name, connect: open, onConnected: () => lanes.forget() })
+  const courier = createLink({ name, connect: open, onConnected: () => lanes.forget() })
   const reader = createLink({ name, connect: open })
   const keeper = createLink({ name, connect: open, onConnected: client => signals.attach(client) })
   const signals = createPostgresSignals(() => keeper)
 
-  const lanes = createLanes()
   const replica = randomUUID()
   const commits = createGroupCommit(async edits => {
     await writer.run(client => lanes.prepare(client, edits))

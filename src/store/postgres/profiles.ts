@@ -1,4 +1,5 @@
 import { compareRevisions, type ClientProfile } from '../../edit.ts'
+import { MAX_ID_CHARACTERS } from '../../courier/guard.ts'
 import { isNamed } from '../../profile.ts'
 import type { Profiles, SeenProfile } from '../store.ts'
 import type { Client } from './connection.ts'
@@ -20,11 +21,11 @@ const REMEMBER = `INSERT INTO profiles AS held (portal, connector, client, at, t
     seen_at = CASE WHEN EXCLUDED.seen_at - held.seen_at > ${SEEN_EVERY_MS} THEN EXCLUDED.seen_at ELSE held.seen_at END
   WHERE ${IS_NEWER} OR EXCLUDED.seen_at - held.seen_at > ${SEEN_EVERY_MS}`
 
-/** Keeps the named ones of the profiles, of each client the newest. */
+/** Keeps the named ones of the profiles, of each client the newest. An id that the portal would refuse may be too long for an index as well. */
 export async function remember (client: Client, profiles: readonly SeenProfile[]): Promise<void> {
   const newest = new Map<string, SeenProfile>()
   for (const seen of profiles) {
-    if (!isNamed(seen.profile)) continue
+    if (!isNamed(seen.profile) || seen.profile.id.length > MAX_ID_CHARACTERS) continue
     const key = JSON.stringify([seen.portal, seen.connector, seen.profile.id])
     const held = newest.get(key)
     if (held === undefined || compareRevisions(seen.revision, held.revision) >= 0) newest.set(key, seen)

@@ -26,7 +26,7 @@ export function createPostgresReading (link: Link): Pick<Outbox, 'ledger' | 'bac
     }),
 
     find: id => link.run(async client => {
-      const { rows: [row] } = await client.query<SqlRow>(`${NAMED} WHERE outbox.id = $1`, [id])
+      const { rows: [row] } = await client.query<SqlRow>(`${NAMED} WHERE outbox.id = $1`, [storable(id)])
       return row === undefined ? null : toEditRow(row)
     }),
 

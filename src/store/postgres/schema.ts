@@ -134,7 +134,7 @@ export class NewerSchema extends Error {
 /** Brings the database to this program's schema; of several that start together one does it. Rejects with NewerSchema when the database is too new for it. */
 export async function migrate (client: Client, name: string): Promise<void> {
   if (await schemaVersion(client) === SCHEMA_VERSION) return
-  await client.query(`BEGIN; SELECT pg_advisory_xact_lock(${LOCK}); CREATE TABLE IF NOT EXISTS schema_version (one integer PRIMARY KEY CHECK (one = 1), version integer NOT NULL)`)
+  await client.query(`BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; SELECT pg_advisory_xact_lock(${LOCK}); CREATE TABLE IF NOT EXISTS schema_version (one integer PRIMARY KEY CHECK (one = 1), version integer NOT NULL)`)
   const found = await schemaVersion(client)
   if (found > SCHEMA_VERSION + 1) {
     await client.query('ROLLBACK')

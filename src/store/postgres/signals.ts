@@ -41,10 +41,20 @@ export function createPostgresSignals (link: () => Link): PortalSignals {
     async attach (client) {
       client.on('notification', ({ channel, payload = '' }) => {
         if (channel !== CHANNEL) return
-        const [portal, signal] = JSON.parse(payload) as [string, Signal]
+        const [portal, signal] = readSignal(payload)
         for (const listener of listeners.get(portal) ?? []) listener(signal)
       })
       await client.query(`LISTEN ${CHANNEL}`)
     },
+  }
+}
+
+/** Whoever may connect to the database may send on the channel: what is not ours is for nobody. */
+function readSignal (payload: string): [portal: string, signal: Signal] {
+  try {
+    const [portal, signal] = JSON.parse(payload) as [string, Signal]
+    return [String(portal), signal]
+  } catch {
+    return ['', 'edits']
   }
 }

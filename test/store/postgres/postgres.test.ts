@@ -16,6 +16,8 @@ import { incoming, PORTAL } from '../edits.ts'
 const postgres = await startPostgres()
 t.teardown(() => postgres.stop())
 
+const LANE = { connector: 'relay_demo', line: 1, channel: 'default' }
+
 async function open (t: Test, databaseUrl: string, leaseMs = 60_000) {
   const store = await openPostgresStore({ databaseUrl, waitMs: 0, now: () => 1000, leaseMs })
   t.teardown(() => store.close())
@@ -51,6 +53,64 @@ t.test('a database of the next schema is used, as in a rolling upgrade, and one 
   t.match(await store.outbox.accept([incoming()]), [{ outcome: 'accepted' }])
   await client.query(`UPDATE schema_version SET version = ${SCHEMA_VERSION + 2}`)
   await t.rejects(open(t, databaseUrl), { name: 'NewerSchema', message: /^PostgreSQL at \S+ has schema \d+ and .* written by a newer release/ }, 'at once, and not as a server that cannot be used yet')
+})
+
+t.test('a relay whose connections are open goes on when the next release adds to each table', async t => {
+  const databaseUrl = await postgres.schema()
+  const store = await open(t, databaseUrl)
+  const use = async (message: string): Promise<void> => {
+    t.match(await store.outbox.accept([incoming({ message })]), [{ outcome: 'accepted' }])
+    t.ok(await store.portals.write(PORTAL, { parked: { code: message, since: 1 } }))
+    t.match(await store.portals.read(PORTAL), { parked: { code: message } })
+    t.match(await store.profiles.find(PORTAL, 'relay_demo', 'u1'), { name: 'Anna' })
+    t.match(await store.outbox.lanes(PORTAL), [{ channel: 'default' }])
+    const [claimed] = await store.outbox.claim({ portal: PORTAL, epoch: 0, lane: LANE, callId: `call of ${message}`, now: 2000, limit: 1, bucket: { level: 1, at: 0 } })
+    t.equal(claimed?.edit.message.id, message)
+    await store.outbox.settle({ portal: PORTAL, epoch: 0, callId: `call of ${message}`, settlements: [{ id: incoming({ message }).id, version: 1, result: 'delivered', flags: [] }], attempt: { at: 1, durationMs: 1, code: 'ok', words: null }, now: 2000 })
+    t.match(await store.outbox.attempts(incoming({ message }).id), [{ code: 'ok' }])
+  }
+  for (let round = 0; round < 3; round++) await use(`before ${round}`)
+  const client = await connect(t, databaseUrl)
+  for (const table of ['lanes', 'outbox', 'attempts', 'ledger', 'portals', 'profiles', 'heartbeat']) await client.query(`ALTER TABLE ${table} ADD COLUMN later integer NOT NULL DEFAULT 1`)
+  await use('after')
+  await store.probe()
+})
+
+t.test('what was lost with a server that failed over is made anew: no edit goes to a line that is not there', async t => {
+  const databaseUrl = await postgres.schema()
+  const store = await open(t, databaseUrl)
+  await store.outbox.accept([incoming({ message: 'lost' })])
+  const client = await connect(t, databaseUrl)
+  // A replica that lagged behind is the server now.
+  await client.query('TRUNCATE outbox, lanes')
+  await client.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'imconnector-relay'")
+  await eventually(async () => await store.probe().then(() => true, () => false), isThere => isThere)
+  t.match(await store.outbox.accept([incoming({ message: 'kept' })]), [{ outcome: 'accepted' }])
+  t.match(await store.outbox.lanes(PORTAL), [{ connector: 'relay_demo', line: 1, channel: 'default' }])
+  t.equal((await store.outbox.backlog(PORTAL)).pending, 1)
+})
+
+t.test('an epoch that was given a second time is held by one', async t => {
+  const databaseUrl = await postgres.schema()
+  const [a, b] = [await open(t, databaseUrl), await open(t, databaseUrl)]
+  const { epoch } = await a.leases.acquire(PORTAL, 'a') as Tenure
+  const client = await connect(t, databaseUrl)
+  await client.query('UPDATE portals SET epoch = epoch - 1, lease_holder = NULL')
+  t.match(await b.leases.acquire(PORTAL, 'b'), { epoch })
+  t.equal(await a.leases.renew(PORTAL, epoch), false)
+  t.equal(await b.leases.renew(PORTAL, epoch), true)
+})
+
+t.test('what others send on our channel is for nobody', async t => {
+  const databaseUrl = await postgres.schema()
+  const store = await open(t, databaseUrl)
+  const heard: Signal[] = []
+  store.signals.listen(PORTAL, signal => { heard.push(signal) })
+  await store.leases.acquire(PORTAL, 'a')
+  const client = await connect(t, databaseUrl)
+  for (const payload of ['', 'x', '7', 'null', '{}']) await client.query('SELECT pg_notify($1, $2)', ['imconnector_relay', payload])
+  await client.query('SELECT pg_notify($1, $2)', ['imconnector_relay', JSON.stringify([PORTAL, 'edits'])])
+  t.strictSame(await eventually(async () => [...heard], signals => signals.length > 0), ['edits'])
 })
 
 t.test('edits of one message through three replicas at once leave the newest, and the ledger adds up', async t => {
