@@ -14,14 +14,14 @@ export interface PortalTime {
 /**
  * What one HTTP request to the portal came to. `refused` means that Bitrix24 said so in JSON: the call has ended.
  * `unreachable` means that nothing was sent. `unknown` means that the call may still be applied: `lastByteAt` is when the last
- * byte of it left us, at the latest.
+ * byte of it left us, at the latest. `retryAfterMs`: for how long the answer asks not to be called again, at most a day.
  */
 export type CallResult =
   | { readonly kind: 'answered', readonly result: unknown, readonly time: PortalTime | null, readonly status: number, readonly durationMs: number }
   | { readonly kind: 'refused', readonly code: string, readonly words: string, readonly status: number, readonly retryAfterMs: number | null, readonly durationMs: number }
   | { readonly kind: 'moved', readonly location: string, readonly durationMs: number }
   | { readonly kind: 'unreachable', readonly cause: string, readonly durationMs: number }
-  | { readonly kind: 'unknown', readonly cause: string, readonly lastByteAt: number, readonly durationMs: number }
+  | { readonly kind: 'unknown', readonly cause: string, readonly lastByteAt: number, readonly retryAfterMs: number | null, readonly durationMs: number }
 
 export interface DispatcherOptions {
   readonly connectTimeoutMs?: number
@@ -97,7 +97,7 @@ interface Circumstances {
 
 function classify (outcome: Exchange, { accessToken, endpoint, durationMs, now }: Circumstances): CallResult {
   if (outcome.kind === 'unsent') return { kind: 'unreachable', cause: outcome.cause, durationMs }
-  if (outcome.kind === 'lost') return { kind: 'unknown', cause: outcome.cause, lastByteAt: outcome.lastByteAt, durationMs }
+  if (outcome.kind === 'lost') return { kind: 'unknown', cause: outcome.cause, lastByteAt: outcome.lastByteAt, retryAfterMs: null, durationMs }
 
   const { status, headers, body, lastByteAt } = outcome
   const retryAfterMs = readRetryAfter(headers['retry-after'], now())
@@ -111,7 +111,7 @@ function classify (outcome: Exchange, { accessToken, endpoint, durationMs, now }
   // A 4xx that is not Bitrix24's JSON comes from a front that let nothing through, or that replaced a finished answer: either way
   // the call has ended. A 5xx may be a gateway that lost patience while the portal still works, and so may a 2xx cut short.
   if (status >= 400 && status < 500) return { kind: 'refused', code: `HTTP_${status}`, words: 'the answer is not JSON', status, retryAfterMs, durationMs }
-  return { kind: 'unknown', cause: `HTTP_${status}`, lastByteAt, durationMs }
+  return { kind: 'unknown', cause: `HTTP_${status}`, lastByteAt, retryAfterMs, durationMs }
 }
 
 /** Only the origin is kept: the rest of a location is the portal's to say and may carry anything. */

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { Session } from '../bitrix24/session.ts'
+import type { Session, SessionResult } from '../bitrix24/session.ts'
 import type { Lease } from '../lease.ts'
 import type { Log } from '../log.ts'
 import { MAX_CHUNK } from '../store/fold.ts'
@@ -11,7 +11,7 @@ import { createNaming, lacksName, type Names } from './naming.ts'
 import type { CourierObserver } from './observer.ts'
 import { createBucket, createChunk, type BucketOptions } from './pace.ts'
 import { createParks, laneName, type PortalCondition } from './parks.ts'
-import { backoffMs, hasExpired, LONGEST_WAIT_MS, QUARANTINE_MS } from './retry.ts'
+import { askedMs, backoffMs, hasExpired, LONGEST_WAIT_MS, QUARANTINE_MS } from './retry.ts'
 
 /** Two, so that one slow call does not stop everything; more would only fill the portal's limits. */
 const CALLS_IN_FLIGHT = 2
@@ -58,8 +58,9 @@ export async function createCourier (options: CourierOptions) {
   if (lease.isOrphaned) bucket.take(now(), CALLS_IN_FLIGHT)
   const budget = createBudget({ ...options, restsUntil: record.restsUntil })
   const chunk = createChunk(MAX_CHUNK)
-  const parks = createParks({ ...options, signal: abort.signal }, record)
-  const deliver = createDelivery({ ...options, lastSuccessAt: () => lastSuccessAt, signal: abort.signal })
+  const session = { ...options.session, call }
+  const parks = createParks({ ...options, session, signal: abort.signal }, record)
+  const deliver = createDelivery({ ...options, session, lastSuccessAt: () => lastSuccessAt, signal: abort.signal })
   const halt = new AbortController()
   const name = createNaming({ ...options, halt: halt.signal, signal: abort.signal })
   const calls = new Set<Promise<void>>()
@@ -79,13 +80,13 @@ export async function createCourier (options: CourierOptions) {
       unsure = null
       const time = now()
       const heldUntil = Math.max(pausedUntil, budget.heldUntil(), time + bucket.waitMs(time))
-      const probe = parks.dueProbe()
+      const probe = pausedUntil > time ? null : parks.dueProbe()
       if (probe !== null) {
         bucket.take(time, 1)
         start(calls, probe())
         continue
       }
-      if (parks.isPortalParked()) return parks.nextProbeAt()
+      if (parks.isPortalParked()) return Math.max(pausedUntil, parks.nextProbeAt())
       if (heldUntil > time) return heldUntil
 
       const lanes = (await outbox.lanes(portal)).filter(lane => !parks.isLineParked(lane))
@@ -104,6 +105,13 @@ export async function createCourier (options: CourierOptions) {
       else bucket.take(now(), -1)
     }
     return Infinity
+  }
+
+  /** What the portal asks for with an answer is heeded by all that call it, deliveries and probes. */
+  async function call (...request: Parameters<Session['call']>): Promise<SessionResult> {
+    const result = await options.session.call(...request)
+    pause(askedMs(result))
+    return result
   }
 
   async function learn (lane: Lane, delivered: Delivered): Promise<void> {
@@ -127,7 +135,6 @@ export async function createCourier (options: CourierOptions) {
       return undefined
     }
     failuresInARow++
-    const askedMs = result.kind === 'refused' ? result.retryAfterMs ?? 0 : 0
     if (result.kind === 'unknown') chunk.timedOut()
     switch (conclusion.action) {
       case 'park-line': return parks.parkLine(lane, conclusion.code)
@@ -135,16 +142,15 @@ export async function createCourier (options: CourierOptions) {
       case 'refresh': return parks.parkPortal(conclusion.code)
       case 'pause-method':
         budget.blocked()
-        pause(askedMs)
         return undefined
       case 'slow-down':
         bucket.slowDown(now())
-        pause(Math.max(askedMs, backoffMs(failuresInARow, random())))
+        pause(backoffMs(failuresInARow, random()))
         return undefined
       case 'back-off':
       case 'retry': {
         const failures = result.kind === 'unreachable' ? failuresInARow : failuresInARow - PATIENCE
-        if (failures > 0) pause(Math.max(askedMs, Math.min(LONGEST_PAUSE_MS, backoffMs(failures, random()))))
+        if (failures > 0) pause(Math.min(LONGEST_PAUSE_MS, backoffMs(failures, random())))
         return undefined
       }
     }

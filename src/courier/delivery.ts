@@ -40,7 +40,7 @@ export function createDelivery (options: DeliveryOptions) {
     log.error({ event: 'delivery.failed', err: error }, 'delivery.failed')
     return error instanceof StoreUnavailable
       ? { kind: 'unreachable', cause: 'STORE_UNAVAILABLE', requests: 1, durationMs: 0 }
-      : { kind: 'unknown', cause: 'FAILED', lastByteAt: now(), requests: 1, durationMs: 0 }
+      : { kind: 'unknown', cause: 'FAILED', lastByteAt: now(), retryAfterMs: null, requests: 1, durationMs: 0 }
   }
 
   return async function deliver (lane: Lane, callId: string, claimed: readonly ClaimedEdit[], learn: (delivered: Delivered) => Promise<void>): Promise<void> {

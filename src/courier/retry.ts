@@ -1,3 +1,4 @@
+import type { CallResult } from '../bitrix24/client.ts'
 import type { ClaimedEdit } from '../store/store.ts'
 import { PORTAL_EDIT_WINDOW_MS } from './guard.ts'
 
@@ -17,6 +18,15 @@ export const UNKNOWN_USER_REPEATS_MS: readonly number[] = [60_000, 10 * 60_000]
 export function backoffMs (failures: number, random: number): number {
   const ceiling = Math.min(LONGEST_MS, FIRST_MS * 2 ** Math.min(failures, 20))
   return Math.round(FIRST_MS + random * (ceiling - FIRST_MS))
+}
+
+/** A portal that asks for more is asked again after an hour: the header may be a mistake, and one call more is no burden. */
+const LONGEST_ASKED_MS = 60 * 60_000
+
+/** For how many milliseconds the portal asks to be left in peace (`Retry-After`); 0 when it does not. */
+export function askedMs (result: CallResult): number {
+  if (result.kind !== 'refused' && result.kind !== 'unknown') return 0
+  return Math.min(LONGEST_ASKED_MS, result.retryAfterMs ?? 0)
 }
 
 /**

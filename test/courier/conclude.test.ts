@@ -22,7 +22,7 @@ function refused (code: string, status: number, words = ''): CallResult {
   return { kind: 'refused', code, status, words, retryAfterMs: null, durationMs }
 }
 
-const lost: CallResult = { kind: 'unknown', cause: 'TIMEOUT', lastByteAt: 90_000, durationMs }
+const lost: CallResult = { kind: 'unknown', cause: 'TIMEOUT', lastByteAt: 90_000, retryAfterMs: null, durationMs }
 const known = { user: '585', SUCCESS: true }
 const created = { user: 585, SUCCESS: true }
 

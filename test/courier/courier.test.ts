@@ -70,6 +70,33 @@ t.test('an error that ends the call is retried with back-off until it passes', a
   t.strictSame(logged.filter(line => line.event === 'delivery.attempted').map(line => line.code), ['INTERNAL_SERVER_ERROR', 'INTERNAL_SERVER_ERROR', 'ok'])
 })
 
+t.test('a portal that asks to be left in peace is, from the first failure on, whatever it fails with', async t => {
+  const { portal, take, courier, state, skip, store, now } = await startHarness(t)
+  let probedAt: number | null = null
+  const faults = ['500', 'html-502', '503', '429', { error: 'OVERLOAD_LIMIT', status: 503 }]
+  await (await portal.connector()).send(faults.map((_, index) => original(`m${index}`)))
+  courier.start()
+  for (const [index, fault] of faults.entries()) {
+    const message = `m${index}`
+    await portal.fault({ method: 'imconnector.update.messages', fault, times: 1, retryAfter: 300 })
+    await take({ message, text: 'edited', at: 1 })
+    courier.wake()
+    const id = (await state(message))?.id ?? ''
+    const attempts = async () => await store.outbox.attempts(id)
+    await eventually(attempts, attempts => attempts.length === 1)
+    await eventually(async () => {
+      skip(20_000)
+      if (probedAt === null && (await portal.calls('app.info')).length > 0) probedAt = now()
+      return await state(message)
+    }, delivered)
+    const [success, failure] = await attempts()
+    t.match([success, failure], [{ code: 'ok' }, { code: /[A-Z]/ }])
+    const waitedS = ((success?.at ?? 0) - (failure?.at ?? 0)) / 1000
+    t.ok(waitedS >= 300, `${failure?.code}: ${waitedS} s`)
+    if (failure?.code === 'OVERLOAD_LIMIT') t.ok((probedAt ?? 0) - failure.at >= 300_000, 'nor is it probed within that time')
+  }
+})
+
 t.test('a call that is applied late does not bring an older text back', async t => {
   const { portal, take, courier, state, skip } = await startHarness(t)
   await (await portal.connector()).send([original('m1')])

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { createBucket, createChunk } from '../../src/courier/pace.ts'
-import { backoffMs, hasExpired } from '../../src/courier/retry.ts'
+import type { CallResult } from '../../src/bitrix24/client.ts'
+import { askedMs, backoffMs, hasExpired } from '../../src/courier/retry.ts'
 import { freshHistory } from '../../src/store/fold.ts'
 import { incoming } from '../store/edits.ts'
 
@@ -67,6 +68,15 @@ t.test('back-off grows from a second to ten minutes, with jitter over all of it'
   t.equal(backoffMs(5, 0), 1000)
   t.equal(backoffMs(5, 0.5), 16_500)
   t.equal(backoffMs(1000, 0.9999999), 600_000)
+})
+
+t.test('what a portal asks for is heeded for an hour at most', async t => {
+  const refused = (retryAfterMs: number | null): CallResult => ({ kind: 'refused', code: 'QUERY_LIMIT_EXCEEDED', words: '', status: 503, retryAfterMs, durationMs: 1 })
+  t.equal(askedMs(refused(null)), 0)
+  t.equal(askedMs(refused(7000)), 7000)
+  t.equal(askedMs(refused(86_400_000)), 3_600_000)
+  t.equal(askedMs({ kind: 'unknown', cause: 'HTTP_502', lastByteAt: 1, retryAfterMs: 7000, durationMs: 1 }), 7000)
+  t.equal(askedMs({ kind: 'unreachable', cause: 'ECONNREFUSED', durationMs: 1 }), 0)
 })
 
 t.test('an edit is too old three days after the original, or after itself when the original\'s time is unknown', async t => {

@@ -53,7 +53,7 @@ export function createModelPortal (now: () => number, onShow: (message: string, 
 
     end (call: Received, ending: Ending): SessionResult {
       const told = { requests: 1, durationMs: 5 }
-      const lost: SessionResult = { kind: 'unknown', cause: 'UND_ERR_SOCKET', lastByteAt: call.receivedAt, ...told }
+      const lost: SessionResult = { kind: 'unknown', cause: 'UND_ERR_SOCKET', lastByteAt: call.receivedAt, retryAfterMs: null, ...told }
       const refused = (status: number, code: string): SessionResult => ({ kind: 'refused', status, code, words: code, retryAfterMs: null, ...told })
       switch (ending) {
         case 'ok':
