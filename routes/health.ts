@@ -1,6 +1,5 @@
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
-import { reuse } from '../src/reuse.ts'
 
 /** How long the answer to "can the store write?" is good for, and how long it may take. */
 const PROBE_VALID_MS = 1000
@@ -44,6 +43,19 @@ export async function healthRoutes (app: FastifyInstance, { probe, condition, st
     reply.code(status === 'ready' ? 200 : 503).header('cache-control', 'no-store')
     return { status, portal, lines: lines.map(line => line.code) }
   })
+}
+
+/** Asks again only when the last answer is too old, and once for all who ask meanwhile: a probe costs a write. */
+function reuse (ask: () => Promise<boolean>, validMs: number, now: () => number): () => Promise<boolean> {
+  let last: { readonly answer: Promise<boolean>, at: number } | null = null
+  return () => {
+    if (last === null || now() - last.at >= validMs) {
+      const current = { answer: ask(), at: Infinity }
+      current.answer.then(() => { current.at = now() })
+      last = current
+    }
+    return last.answer
+  }
 }
 
 async function within<T> (work: Promise<T>, timeoutMs: number, otherwise: T): Promise<T> {

@@ -19,7 +19,6 @@ import { createNameSources } from './messengers/name-sources.ts'
 import { createMetrics } from './metrics/metrics.ts'
 import { createScrape } from './metrics/scrape.ts'
 import { createRedelivery } from './redelivery.ts'
-import { reuse } from './reuse.ts'
 import { createStatus } from './status.ts'
 import { openStore } from './store/open.ts'
 import { createFronts } from './upstream/fronts.ts'
@@ -30,9 +29,6 @@ const GRACE_MS = 10_000
 
 /** How long answers may still be on their way once nothing more is taken; connections that linger longer are cut. */
 const FAREWELL_MS = 2000
-
-/** How long what the database says of the portal is good for, where another relay serves it: anybody may ask. */
-const CONDITION_VALID_MS = 1000
 
 export interface RelayOptions {
   readonly config: Config
@@ -98,8 +94,7 @@ export async function startRelay ({ config, version, log, onLost }: RelayOptions
     if (duty === null) signals.send(portal.host, 'portal')
     else duty.recheck()
   }
-  const storedCondition = reuse(() => portals.read(portal.host).then(conditionOf, withoutStore), CONDITION_VALID_MS, now)
-  const condition = async () => keeper.duty()?.condition() ?? await storedCondition()
+  const condition = async () => keeper.duty()?.condition() ?? await portals.read(portal.host).then(conditionOf, withoutStore)
   const janitor = createJanitor({ outbox, profiles, retentionDays: config.retentionDays, now, log })
   const install = createInstall({ portals, client, oauth, portal, onInstalled, now: wallTime, wait, log })
   const intake = createIntake({ portal: portal.host, channels: config.channels, outbox, profiles, now, wallTime, onAccepted: onDue })
