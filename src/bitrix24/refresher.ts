@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { PortalConfig } from '../config.ts'
 import type { Log } from '../log.ts'
 import type { Lease } from '../lease.ts'
-import type { PortalPatch, PortalRecord, Portals, WriteCondition } from '../store/store.ts'
+import { ORPHANED_MS, type PortalPatch, type PortalRecord, type Portals, type WriteCondition } from '../store/store.ts'
 import { allowedOAuthOrigin, defaultOAuthOrigin, pinnedOrigin } from './hosts.ts'
 import type { Grant, OAuth } from './oauth.ts'
 
@@ -43,9 +43,6 @@ export const NO_CREDENTIALS = 'set BITRIX24_CLIENT_ID and BITRIX24_CLIENT_SECRET
 /** The store is asked again after this long when it could not take a pair. */
 const STORE_RETRY_MS = 1000
 
-/** The response time-out of the OAuth server, with a margin. */
-const LONGEST_REFRESH_MS = 70_000
-
 /**
  * Bitrix24 rotates the refresh token with each use, and a pair that is lost can only be had again by an install. Therefore there is
  * one refresh at a time, a mark of it is committed under the lease before it is sent, and the new pair is stored before anyone uses it: also
@@ -55,8 +52,8 @@ export function createRefresher ({ portal, portals, oauth, lease, now, log, onRe
   let current: Promise<Renewal> | null = null
   /** A granted pair that the store would not take yet: asking for another one would lose it. */
   let unsaved: { readonly grant: Grant, readonly record: PortalRecord } | null = null
-  /** The former holder's last refresh may be under way until then. */
-  const othersEndAt = lease.isOrphaned ? performance.now() + LONGEST_REFRESH_MS : 0
+  /** A former holder's last refresh may be under way until then. */
+  const othersEndAt = lease.isOrphaned ? performance.now() + ORPHANED_MS : 0
 
   /** Writes only while the tokens are still those that the refresh was started with: an install may have replaced them. */
   async function writeIfCurrent ({ tokensVersion }: PortalRecord, patch: PortalPatch, condition: WriteCondition = {}): Promise<boolean> {

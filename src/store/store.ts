@@ -312,11 +312,14 @@ export interface Portals {
   write (portal: string, patch: PortalPatch, condition?: WriteCondition): Promise<boolean>
 }
 
+/** What a holder that did not let go has begun ends within the time-outs of connecting and of the answer (10 s and 65 s); with a margin, in milliseconds. */
+export const ORPHANED_MS = 80_000
+
 /** The right to serve a portal: to call it, to renew its tokens, to write what becomes of its edits. */
 export interface Tenure {
   /** Grows with each tenure of the portal. */
   readonly epoch: number
-  /** The former holder did not let go of the lease: it may still be alive, and its last request under way. */
+  /** The former holder, or less than ORPHANED_MS ago one before it, did not let go of the lease: it may still be alive, and its last request under way. */
   readonly isOrphaned: boolean
 }
 

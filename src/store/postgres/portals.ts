@@ -1,5 +1,5 @@
 import { toColumns, toRecord } from '../portal-columns.ts'
-import type { Leases, Portals } from '../store.ts'
+import { ORPHANED_MS, type Leases, type Portals } from '../store.ts'
 import type { Client } from './connection.ts'
 import type { Link } from './link.ts'
 import { storable } from './values.ts'
@@ -34,11 +34,15 @@ export async function lockPortal (client: Client, portal: string, epoch: number)
   return (row?.epoch ?? 0) === epoch
 }
 
-/** The server's clock alone decides when a lease has run out. */
-export function createPostgresLeases (link: Link, leaseMs: number): Leases {
+/** Holds a lease that was let go of while the holder before may still have been at work: it is free, and still orphaned. */
+const NOBODY = ''
+
+/** The server's clock alone decides when a lease has run out; `now`, in milliseconds, never jumps. */
+export function createPostgresLeases (link: Link, leaseMs: number, now: () => number): Leases {
   const until = `clock_timestamp() + ${leaseMs} * interval '1 millisecond'`
   // A database that was restored, or failed over to a replica that lagged, may give an epoch a second time.
   const holders = new Map<string, string>()
+  const orphanedUntil = new Map<string, number>()
   return {
     leaseMs,
 
@@ -47,8 +51,10 @@ export function createPostgresLeases (link: Link, leaseMs: number): Leases {
         WITH free AS (SELECT lease_holder FROM portals WHERE portal = $1 AND (lease_holder IS NULL OR lease_holder = $2 OR lease_until <= clock_timestamp()) FOR UPDATE)
         UPDATE portals SET epoch = epoch + 1, lease_holder = $2, lease_until = ${until} FROM free WHERE portal = $1 RETURNING epoch, free.lease_holder AS former`, [portal, holder])])
       if (taken === undefined) return null
+      const isOrphaned = taken.former !== null
       holders.set(portal, holder)
-      return { epoch: taken.epoch, isOrphaned: taken.former !== null }
+      orphanedUntil.set(portal, isOrphaned ? now() + ORPHANED_MS : 0)
+      return { epoch: taken.epoch, isOrphaned }
     }),
 
     renew: (portal, epoch) => link.run(async client => {
@@ -57,7 +63,8 @@ export function createPostgresLeases (link: Link, leaseMs: number): Leases {
     }),
 
     release: (portal, epoch) => link.run(async client => {
-      await client.query('UPDATE portals SET lease_holder = NULL, lease_until = NULL WHERE portal = $1 AND epoch = $2', [portal, epoch])
+      const former = now() < (orphanedUntil.get(portal) ?? 0) ? NOBODY : null
+      await client.query('UPDATE portals SET lease_holder = $3, lease_until = clock_timestamp() WHERE portal = $1 AND epoch = $2', [portal, epoch, former])
     }),
   }
 }

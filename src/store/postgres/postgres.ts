@@ -54,7 +54,7 @@ export async function openPostgresStore ({ databaseUrl, waitMs, now, leaseMs = L
     outbox: { accept: commits.accept, ...createPostgresOutbox({ link: courier, lanes, replica }), ...createPostgresReading(reader) },
     portals: createPostgresPortals(courier),
     profiles: createPostgresProfiles(writer, reader),
-    leases: createPostgresLeases(keeper, leaseMs),
+    leases: createPostgresLeases(keeper, leaseMs, now),
     signals,
     probe: () => writer.run(async client => {
       await client.query('INSERT INTO heartbeat VALUES (1, $1) ON CONFLICT (one) DO UPDATE SET at = EXCLUDED.at', [now()])

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { createServer, connect as connectTo, type AddressInfo, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
-import type { ClaimedEdit, Signal, Tenure } from '../../../src/store/store.ts'
+import { ORPHANED_MS, type ClaimedEdit, type Signal, type Store, type Tenure } from '../../../src/store/store.ts'
 import { openPostgresStore } from '../../../src/store/postgres/postgres.ts'
 import { migrations, SCHEMA_VERSION } from '../../../src/store/postgres/schema.ts'
 import { inspectStore } from '../../../src/store/inspect.ts'
@@ -18,8 +18,8 @@ t.teardown(() => postgres.stop())
 
 const LANE = { connector: 'relay_demo', line: 1, channel: 'default' }
 
-async function open (t: Test, databaseUrl: string, leaseMs = 60_000) {
-  const store = await openPostgresStore({ databaseUrl, waitMs: 0, now: () => 1000, leaseMs })
+async function open (t: Test, databaseUrl: string, leaseMs = 60_000, now = () => 1000) {
+  const store = await openPostgresStore({ databaseUrl, waitMs: 0, now, leaseMs })
   t.teardown(() => store.close())
   return store
 }
@@ -196,6 +196,24 @@ t.test('a lease that ran out is taken over, and its former holder is found out',
   t.strictSame(second, { epoch: first.epoch + 1, isOrphaned: true })
   t.equal(await a.leases.renew(PORTAL, first.epoch), false)
   t.equal(await a.leases.acquire(PORTAL, 'a'), null)
+})
+
+t.test('that a former holder may still be at work is known beyond a hand-over, until it must have ended', async t => {
+  const databaseUrl = await postgres.schema()
+  let now = 0
+  const [paused, ...others] = [await open(t, databaseUrl, 0), ...await Promise.all([1, 2].map(() => open(t, databaseUrl, 60_000, () => now)))]
+  const [b, c] = others as [Store, Store]
+  await paused.leases.acquire(PORTAL, 'paused')
+  const first = await b.leases.acquire(PORTAL, 'b') as Tenure
+  now = ORPHANED_MS - 1
+  await b.leases.release(PORTAL, first.epoch)
+  const second = await c.leases.acquire(PORTAL, 'c') as Tenure
+  t.match([first, second], [{ isOrphaned: true }, { isOrphaned: true }])
+  t.equal(await b.leases.acquire(PORTAL, 'b'), null)
+  now += ORPHANED_MS
+  await c.leases.release(PORTAL, second.epoch)
+  t.equal(await c.leases.renew(PORTAL, second.epoch), false, 'what was released is over')
+  t.match(await b.leases.acquire(PORTAL, 'b'), { isOrphaned: false })
 })
 
 t.test('a claim and a taking over do not pass each other', async t => {
