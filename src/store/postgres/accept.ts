@@ -1,7 +1,7 @@
 import { fold, type LedgerDelta } from '../fold.ts'
 import type { IncomingEdit, IntakeResult } from '../store.ts'
 import type { Client } from './connection.ts'
-import type { Lanes } from './lanes.ts'
+import { findLanes, makeLanes, nameOf, type LaneIds } from './lanes.ts'
 import { remember } from './profiles.ts'
 import { count, readHeld, save, type Held } from './rows.ts'
 import { storable } from './values.ts'
@@ -10,8 +10,9 @@ import { storable } from './values.ts'
  * Takes a batch within a transaction: what is held is read, the rules decide message by message in order of arrival, and what they decide is
  * written unless another replica was faster (Overtaken). Then the same is done with the rows locked, which can lose only against new rows.
  */
-export async function acceptBatch (client: Client, edits: readonly IncomingEdit[], { lanes, replica, isLocked }: { lanes: Lanes, replica: string, isLocked: boolean }): Promise<IntakeResult[]> {
-  const held = await readHeld(client, [...new Set(edits.map(edit => edit.id))], isLocked)
+export async function acceptBatch (client: Client, edits: readonly IncomingEdit[], { replica, isLocked }: { replica: string, isLocked: boolean }): Promise<IntakeResult[]> {
+  const [found, held] = await Promise.all([findLanes(client, edits), readHeld(client, [...new Set(edits.map(edit => edit.id))], isLocked)])
+  const lanes = edits.every(edit => found.has(nameOf(edit))) ? found : await makeLanes(client, edits)
   const changed = new Map<string, Held>()
   const deltas: LedgerDelta[] = []
   const results = edits.map(incoming => {
@@ -26,6 +27,6 @@ export async function acceptBatch (client: Client, edits: readonly IncomingEdit[
   return results
 }
 
-function unknown (incoming: IncomingEdit, lanes: Lanes): Omit<Held, 'row'> {
-  return { lane: lanes.idOf(incoming), chat: storable(incoming.key.chat), message: storable(incoming.key.message), stamp: 0 }
+function unknown (incoming: IncomingEdit, lanes: LaneIds): Omit<Held, 'row'> {
+  return { lane: lanes.get(nameOf(incoming)) as number, chat: storable(incoming.key.chat), message: storable(incoming.key.message), stamp: 0 }
 }

@@ -1,48 +1,38 @@
-import type { ChannelLane, IncomingEdit } from '../store.ts'
-import { StoreUnavailable } from '../../errors.ts'
+import type { IncomingEdit } from '../store.ts'
 import type { Client } from './connection.ts'
 
-/** The ids of lanes, which never change while the server is the same, so that each is looked up once. */
-export function createLanes () {
-  const known = new Map<string, number>()
+const ASKED = 'unnest($1::text[], $2::text[], $3::integer[], $4::text[]) AS asked (portal, connector, line, channel)'
 
-  async function look (client: Client): Promise<void> {
-    const { rows } = await client.query<ChannelLane & { portal: string, id: number }>('SELECT portal, connector, line, channel, id FROM lanes')
-    for (const { portal, connector, line, channel, id } of rows) known.set(nameOf(portal, connector, line, channel), id)
-  }
+const FIND = `SELECT portal, connector, line, channel, id FROM lanes JOIN ${ASKED} USING (portal, connector, line, channel)`
 
-  return {
-    /** Makes the lanes of edits that have none yet. Outside of a transaction, since what is known must be committed. */
-    async prepare (client: Client, edits: readonly IncomingEdit[]): Promise<void> {
-      const missing = [...new Set(edits.map(({ key, channel }) => nameOf(key.portal, key.connector, key.line, channel)))].filter(name => !known.has(name)).sort()
-      if (missing.length === 0) return
-      const columns = [0, 1, 2, 3].map(index => missing.map(name => (JSON.parse(name) as unknown[])[index]))
-      await client.query(`INSERT INTO lanes (portal, connector, line, channel) SELECT * FROM unnest($1::text[], $2::text[], $3::integer[], $4::text[])
-        ON CONFLICT DO NOTHING`, columns)
-      await look(client)
-    },
+/** In one order, by every replica, so that none waits for another in a circle. */
+const ADD = `INSERT INTO lanes (portal, connector, line, channel) SELECT * FROM ${ASKED} ORDER BY 1, 2, 3, 4 ON CONFLICT DO NOTHING`
 
-    /** Of an edit whose lane was prepared; the connection may have been made anew since. */
-    idOf ({ key, channel }: IncomingEdit): number {
-      const id = known.get(nameOf(key.portal, key.connector, key.line, channel))
-      if (id === undefined) throw new StoreUnavailable('the connection to PostgreSQL was made anew')
-      return id
-    },
+type LaneName = Pick<IncomingEdit, 'channel'> & { readonly key: Pick<IncomingEdit['key'], 'portal' | 'connector' | 'line'> }
 
-    /** Another server may be behind a new connection, to which not all that was committed has come: a row for a lane of the former would be lost. */
-    forget: () => { known.clear() },
+/** Ids of lanes by their names. */
+export type LaneIds = ReadonlyMap<string, number>
 
-    /** Null when nothing was ever accepted for it. */
-    async find (client: Client, portal: string, { connector, line, channel }: ChannelLane): Promise<number | null> {
-      const name = nameOf(portal, connector, line, channel)
-      if (!known.has(name)) await look(client)
-      return known.get(name) ?? null
-    },
-  }
+export function nameOf ({ key: { portal, connector, line }, channel }: LaneName): string {
+  return JSON.stringify([portal, connector, line, channel])
 }
 
-export type Lanes = ReturnType<typeof createLanes>
+/**
+ * The lanes of edits, as far as there are any yet. They are asked for in each transaction that adds to them: after a fail-over or a restore an id
+ * that was remembered may be gone, or be that of another lane.
+ */
+export async function findLanes (client: Client, edits: readonly LaneName[]): Promise<LaneIds> {
+  const { rows } = await client.query<Omit<LaneName, 'key'> & LaneName['key'] & { readonly id: number }>({ name: 'find-lanes', text: FIND, values: columnsOf(edits) })
+  return new Map(rows.map(({ id, channel, ...key }) => [nameOf({ key, channel }), id]))
+}
 
-function nameOf (portal: string, connector: string, line: number, channel: string): string {
-  return JSON.stringify([portal, connector, line, channel])
+/** The lanes of edits, made where there are none yet. */
+export async function makeLanes (client: Client, edits: readonly LaneName[]): Promise<LaneIds> {
+  await client.query(ADD, columnsOf(edits))
+  return await findLanes(client, edits)
+}
+
+function columnsOf (edits: readonly LaneName[]): unknown[][] {
+  const lanes = [...new Map(edits.map(edit => [nameOf(edit), edit])).values()]
+  return [lanes.map(({ key }) => key.portal), lanes.map(({ key }) => key.connector), lanes.map(({ key }) => key.line), lanes.map(({ channel }) => channel)]
 }

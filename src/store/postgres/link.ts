@@ -25,7 +25,7 @@ export interface LinkOptions {
   readonly name: string
   readonly connect: () => Promise<Client>
   /** Prepares each new connection. */
-  readonly onConnected?: (client: Client) => Promise<void> | void
+  readonly onConnected?: (client: Client) => Promise<void>
 }
 
 /** One connection, made when it is needed and made again after it broke. */

@@ -2,7 +2,6 @@ import { attemptFor, giveBack, recover, redeliver, settle, settleLate, take, tra
 import { COLUMNS, toClaimed, toEdit } from '../rows.ts'
 import type { Attempt, ClaimedEdit, ClaimRequest, LaneDue, Outbox, Recovery, RedeliveryOutcome, Settling } from '../store.ts'
 import type { Client } from './connection.ts'
-import type { Lanes } from './lanes.ts'
 import type { Link } from './link.ts'
 import { lockPortal } from './portals.ts'
 import { findProfiles } from './profiles.ts'
@@ -17,13 +16,12 @@ const SCAN_FACTOR = 4
 
 export interface OutboxParts {
   readonly link: Link
-  readonly lanes: Lanes
   /** The name of this process's part of the ledger. */
   readonly replica: string
 }
 
 /** What the holder of a portal does with its edits, and what an operator changes. Each verb is a transaction. */
-export function createPostgresOutbox ({ link, lanes, replica }: OutboxParts): Pick<Outbox, 'lanes' | 'claim' | 'giveBack' | 'settle' | 'recover' | 'redeliver' | 'prune'> {
+export function createPostgresOutbox ({ link, replica }: OutboxParts): Pick<Outbox, 'lanes' | 'claim' | 'giveBack' | 'settle' | 'recover' | 'redeliver' | 'prune'> {
   /** Writes what the rules made of rows that are locked. */
   async function write (client: Client, changes: ReadonlyArray<{ readonly held: Held, readonly settled: Settled | null }>): Promise<void> {
     const rows = changes.flatMap(({ held, settled }) => settled === null ? [] : [{ ...held, row: settled.row }])
@@ -37,9 +35,11 @@ export function createPostgresOutbox ({ link, lanes, replica }: OutboxParts): Pi
 
   async function claim (client: Client, { portal, epoch, lane, callId, now, limit, bucket }: ClaimRequest): Promise<ClaimedEdit[]> {
     if (!await lockPortal(client, portal, epoch)) return []
-    const laneId = await lanes.find(client, portal, lane)
     const due = await client.query<{ id: string }>({
-      name: 'due', text: 'SELECT id FROM outbox WHERE lane = $1 AND due_at <= $2 AND call_id IS NULL ORDER BY due_at, seq LIMIT $3', values: [laneId, now, limit * SCAN_FACTOR],
+      name: 'due',
+      text: `SELECT id FROM outbox WHERE lane = (SELECT id FROM lanes WHERE portal = $1 AND connector = $2 AND line = $3 AND channel = $4)
+        AND due_at <= $5 AND call_id IS NULL ORDER BY due_at, seq LIMIT $6`,
+      values: [portal, lane.connector, lane.line, lane.channel, now, limit * SCAN_FACTOR],
     })
     const held = await readHeld(client, due.rows.map(row => row.id), true)
     // Until they were locked, others may have changed them.

@@ -34,14 +34,15 @@ export async function lockPortal (client: Client, portal: string, epoch: number)
   return (row?.epoch ?? 0) === epoch
 }
 
+/** By the clock, since a database that was restored, or failed over to a replica that lagged, has forgotten how far it had counted. */
+const NEXT_EPOCH = 'greatest(epoch + 1, (extract(epoch FROM clock_timestamp()) * 1000)::bigint)'
+
 /** Holds a lease that was let go of while the holder before may still have been at work: it is free, and still orphaned. */
 const NOBODY = ''
 
 /** The server's clock alone decides when a lease has run out; `now`, in milliseconds, never jumps. */
 export function createPostgresLeases (link: Link, leaseMs: number, now: () => number): Leases {
   const until = `clock_timestamp() + ${leaseMs} * interval '1 millisecond'`
-  // A database that was restored, or failed over to a replica that lagged, may give an epoch a second time.
-  const holders = new Map<string, string>()
   const orphanedUntil = new Map<string, number>()
   return {
     leaseMs,
@@ -49,16 +50,15 @@ export function createPostgresLeases (link: Link, leaseMs: number, now: () => nu
     acquire: (portal, holder) => link.run(async client => {
       const [, { rows: [taken] }] = await Promise.all([client.query(ADD, [portal]), client.query<{ epoch: number, former: string | null }>(`
         WITH free AS (SELECT lease_holder FROM portals WHERE portal = $1 AND (lease_holder IS NULL OR lease_holder = $2 OR lease_until <= clock_timestamp()) FOR UPDATE)
-        UPDATE portals SET epoch = epoch + 1, lease_holder = $2, lease_until = ${until} FROM free WHERE portal = $1 RETURNING epoch, free.lease_holder AS former`, [portal, holder])])
+        UPDATE portals SET epoch = ${NEXT_EPOCH}, lease_holder = $2, lease_until = ${until} FROM free WHERE portal = $1 RETURNING epoch, free.lease_holder AS former`, [portal, holder])])
       if (taken === undefined) return null
       const isOrphaned = taken.former !== null
-      holders.set(portal, holder)
       orphanedUntil.set(portal, isOrphaned ? now() + ORPHANED_MS : 0)
       return { epoch: taken.epoch, isOrphaned }
     }),
 
     renew: (portal, epoch) => link.run(async client => {
-      const { rowCount } = await client.query(`UPDATE portals SET lease_until = ${until} WHERE portal = $1 AND epoch = $2 AND lease_holder = $3`, [portal, epoch, holders.get(portal) ?? ''])
+      const { rowCount } = await client.query(`UPDATE portals SET lease_until = ${until} WHERE portal = $1 AND epoch = $2 AND lease_holder <> $3`, [portal, epoch, NOBODY])
       return rowCount === 1
     }),
 

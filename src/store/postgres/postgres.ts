@@ -7,7 +7,6 @@ import { readAddress } from './address.ts'
 import { connect, discard, type Client } from './connection.ts'
 import { explain } from './errors.ts'
 import { createGroupCommit } from './group-commit.ts'
-import { createLanes } from './lanes.ts'
 import { createLink } from './link.ts'
 import { createPostgresOutbox } from './outbox.ts'
 import { createPostgresLeases, createPostgresPortals } from './portals.ts'
@@ -36,22 +35,18 @@ export async function openPostgresStore ({ databaseUrl, waitMs, now, leaseMs = L
   const open = (): Promise<Client> => connect(address)
   await prepare(open, name, waitMs)
 
-  const lanes = createLanes()
   // Webhooks, the courier, operators and the lease do not wait for each other.
-  const writer = createLink({ name, connect: open, onConnected: () => lanes.forget() })
-  const courier = createLink({ name, connect: open, onConnected: () => lanes.forget() })
+  const writer = createLink({ name, connect: open })
+  const courier = createLink({ name, connect: open })
   const reader = createLink({ name, connect: open })
   const keeper = createLink({ name, connect: open, onConnected: client => signals.attach(client) })
   const signals = createPostgresSignals(() => keeper)
 
   const replica = randomUUID()
-  const commits = createGroupCommit(async edits => {
-    await writer.run(client => lanes.prepare(client, edits))
-    return await writer.transact((client, tries) => acceptBatch(client, edits, { lanes, replica, isLocked: tries > 0 }))
-  }, observeCommit)
+  const commits = createGroupCommit(edits => writer.transact((client, tries) => acceptBatch(client, edits, { replica, isLocked: tries > 0 })), observeCommit)
 
   return {
-    outbox: { accept: commits.accept, ...createPostgresOutbox({ link: courier, lanes, replica }), ...createPostgresReading(reader) },
+    outbox: { accept: commits.accept, ...createPostgresOutbox({ link: courier, replica }), ...createPostgresReading(reader) },
     portals: createPostgresPortals(courier),
     profiles: createPostgresProfiles(writer, reader),
     leases: createPostgresLeases(keeper, leaseMs, now),
