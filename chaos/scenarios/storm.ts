@@ -7,7 +7,10 @@ import { drain, judge, type Report } from '../verdict.ts'
 /** Beside the faults of the table: refusals that park a line, that park the portal, and that nobody has heard of. */
 const REFUSALS = [{ error: 'NOT_ACTIVE_LINE', status: 400 }, { error: 'insufficient_scope', status: 403 }, { error: 'OPERATION_TIME_LIMIT', status: 429 }, { error: 'SOMETHING_NEW', status: 418 }]
 
-const STRUCK_WITHIN_MS = 30_000
+const STRUCK_WITHIN_MS = 60_000
+
+/** Beyond a quarantine, and a good part of the longest wait of a park that its probe cannot see. */
+const PASS_MS = 300_000
 
 /** Twice as often as an edit may be suspected before it is called poison. */
 const EVERYTHING_FAILS = 20
@@ -53,7 +56,7 @@ async function struck (arena: Arena, senders: Senders): Promise<void> {
     if (left === 0) return
     if (performance.now() > deadline) throw new Error(`a fault never struck: ${JSON.stringify(await arena.status())}`)
     if (left === before) {
-      await arena.pass(75_000)
+      await arena.pass(PASS_MS)
       await senders.edit('waker')
     }
     before = left
