@@ -6,7 +6,7 @@ import { isBlankForPortal } from '../text/blank.ts'
 export const PORTAL_EDIT_WINDOW_MS = 3 * 24 * 60 * 60 * 1000
 
 /** Bitrix24 keeps 97 characters of a longer message id, so that the message could not be found again. */
-export const MAX_ID_CHARACTERS = 100
+const MAX_ID_CHARACTERS = 100
 
 export interface GuardContext {
   readonly now: number
@@ -28,6 +28,7 @@ export function isTooOld (edit: MessageEdit, now: number): boolean {
   return edit.message.date !== undefined && now - edit.message.date > PORTAL_EDIT_WINDOW_MS
 }
 
-function isTooLong (id: string): boolean {
+/** Whether the portal would not know an id again. */
+export function isTooLong (id: string): boolean {
   return id.length > MAX_ID_CHARACTERS && [...id].length > MAX_ID_CHARACTERS
 }

@@ -540,6 +540,10 @@ export function outboxContract (t: Test, open: OpenEngine): void {
     const user = { id: Array.from({ length: 1000 }, (_, index) => String.fromCodePoint(0x4e00 + index)).join(''), name: 'Anna' }
     t.match(await store.outbox.accept([{ ...long, edit: { ...long.edit, user } }]), [{ outcome: 'refused' }])
     await store.profiles.remember([{ portal: PORTAL, connector: LANE.connector, profile: user, revision: { at: 1, tie: 0n }, now: 1000 }])
+    // A hundred characters, each of two units in a string and of four bytes in a database.
+    const longest = { id: '\u{1f4a7}'.repeat(100), name: 'Anna' }
+    await store.profiles.remember([{ portal: PORTAL, connector: LANE.connector, profile: longest, revision: { at: 1, tie: 0n }, now: 1000 }])
+    t.match(await store.profiles.find(PORTAL, LANE.connector, longest.id), longest, 'one that the portal takes is remembered')
     t.equal(await store.outbox.find('\0'), null)
     t.strictSame(await store.outbox.redeliver(['\0'], 1000), ['not-found'])
     t.strictSame(await store.outbox.attempts('\0'), [])

@@ -1,7 +1,10 @@
 import { StoreUnavailable } from '../../errors.ts'
 
-/** Classes of SQLSTATE in which the server says something of itself or of the connection, and nothing of what is stored. */
-const ABOUT_THE_SERVER = ['08', '25', '28', '3D', '40', '53', '55', '57', '58', 'XX']
+/**
+ * Classes of SQLSTATE in which the server says something of itself or of the connection, and nothing of what is stored. 0A is also a statement that a
+ * connection has prepared and that a migration has since changed the columns of: it fails until the connection is made again.
+ */
+const ABOUT_THE_SERVER = ['08', '0A', '25', '28', '3D', '40', '53', '55', '57', '58', 'XX']
 
 /** Serialization failure and deadlock: the whole transaction may be tried again at once. */
 const CONFLICTS = ['40001', '40P01']

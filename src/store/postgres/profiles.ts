@@ -1,5 +1,5 @@
 import { compareRevisions, type ClientProfile } from '../../edit.ts'
-import { MAX_ID_CHARACTERS } from '../../courier/guard.ts'
+import { isTooLong } from '../../courier/guard.ts'
 import { isNamed } from '../../profile.ts'
 import type { Profiles, SeenProfile } from '../store.ts'
 import type { Client } from './connection.ts'
@@ -25,7 +25,7 @@ const REMEMBER = `INSERT INTO profiles AS held (portal, connector, client, at, t
 export async function remember (client: Client, profiles: readonly SeenProfile[]): Promise<void> {
   const newest = new Map<string, SeenProfile>()
   for (const seen of profiles) {
-    if (!isNamed(seen.profile) || seen.profile.id.length > MAX_ID_CHARACTERS) continue
+    if (!isNamed(seen.profile) || isTooLong(seen.profile.id)) continue
     const key = JSON.stringify([seen.portal, seen.connector, seen.profile.id])
     const held = newest.get(key)
     if (held === undefined || compareRevisions(seen.revision, held.revision) >= 0) newest.set(key, seen)

@@ -1,3 +1,4 @@
+import type pg from 'pg'
 import type { Client } from './connection.ts'
 
 /*
@@ -131,17 +132,28 @@ export class NewerSchema extends Error {
   override name = 'NewerSchema'
 }
 
+/** The longest that a timer can be set to, 25 days: `pg` takes 0 for the time-out of the connection. */
+const UNLIMITED_MS = 2 ** 31 - 1
+
+/**
+ * A migration may take its time, and others wait for it. For a table that somebody else uses it waits less long than relays wait for each other
+ * (`lock_timeout` of connections), because whoever comes after it waits as well.
+ */
+const BEGIN = `BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; SELECT pg_advisory_xact_lock(${LOCK}); SET LOCAL lock_timeout = '5s';
+  CREATE TABLE IF NOT EXISTS schema_version (one integer PRIMARY KEY CHECK (one = 1), version integer NOT NULL)`
+
 /** Brings the database to this program's schema; of several that start together one does it. Rejects with NewerSchema when the database is too new for it. */
 export async function migrate (client: Client, name: string): Promise<void> {
   if (await schemaVersion(client) === SCHEMA_VERSION) return
-  await client.query(`BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; SELECT pg_advisory_xact_lock(${LOCK}); CREATE TABLE IF NOT EXISTS schema_version (one integer PRIMARY KEY CHECK (one = 1), version integer NOT NULL)`)
+  const run = async (sql: string): Promise<unknown> => await client.query({ text: sql, query_timeout: UNLIMITED_MS } as pg.QueryConfig)
+  await run(BEGIN)
   const found = await schemaVersion(client)
   if (found > SCHEMA_VERSION + 1) {
-    await client.query('ROLLBACK')
+    await run('ROLLBACK')
     throw new NewerSchema(`PostgreSQL at ${name} has schema ${found} and this program knows ${SCHEMA_VERSION}: it was written by a newer release; start that release`)
   }
   const changes = migrations.slice(found).join(';')
-  await client.query(found < SCHEMA_VERSION
+  await run(found < SCHEMA_VERSION
     ? `${changes}; INSERT INTO schema_version VALUES (1, ${SCHEMA_VERSION}) ON CONFLICT (one) DO UPDATE SET version = EXCLUDED.version; COMMIT`
     : 'COMMIT')
 }

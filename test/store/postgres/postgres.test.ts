@@ -5,6 +5,9 @@ import { createServer, connect as connectTo, type AddressInfo, type Socket } fro
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { ORPHANED_MS, type ClaimedEdit, type Signal, type Store, type Tenure } from '../../../src/store/store.ts'
+import { readAddress, type Address } from '../../../src/store/postgres/address.ts'
+import { connect as connectAsRelay } from '../../../src/store/postgres/connection.ts'
+import { createLink } from '../../../src/store/postgres/link.ts'
 import { openPostgresStore } from '../../../src/store/postgres/postgres.ts'
 import { migrations, SCHEMA_VERSION } from '../../../src/store/postgres/schema.ts'
 import { inspectStore } from '../../../src/store/inspect.ts'
@@ -74,6 +77,16 @@ t.test('a relay whose connections are open goes on when the next release adds to
   for (const table of ['lanes', 'outbox', 'attempts', 'ledger', 'portals', 'profiles', 'heartbeat']) await client.query(`ALTER TABLE ${table} ADD COLUMN later integer NOT NULL DEFAULT 1`)
   await use('after')
   await store.probe()
+})
+
+t.test('a column that becomes another type costs a relay whose connections are open one failure, and no restart', async t => {
+  const databaseUrl = await postgres.schema()
+  const store = await open(t, databaseUrl)
+  for (const message of ['m1', 'm2']) await store.outbox.accept([incoming({ message })])
+  const client = await connect(t, databaseUrl)
+  await client.query('ALTER TABLE outbox ALTER COLUMN lane TYPE bigint')
+  await t.rejects(store.outbox.accept([incoming({ message: 'm3' })]), { name: 'StoreUnavailable' })
+  t.match(await store.outbox.accept([incoming({ message: 'm3' })]), [{ outcome: 'accepted' }])
 })
 
 t.test('no edit goes to a line that a fail-over or a restore took back, or to the one that has its number now', async t => {
@@ -273,6 +286,26 @@ t.test('a signal reaches the other replicas, also after their connections were e
     a.signals.send(PORTAL, 'portal')
     return heard
   }, signals => signals.includes('portal'))
+})
+
+t.test('a connection that cannot be prepared is let go', async t => {
+  const databaseUrl = await postgres.schema()
+  const pids: number[] = []
+  const address = readAddress(databaseUrl) as Address
+  const link = createLink({
+    name: address.name,
+    connect: async () => await connectAsRelay(address),
+    onConnected: async client => {
+      pids.push((await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')).rows[0]?.pid as number)
+      await client.query('LISTEN nowhere; SELECT 1 / 0')
+    },
+  })
+  for (let tries = 0; tries < 3; tries++) await t.rejects(link.run(async () => {}), { message: /22012/ })
+  t.equal(pids.length, 3)
+  const client = await connect(t, databaseUrl)
+  const alive = async () => (await client.query('SELECT 1 FROM pg_stat_activity WHERE pid = ANY($1)', [pids])).rowCount
+  t.equal(await eventually(alive, count => count === 0), 0)
+  await link.close()
 })
 
 t.test('connections that the server ends are made again, and nothing that was acknowledged is gone', async t => {
