@@ -9,8 +9,8 @@ const REFUSALS = [{ error: 'NOT_ACTIVE_LINE', status: 400 }, { error: 'insuffici
 
 const STRUCK_WITHIN_MS = 60_000
 
-/** Beyond a quarantine, and a good part of the longest wait of a park that its probe cannot see. */
-const PASS_MS = 300_000
+/** Beyond a quarantine, and a good part of the longest wait of a park that its probe cannot see; less than the age at which a webhook on its way expires. */
+const PASS_MS = 240_000
 
 /** Twice as often as an edit may be suspected before it is called poison. */
 const EVERYTHING_FAILS = 20
