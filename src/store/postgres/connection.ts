@@ -28,8 +28,8 @@ const ANSWER_TIMEOUT_MS = 15_000
 const SETTINGS = `SET idle_in_transaction_session_timeout = '5s'; SET lock_timeout = '8s'; SET statement_timeout = '12s';
   SET default_transaction_isolation = 'read committed'; SET client_min_messages = 'error'; SET enable_seqscan = off`
 
-/** Settings of `synchronous_commit` under which a commit that was told is on disk, here or also elsewhere. */
-const DURABLE = ['on', 'remote_apply']
+/** Asks for even more than `on`: a commit that was told is on disk, and stand-bys show it. */
+const STRICTER = 'remote_apply'
 
 const INT8 = 20
 
@@ -60,9 +60,11 @@ async function takesWrites (client: Client): Promise<boolean> {
   const { rows: [server] } = await client.query<{ read_only: string }>('SELECT current_setting(\'transaction_read_only\') AS read_only')
   if (server?.read_only === 'on') return false
   await client.query(SETTINGS)
-  if (!DURABLE.includes(await commitSetting(client))) await client.query('SET synchronous_commit = on')
+  // Said in each session, in which no later default of the server, its database or its role can take it back.
+  const wanted = await commitSetting(client) === STRICTER ? STRICTER : 'on'
+  await client.query(`SET synchronous_commit = ${wanted}`)
   const setting = await commitSetting(client)
-  if (!DURABLE.includes(setting)) throw new StoreUnavailable(`PostgreSQL answered synchronous_commit = ${setting} where on was asked for`)
+  if (setting !== wanted) throw new StoreUnavailable(`PostgreSQL answered synchronous_commit = ${setting} where ${wanted} was asked for`)
   return true
 }
 

@@ -1,9 +1,6 @@
 import t, { type Test } from 'tap'
 import { hash } from 'node:crypto'
-import { once } from 'node:events'
-import { createServer, connect as connectTo, type AddressInfo, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import pg from 'pg'
 import { ORPHANED_MS, type ClaimedEdit, type Signal, type Store, type Tenure } from '../../../src/store/store.ts'
 import { readAddress, type Address } from '../../../src/store/postgres/address.ts'
 import { connect as connectAsRelay } from '../../../src/store/postgres/connection.ts'
@@ -15,28 +12,12 @@ import { openStore } from '../../../src/store/open.ts'
 import { startPostgres } from '../../postgres.ts'
 import { eventually } from '../../portal.ts'
 import { incoming, PORTAL } from '../edits.ts'
+import { connect, LANE, open, startWire } from './helper.ts'
 
 const postgres = await startPostgres()
 t.teardown(() => postgres.stop())
 
-const LANE = { connector: 'relay_demo', line: 1, channel: 'default' }
-
-async function open (t: Test, databaseUrl: string, leaseMs = 60_000, now = () => 1000) {
-  const store = await openPostgresStore({ databaseUrl, waitMs: 0, now, leaseMs })
-  t.teardown(() => store.close())
-  return store
-}
-
-/** A connection beside the store, in the same schema. */
-async function connect (t: Test, databaseUrl: string): Promise<pg.Client> {
-  const client = new pg.Client({ connectionString: databaseUrl })
-  client.on('error', () => {})
-  await client.connect()
-  t.teardown(() => client.end())
-  return client
-}
-
-t.test('replicas that start together make the schema once, and commits are on disk before they are told', async t => {
+t.test('replicas that start together make the schema once', async t => {
   const databaseUrl = await postgres.schema()
   const stores = await Promise.all([1, 2, 3, 4].map(() => open(t, databaseUrl)))
   await Promise.all(stores.map((store, index) => store.outbox.accept([incoming({ message: `m${index}` })])))
@@ -340,32 +321,6 @@ async function endBackends (): Promise<void> {
   await postgres.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = \'imconnector-relay\'')
 }
 
-/** A way to the server that can be cut and given back. */
-async function startWire (t: Test, databaseUrl: string) {
-  const { hostname, port } = new URL(databaseUrl)
-  const sockets = new Set<Socket>()
-  let isCut = false
-  const server = createServer(socket => {
-    if (isCut) return socket.destroy()
-    const other = connectTo(Number(port), hostname)
-    for (const each of [socket, other]) {
-      sockets.add(each)
-      each.on('error', () => {}).on('close', () => { socket.destroy(); other.destroy() })
-    }
-    socket.pipe(other)
-    other.pipe(socket)
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const url = new URL(databaseUrl)
-  url.port = String((server.address() as AddressInfo).port)
-  const cut = (): void => {
-    isCut = true
-    for (const socket of sockets) socket.destroy()
-  }
-  t.teardown(() => { cut(); server.close() })
-  return { url: url.href, cut, mend: () => { isCut = false } }
-}
-
 t.test('while the server cannot be reached verbs fail by name and without the password, and go on when it is back', async t => {
   const wire = await startWire(t, await postgres.schema())
   const store = await open(t, wire.url.replace('postgres@', 'postgres:hidden@'))
@@ -419,20 +374,61 @@ t.test('a server that takes no writes is not used, and one that comes up is wait
   await store.probe()
 })
 
+function schemaOf (url: URL): string {
+  return /test_\w+/.exec(decodeURIComponent(url.search))?.[0] ?? ''
+}
+
 t.test('a user who may not make tables is told so', async t => {
   await postgres.query('DROP ROLE IF EXISTS relay_bare; CREATE ROLE relay_bare LOGIN')
   const url = new URL(await postgres.schema())
-  const schema = /test_\w+/.exec(decodeURIComponent(url.search))?.[0] ?? ''
-  await postgres.query(`GRANT USAGE ON SCHEMA ${schema} TO relay_bare`)
+  await postgres.query(`GRANT USAGE ON SCHEMA ${schemaOf(url)} TO relay_bare`)
   url.username = 'relay_bare'
   await t.rejects(open(t, url.href), { message: /refuses: permission denied for schema test_\w+ \(42501\)/ })
 })
 
-t.test('synchronous_commit that was turned off for the user is turned on', async t => {
-  const databaseUrl = (await postgres.schema()).replace('search_path', 'synchronous_commit%3Doff%20-c%20search_path')
-  const store = await open(t, databaseUrl)
-  await store.probe()
-  t.pass('its connections assert it')
+/** Notes for each statement that changes a table under which setting of `synchronous_commit` its connection commits, and whose setting that is. */
+const WITNESS = `CREATE TABLE witness (pid integer, setting text, source text);
+  CREATE FUNCTION witness() RETURNS trigger SECURITY DEFINER SET search_path FROM CURRENT LANGUAGE plpgsql AS $$ BEGIN
+    INSERT INTO witness SELECT pg_backend_pid(), setting, source FROM pg_settings WHERE name = 'synchronous_commit'; RETURN NULL;
+  END $$;`
+
+t.test('each connection commits to disk, whatever the user, the database and the server have been set to, now or later', async t => {
+  await postgres.query('DROP ROLE IF EXISTS relay_hasty; CREATE ROLE relay_hasty LOGIN; ALTER ROLE relay_hasty SET synchronous_commit = off')
+  for (const user of ['relay_hasty', null]) {
+    const databaseUrl = await postgres.schema()
+    const url = new URL(databaseUrl)
+    if (user !== null) {
+      await postgres.query(`GRANT ALL ON SCHEMA ${schemaOf(url)} TO ${user}`)
+      url.username = user
+      t.equal((await (await connect(t, url.href)).query('SHOW synchronous_commit')).rows[0].synchronous_commit, 'off')
+    }
+    const store = await open(t, url.href)
+    const client = await connect(t, databaseUrl)
+    await client.query(WITNESS)
+    for (const table of ['outbox', 'portals', 'profiles', 'heartbeat']) {
+      await client.query(`CREATE TRIGGER witness AFTER INSERT OR UPDATE OR DELETE ON ${table} FOR EACH STATEMENT EXECUTE FUNCTION witness()`)
+    }
+    await store.outbox.accept([incoming()])
+    await store.portals.write(PORTAL, { memberId: 'member' })
+    await store.profiles.prune(0, 1)
+    await store.leases.acquire(PORTAL, 'a')
+    await store.probe()
+    t.strictSame((await client.query('SELECT DISTINCT setting, source FROM witness')).rows, [{ setting: 'on', source: 'session' }])
+    t.equal((await client.query('SELECT DISTINCT pid FROM witness')).rowCount, 4, 'of webhooks, the courier, operators and the lease')
+  }
+})
+
+t.test('a stricter synchronous_commit than the relay asks for is left as it is', async t => {
+  const url = (await postgres.schema()).replace('search_path', 'synchronous_commit%3Dremote_apply%20-c%20search_path')
+  const client = await connectAsRelay(readAddress(url) as Address)
+  t.teardown(() => client.end())
+  t.equal((await client.query('SHOW synchronous_commit')).rows[0].synchronous_commit, 'remote_apply')
+})
+
+t.test('a server that does not commit to disk when it is told to is refused', async t => {
+  const url = (await postgres.schema()).replace('search_path', 'synchronous_commit%3Dlocal%20-c%20search_path')
+  const wire = await startWire(t, url, sent => Buffer.from(sent.toString('latin1').replace('SET synchronous_commit = on', 'SET synchronous_commit =off'), 'latin1'))
+  await t.rejects(open(t, wire.url), { name: 'StoreUnavailable', message: 'PostgreSQL answered synchronous_commit = off where on was asked for' })
 })
 
 t.test('the parts of the ledger of processes that ended are put together, and their sum stays', async t => {
