@@ -6,11 +6,14 @@ import { ORPHANED_MS, type PortalPatch, type PortalRecord, type Portals, type Wr
 import { allowedOAuthOrigin, defaultOAuthOrigin, pinnedOrigin } from './hosts.ts'
 import type { Grant, OAuth } from './oauth.ts'
 
-/** `renewed`: a new pair is stored. `replaced`: the refused token was not the current one any more, and nothing was asked. */
+/**
+ * `renewed`: a new pair is stored. `replaced`: the refused token was not the current one any more, and nothing was asked. `refused`: those of
+ * `tokensVersion`, as they are, will not be renewed.
+ */
 export type Renewal =
   | { readonly kind: 'renewed' }
   | { readonly kind: 'replaced' }
-  | { readonly kind: 'refused', readonly code: string, readonly words: string, readonly status: number }
+  | { readonly kind: 'refused', readonly code: string, readonly words: string, readonly status: number, readonly tokensVersion: number }
   | { readonly kind: 'unreachable', readonly cause: string }
 
 export interface Refresher {
@@ -83,13 +86,14 @@ export function createRefresher ({ portal, portals, oauth, lease, now, log, onRe
     if (unsaved !== null) return save(unsaved.grant, unsaved.record)
 
     const record = await portals.read(portal.host)
-    const { tokens } = record
-    if (tokens === null) return { kind: 'refused', code: 'not-installed', words: 'the portal holds no tokens', status: 0 }
+    const { tokens, tokensVersion } = record
+    const refused = (code: string, words: string, status = 0): Renewal => ({ kind: 'refused', code, words, status, tokensVersion })
+    if (tokens === null) return refused('not-installed', 'the portal holds no tokens')
     if (tokens.accessToken !== refusedToken) return { kind: 'replaced' }
     const { clientId, clientSecret } = portal
-    if (clientId === null || clientSecret === null) return { kind: 'refused', code: 'not-installed', words: NO_CREDENTIALS, status: 0 }
+    if (clientId === null || clientSecret === null) return refused('not-installed', NO_CREDENTIALS)
     const oauthUrl = oauthOriginFor(portal, record)
-    if (oauthUrl === null) return { kind: 'refused', code: 'OAUTH_HOST_REFUSED', words: 'BITRIX24_OAUTH_URL is not a server of Bitrix24', status: 0 }
+    if (oauthUrl === null) return refused('OAUTH_HOST_REFUSED', 'BITRIX24_OAUTH_URL is not a server of Bitrix24')
 
     if (record.refreshStartedAt !== null && performance.now() < othersEndAt) return { kind: 'unreachable', cause: 'REFRESH_UNDER_WAY' }
 
@@ -112,13 +116,13 @@ export function createRefresher ({ portal, portals, oauth, lease, now, log, onRe
       if (result.kind === 'refused') {
         log.warn({ event: 'oauth.refused', portal: portal.host, code: result.code, status: result.status }, 'the OAuth server does not renew the tokens')
         const isCurrent = await writeIfCurrent(record, { refreshStartedAt: null, refreshTries: 0 }, { epoch: lease.epoch })
-        return isCurrent ? { kind: 'refused', code: result.code, words: result.words, status: result.status } : { kind: 'replaced' }
+        return isCurrent ? refused(result.code, result.words, result.status) : { kind: 'replaced' }
       }
 
       tries++
       triesLeft--
       log.warn({ event: 'oauth.answer-lost', portal: portal.host, cause: result.cause, tries }, 'the answer to a refresh was lost; the tokens may have been rotated')
-      if (triesLeft === 0) return { kind: 'refused', code: 'refresh-lost', words: 'the answers to the refresh of the tokens were lost', status: 0 }
+      if (triesLeft === 0) return refused('refresh-lost', 'the answers to the refresh of the tokens were lost')
     }
   }
 

@@ -9,8 +9,11 @@ import { pinnedOrigin } from './hosts.ts'
 import type { OAuth } from './oauth.ts'
 import { createRefresher, type Renewal } from './refresher.ts'
 
-/** `requests`: how many HTTP requests the portal has counted for it. Those to the OAuth server are no concern of its limits. */
-export type SessionResult = CallResult & { readonly requests: number }
+/**
+ * `requests`: how many HTTP requests the portal has counted for it. Those to the OAuth server are no concern of its limits.
+ * `tokensVersion`: which tokens an answer or a refusal is about. Of newer ones, as an install brings them, it says nothing.
+ */
+export type SessionResult = CallResult & { readonly requests: number, readonly tokensVersion?: number }
 
 export interface CallOptions {
   readonly signal?: AbortSignal
@@ -40,6 +43,8 @@ export interface SessionOptions {
   readonly log: Log
   readonly onRenewal?: (renewal: Renewal) => void
 }
+
+type Refusal = Omit<Extract<Renewal, { kind: 'refused' }>, 'kind'>
 
 /** Refused tokens of earlier pairs that a call may meet while others renew them. */
 const MAX_REPLACED = 3
@@ -87,19 +92,20 @@ export function createSession ({ portal, portals, client, oauth, lease, now, log
       let replaced = 0
 
       const spent = () => ({ requests, durationMs: performance.now() - startedAt })
-      const refused = (code: string, words: string, status = 0): SessionResult =>
-        ({ kind: 'refused', code, words, status, retryAfterMs: null, ...spent() })
+      const refused = ({ code, words, status, tokensVersion }: Refusal): SessionResult =>
+        ({ kind: 'refused', code, words, status, retryAfterMs: null, tokensVersion, ...spent() })
 
       for (;;) {
         // A call made during a refresh would only spend a request on a token that is about to be replaced.
         const pending = refresher.underWay()
         const others = pending === null ? null : await orAborted(pending, signal)
         if (signal?.aborted) return { kind: 'unreachable', cause: 'ABORTED', ...spent() }
-        if (others !== null && others !== 'aborted' && others.kind === 'refused') return refused(others.code, others.words, others.status)
+        if (others !== null && others !== 'aborted' && others.kind === 'refused') return refused(others)
 
         const record = await portals.read(portal.host)
-        if (record.tokens === null) return refused('not-installed', 'the portal has not installed the application yet')
-        const { accessToken } = record.tokens
+        const { tokens, tokensVersion } = record
+        if (tokens === null) return refused({ code: 'not-installed', words: 'the portal has not installed the application yet', status: 0, tokensVersion })
+        const { accessToken } = tokens
 
         if (!lease.isHeld()) return { kind: 'unreachable', cause: 'LEASE_LOST', ...spent() }
         if (accessToken !== '') {
@@ -107,17 +113,17 @@ export function createSession ({ portal, portals, client, oauth, lease, now, log
           const result = await client.call({ endpoint, method, params, accessToken, signal })
           requests++
           if (result.kind === 'moved') {
-            if (hasMoved || !await follow(result.location, endpoint)) return refused('PORTAL_MOVED', 'the portal redirects to an address that BITRIX24_PORTAL_URL does not cover', 302)
+            if (hasMoved || !await follow(result.location, endpoint)) return refused({ code: 'PORTAL_MOVED', words: 'the portal redirects to an address that BITRIX24_PORTAL_URL does not cover', status: 302, tokensVersion })
             hasMoved = true
             continue
           }
-          if (result.kind !== 'refused' || actionFor(result.code, result.status) !== 'refresh') return { ...result, requests }
-          if (hasRenewed || replaced > MAX_REPLACED) return refused('TOKEN_REFUSED', `${result.code}: ${result.words}`, result.status)
+          if (result.kind !== 'refused' || actionFor(result.code, result.status) !== 'refresh') return { ...result, requests, tokensVersion }
+          if (hasRenewed || replaced > MAX_REPLACED) return refused({ code: 'TOKEN_REFUSED', words: `${result.code}: ${result.words}`, status: result.status, tokensVersion })
         }
 
         const renewal = await orAborted(refresher.renew(accessToken), signal)
         if (renewal === 'aborted') continue
-        if (renewal.kind === 'refused') return refused(renewal.code, renewal.words, renewal.status)
+        if (renewal.kind === 'refused') return refused(renewal)
         if (renewal.kind === 'unreachable') return { kind: 'unreachable', cause: renewal.cause, ...spent() }
         if (renewal.kind === 'renewed') hasRenewed = true
         else replaced++

@@ -139,7 +139,7 @@ export async function createCourier (options: CourierOptions) {
     switch (conclusion.action) {
       case 'park-line': return parks.parkLine(lane, conclusion.code)
       case 'park-portal':
-      case 'refresh': return parks.parkPortal(conclusion.code)
+      case 'refresh': return parks.parkPortal(conclusion.code, result.tokensVersion)
       case 'pause-method':
         budget.blocked()
         return undefined

@@ -51,22 +51,24 @@ export function createParks (options: ParksOptions, record: PortalRecord) {
     return code === 'ready' ? null : restore(code, since ?? wallTime(), now())
   }
 
-  async function parkPortal (code: string): Promise<void> {
+  /** `tokensVersion`: which tokens were refused. Where an install has brought newer ones meanwhile, by whichever process, the portal is not parked. */
+  async function parkPortal (code: string, tokensVersion?: number): Promise<void> {
     if (parked !== null) return
     const continued = resume(halfOpen, code, now())
     halfOpen = null
-    parked = continued ?? begin(code, wallTime(), now())
+    const park = continued ?? begin(code, wallTime(), now())
+    parked = park
     if (continued === null) {
       observer.onParked('portal', code)
       report(code)
     }
-    await writePortal({ code, since: parked.since })
+    if (!await writePortal({ code, since: park.since }, tokensVersion) && parked === park) wakePortal()
   }
 
-  async function writePortal (parked: PortalRecord['parked']): Promise<void> {
+  async function writePortal (parked: PortalRecord['parked'], tokensVersion?: number): Promise<boolean> {
     writesBegun++
     try {
-      await portals.write(portal, { parked }, condition)
+      return await portals.write(portal, { parked }, { ...condition, tokensVersion })
     } finally {
       writesEnded++
     }
@@ -108,6 +110,10 @@ export function createParks (options: ParksOptions, record: PortalRecord) {
     const writes = writesBegun
     const record = await portals.read(portal)
     if (parked === null || writes < writesBegun || conditionOf(record).portal !== 'ready') return
+    wakePortal()
+  }
+
+  function wakePortal (): void {
     parked = null
     log.info({ event: 'portal.woken' }, 'portal.woken')
   }
@@ -128,7 +134,10 @@ export function createParks (options: ParksOptions, record: PortalRecord) {
       const isOther = result.kind === 'refused' && actionFor(result.code, result.status) === 'park-portal'
       const code = isOther ? result.code : asked.code
       if (code !== asked.code) {
-        await writePortal({ code, since: asked.since })
+        if (!await writePortal({ code, since: asked.since }, result.tokensVersion)) {
+          parked = prolong(asked, now())
+          return await recheck()
+        }
         report(code)
       }
       parked = prolong(asked, now(), code)

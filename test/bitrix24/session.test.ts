@@ -95,11 +95,11 @@ t.test('a token that the portal refuses right after its renewal is not renewed a
 
 t.test('a refusal of the OAuth server is the outcome of the call, for those who share it too', async t => {
   const portal = await startScriptedPortal(t, ({ method }) => method === 'oauth.token' ? { status: 400, json: { error: 'invalid_grant' }, afterMs: 100 } : expired)
-  const { session, memory } = openSession(t, portal.url)
+  const { session, memory } = openSession(t, portal.url, { record: { tokensVersion: 7 } })
   const first = session.call('x', {})
   while (portal.used('oauth.token').length === 0) await new Promise(resolve => setTimeout(resolve, 5))
   const results = await Promise.all([first, session.call('x', {})])
-  t.match(results, [{ kind: 'refused', code: 'invalid_grant', requests: 1 }, { kind: 'refused', code: 'invalid_grant', requests: 0 }])
+  t.match(results, [{ kind: 'refused', code: 'invalid_grant', requests: 1, tokensVersion: 7 }, { kind: 'refused', code: 'invalid_grant', requests: 0, tokensVersion: 7 }])
   t.equal(portal.used('oauth.token').length, 1)
   t.match(memory.record(), { refreshStartedAt: null, refreshTries: 0 })
 })

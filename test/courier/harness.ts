@@ -2,7 +2,7 @@ import type { Test } from 'tap'
 import { pino } from 'pino'
 import { createClient, createDispatcher } from '../../src/bitrix24/client.ts'
 import { createOAuth } from '../../src/bitrix24/oauth.ts'
-import { createSession } from '../../src/bitrix24/session.ts'
+import { createSession, type SessionResult } from '../../src/bitrix24/session.ts'
 import type { PortalConfig } from '../../src/config.ts'
 import { createCourier } from '../../src/courier/courier.ts'
 import type { LookUpReport, Names } from '../../src/courier/naming.ts'
@@ -15,6 +15,10 @@ export interface HarnessOptions {
   readonly limits?: boolean
   readonly responseTimeoutMs?: number
   readonly databaseUrl?: string
+  /** What BITRIX24_REFRESH_TOKEN says. */
+  readonly refreshToken?: string
+  /** Happens between the end of a call and what the courier makes of it. */
+  readonly onCalled?: (result: SessionResult) => Promise<void>
   /** Whom the courier can ask for names. */
   readonly names?: Pick<Names, 'sources' | 'askApi'>
 }
@@ -40,7 +44,7 @@ export async function attach (t: Test, portal: Awaited<ReturnType<typeof startPo
     host: portal.host,
     clientId: 'local.relay',
     clientSecret: 'relay-secret',
-    refreshToken: 'relay-refresh',
+    refreshToken: options.refreshToken ?? 'relay-refresh',
     oauthUrl: portal.url,
     bucket: { ratePerSecond: 1, burst: 25 },
   }
@@ -61,7 +65,14 @@ export async function attach (t: Test, portal: Awaited<ReturnType<typeof startPo
     lease,
     outbox: store.outbox,
     portals: store.portals,
-    session,
+    session: {
+      ...session,
+      async call (...request) {
+        const result = await session.call(...request)
+        await options.onCalled?.(result)
+        return result
+      },
+    },
     bucket: config.bucket,
     log,
     now,

@@ -37,8 +37,9 @@ function build (record: PortalRecord = installed) {
     lease: HELD,
     portals: {
       read: async () => record,
-      write: async (_portal, patch) => {
+      write: async (_portal, patch, { tokensVersion = record.tokensVersion } = {}) => {
         await beforeWrite()
+        if (tokensVersion !== record.tokensVersion) return false
         written.push(patch.parked)
         return true
       },
@@ -160,6 +161,18 @@ t.test('an install ends a park that could not be stored, and one that is still b
   t.equal(parks.isPortalParked(), true, 'the record is not of this park yet')
   resolve()
   await parking
+})
+
+t.test('what is known of earlier tokens parks nothing, whether a call or a probe has come to know it', async t => {
+  const { parks, probe, written, logged, answer } = build({ ...installed, tokensVersion: 2 })
+  await parks.parkPortal('invalid_grant', 1)
+  t.equal(parks.isPortalParked(), false)
+  await parks.parkPortal('PAYMENT_REQUIRED', 2)
+  answer({ kind: 'refused', code: 'invalid_grant', status: 400, tokensVersion: 1 })
+  await probe()
+  t.equal(parks.isPortalParked(), false)
+  t.match(written, [{ code: 'PAYMENT_REQUIRED' }])
+  t.match(logged, [{ code: 'invalid_grant' }, { event: 'portal.woken' }, { code: 'PAYMENT_REQUIRED' }, { event: 'portal.woken' }])
 })
 
 t.test('a probe that finds another trouble reports that one', async t => {
