@@ -121,8 +121,8 @@ export async function createCourier (options: CourierOptions) {
     await Promise.all([parking, restsUntil === restedUntil ? null : portals.write(portal, { restsUntil }, { epoch })])
   }
 
-  /** What a call teaches about the portal and the line, as against its messages. A park is fulfilled when it is stored. */
-  function learnAtOnce (lane: Lane, { messages, result, conclusion }: Delivered): Promise<void> | undefined {
+  /** What a call teaches about the portal and the line, as against its messages. Fulfilled when it is stored, as far as the next holder has to know it. */
+  function learnAtOnce (lane: Lane, { messages, result, conclusion }: Delivered): Promise<unknown> | undefined {
     // The claim has counted one request; a refresh or a moved portal has cost more, a missing token none.
     bucket.take(now(), result.requests - 1)
     if (result.kind === 'answered') budget.answered(result.time)
@@ -144,9 +144,8 @@ export async function createCourier (options: CourierOptions) {
         budget.blocked()
         return undefined
       case 'slow-down':
-        bucket.slowDown(now())
         pause(backoffMs(failuresInARow, random()))
-        return undefined
+        return portals.write(portal, { bucket: bucket.slowDown(now()) }, { epoch })
       case 'back-off':
       case 'retry': {
         const failures = result.kind === 'unreachable' ? failuresInARow : failuresInARow - PATIENCE

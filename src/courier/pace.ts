@@ -17,7 +17,7 @@ const RECOVERY = 1.11
 
 /**
  * Our share of the portal's leaky bucket: each request adds one, it drains at a constant rate, and a request that would
- * overflow it waits. The level is stored with each claim, so that a restart does not burst again.
+ * overflow it waits. The level is stored with each claim and whenever the portal says that it is higher, so that a restart does not burst again.
  */
 export function createBucket (options: BucketOptions, restored: BucketLevel | null, now: number) {
   let factor = 1
@@ -46,10 +46,11 @@ export function createBucket (options: BucketOptions, restored: BucketLevel | nu
     },
 
     /** The portal refused for the limit's sake: others use more than their share of it. */
-    slowDown (now: number): void {
+    slowDown (now: number): BucketLevel {
       drain(now)
       factor = Math.max(SLOWEST, factor / 2)
       level = Math.max(level, options.burst)
+      return { level, at }
     },
 
     recover (): void {

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { original } from '../portal.ts'
+import { eventually, original } from '../portal.ts'
 import { attach, startHarness } from './harness.ts'
 
 /** Lets the relay's and the portal's clocks run together until `isDone`, so that minutes pass in seconds. */
@@ -50,6 +50,19 @@ t.test('a restart does not burst again', async t => {
   const calls = await portal.calls()
   t.strictSame(calls.filter(call => call.error === 'QUERY_LIMIT_EXCEEDED'), [])
   t.ok(before <= 27, `${before} calls in the first burst`)
+})
+
+t.test('a successor begins with the full bucket that the portal has told of, before anything else is claimed', async t => {
+  const { portal, take, courier, databaseUrl, logged, close } = await startHarness(t)
+  await portal.fault({ method: 'imconnector.update.messages', fault: '503', times: 1 })
+  await take({ message: 'm1', text: 'edited', at: 1 })
+  courier.start()
+  t.match(await eventually(async () => logged.find(line => line.event === 'delivery.attempted'), line => line !== undefined), { code: 'QUERY_LIMIT_EXCEEDED' })
+  await close()
+  const second = await attach(t, portal, databaseUrl)
+  t.match(await second.store.portals.read(portal.host), { bucket: { level: 25 } })
+  const level = second.courier.bucketLevel()
+  t.ok(level > 10 && level <= 25, `what has drained since leaves ${level}`)
 })
 
 t.test('"too many requests" slows the relay down, and it recovers', async t => {
