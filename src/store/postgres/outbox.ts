@@ -14,6 +14,13 @@ const KEPT_ATTEMPTS = 20
 /** How many due rows are looked at beyond the limit, to find some that may travel together. */
 const SCAN_FACTOR = 4
 
+/** An UPDATE would lock rows as it finds them. Each part has an index of its own. */
+const LOCK_FOR_RECOVERY = `SELECT FROM outbox WHERE id IN (
+    SELECT id FROM outbox WHERE lane = ANY($1) AND due_at > $2 AND call_id IS NULL
+    UNION ALL SELECT id FROM outbox WHERE lane = ANY($1) AND call_id IS NOT NULL
+    UNION ALL SELECT id FROM outbox WHERE lane = ANY($1) AND quarantine_until IS NOT NULL
+  ) ORDER BY id FOR UPDATE`
+
 export interface OutboxParts {
   readonly link: Link
   /** The name of this process's part of the ledger. */
@@ -70,6 +77,7 @@ export function createPostgresOutbox ({ link, replica }: OutboxParts): Pick<Outb
     if (!await lockPortal(client, portal, epoch)) return 0
     const { rows } = await client.query<{ id: number }>('SELECT id FROM lanes WHERE portal = $1', [portal])
     const ids = rows.map(row => row.id)
+    await client.query(LOCK_FOR_RECOVERY, [ids, latestDueAt])
     await client.query('UPDATE outbox SET due_at = $2, stamp = stamp + 1 WHERE lane = ANY($1) AND due_at > $2 AND call_id IS NULL', [ids, latestDueAt])
     await client.query(`UPDATE outbox SET quarantine_until = $2, stamp = stamp + 1,
       due_at = CASE WHEN due_at IS NOT NULL AND version <> quarantine_version THEN greatest(due_at, $2) ELSE due_at END

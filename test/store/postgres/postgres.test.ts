@@ -153,18 +153,6 @@ t.test('neither webhooks nor the courier read the whole outbox, also before the 
   t.equal(after?.scans, before?.scans)
 })
 
-t.test('webhooks of several messages in opposite orders do not stop each other', async t => {
-  const databaseUrl = await postgres.schema()
-  const stores = await Promise.all([1, 2].map(() => open(t, databaseUrl)))
-  const messages = Array.from({ length: 40 }, (_, index) => `m${index}`)
-  const rounds = Array.from({ length: 20 }, (_, round) => stores.flatMap((store, index) => {
-    const order = index === 0 ? messages : messages.toReversed()
-    return store.outbox.accept(order.map(message => incoming({ message, at: round * 2 + index, text: `${round} ${index}` })))
-  }))
-  await Promise.all(rounds.flat())
-  for (const message of messages) t.match(await stores[0]?.outbox.find(incoming({ message }).id), { revision: { at: 39 } })
-})
-
 t.test('a job that fails fails alone, and the others of its batch are kept', async t => {
   const store = await open(t, await postgres.schema())
   const good = store.outbox.accept([incoming({ message: 'good' })])
