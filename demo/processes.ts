@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
@@ -9,10 +10,11 @@ const root = join(import.meta.dirname, '..')
 /**
  * As the image starts it. What a webhook leaves behind lives for milliseconds: a small nursery for it stays in the processor's cache. As many
  * helpers of V8 as there are cores do not hold up the thread that writes, and two heaps of the C library for all threads keep less of what was
- * freed. Together they keep the process below 200 MB.
+ * freed. Together they keep the process below 200 MB. With the cache named here, Node does not load its compiler of types, which takes as long as
+ * a fifth of the start, for the few lines of each entry that come before the program can name it.
  */
 const NODE_FLAGS = ['--max-semi-space-size=8', '--v8-pool-size=0']
-const NODE_ENV = { MALLOC_ARENA_MAX: '2' }
+const NODE_ENV = { MALLOC_ARENA_MAX: '2', NODE_COMPILE_CACHE: join(tmpdir(), 'node-compile-cache') }
 
 /** A server of this project as a process of its own, as a user runs it. */
 export interface Running {

@@ -13,7 +13,7 @@ const CLI = join(import.meta.dirname, '../../src/cli.ts')
 interface Ended { readonly code: number | null, readonly output: string, readonly errors: string }
 
 async function relay (args: string[], options: { env?: Record<string, string>, input?: string } = {}): Promise<Ended> {
-  const child = spawn(process.execPath, [CLI, ...args], { env: { PATH: process.env.PATH, ...options.env } })
+  const child = spawn(process.execPath, [CLI, ...args], { env: { PATH: process.env.PATH, NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE, ...options.env } })
   let output = ''
   let errors = ''
   child.stdout.on('data', data => { output += String(data) })

@@ -72,7 +72,7 @@ t.test('says what is wrong with the channel or the file', async t => {
 })
 
 t.test('runs as a command, without any environment', async t => {
-  const relay = (...args: string[]) => spawnSync(process.execPath, ['src/cli.ts', 'map', ...args], { cwd: ROOT, env: { PATH: process.env.PATH }, encoding: 'utf8' })
+  const relay = (...args: string[]) => spawnSync(process.execPath, ['src/cli.ts', 'map', ...args], { cwd: ROOT, env: { PATH: process.env.PATH, NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE }, encoding: 'utf8' })
   const shown = relay('docs/messengers/custom/slack.json', 'slack', 'test/messengers/fixtures/custom/slack/edited.json')
   t.strictSame([shown.status, shown.stderr], [0, ''])
   t.match(JSON.parse(shown.stdout), { edits: [{ message: { id: '1795341300.000250' } }] })

@@ -12,7 +12,7 @@ async function start (t: Test) {
   const { app, store } = await buildRelay(t, { env: { ADMIN_TOKEN }, dependencies: { log: createLog('silent') } })
   const url = await app.listen({ host: '127.0.0.1', port: 0 })
   const relay = async (...args: string[]) => {
-    const child = spawn(process.execPath, [join(import.meta.dirname, '../../src/cli.ts'), ...args], { env: { PATH: process.env.PATH, RELAY_URL: url, ADMIN_TOKEN } })
+    const child = spawn(process.execPath, [join(import.meta.dirname, '../../src/cli.ts'), ...args], { env: { PATH: process.env.PATH, NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE, RELAY_URL: url, ADMIN_TOKEN } })
     let output = ''
     child.stdout.on('data', data => { output += String(data) })
     child.stderr.on('data', data => { output += String(data) })
