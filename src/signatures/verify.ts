@@ -33,7 +33,7 @@ function createOne (scheme: Scheme, keys: readonly Buffer[]): Verify {
 function createHmacVerifier (scheme: HmacScheme, keys: readonly Buffer[]): Verify {
   const hmacs = keys.map(key => createHmac(scheme.algorithm, key, scheme.encoding))
   const { header, idHeader, timestampHeader, toleranceS = Infinity } = scheme
-  const preambleTemplate = scheme.content.slice(0, scheme.content.indexOf('{body}'))
+  const preambleParts = scheme.content.slice(0, scheme.content.indexOf('{body}')).split(/(\{id\}|\{timestamp\})/)
   const afterId = scheme.content.split('{id}')[1]?.charAt(0) ?? ''
   // Hexadecimal digits are written in either case.
   const normalise = (signature: string) => scheme.encoding === 'hex' ? signature.toLowerCase() : signature
@@ -47,7 +47,7 @@ function createHmacVerifier (scheme: HmacScheme, keys: readonly Buffer[]): Verif
 
     const candidates = signatures.split(' ').filter(candidate => candidate.startsWith(scheme.prefix))
       .map(candidate => Buffer.from(normalise(candidate.slice(scheme.prefix.length)), 'latin1'))
-    const preamble = preambleTemplate.replace(/\{(id|timestamp)\}/g, (_, name: string) => name === 'id' ? id : timestamp)
+    const preamble = preambleParts.map(part => part === '{id}' ? id : part === '{timestamp}' ? timestamp : part).join('')
     for (const hmac of hmacs) {
       const expected = Buffer.from(hmac(preamble, request.body), 'latin1')
       for (const candidate of candidates) {
