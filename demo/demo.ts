@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -23,10 +24,12 @@ interface PortalMessage {
 
 const folder = await mkdtemp(join(tmpdir(), 'imconnector-relay-'))
 const secret = generateSecret()
-const running: Running[] = []
+const adminToken = randomBytes(24).toString('base64url')
+const started: Array<Promise<Running>> = []
 let interrupted = false
-process.once('SIGINT', () => end(0))
-process.once('SIGTERM', () => end(0))
+// Also a second time: an impatient Ctrl-C must not leave the servers behind, which it does not reach.
+process.on('SIGINT', () => end(0))
+process.on('SIGTERM', () => end(0))
 
 try {
   const isRight = await play()
@@ -39,18 +42,17 @@ try {
 }
 
 async function play (): Promise<boolean> {
-  const sandbox = await startSandboxProcess()
-  running.push(sandbox)
-  const relay = await startRelayProcess({
-    ...sandboxEnv(sandbox.url), WEBHOOK_SECRET: secret, DATABASE_URL: `file:${folder}/relay.db`, SETTLE_MS: String(SETTLE_MS),
-  })
-  running.push(relay)
+  const sandbox = await start(() => startSandboxProcess())
+  const relay = await start(() => startRelayProcess({
+    ...sandboxEnv(sandbox.url), WEBHOOK_SECRET: secret, ADMIN_TOKEN: adminToken, DATABASE_URL: `file:${folder}/relay.db`, SETTLE_MS: String(SETTLE_MS),
+  }))
 
   const connector = await createConnector({ portalUrl: sandbox.url })
   await connector.send(scenes.map(toOriginal))
   const callsBefore = await countCalls(sandbox)
   await sendEdits(relay)
-  const messages = await settled(sandbox)
+  await settled(relay)
+  const messages = await read<PortalMessage[]>(sandbox, 'messages')
 
   const rows = scenes.map(scene => {
     const message = messages.find(found => found.message === scene.message)
@@ -64,6 +66,14 @@ async function play (): Promise<boolean> {
   console.log(`\n${webhooks} webhooks, ${await countCalls(sandbox) - callsBefore} calls of imconnector.update.messages in all.`)
   if (!once) printInvitation(sandbox, relay)
   return rows.every(row => row.isRight)
+}
+
+/** Noted before it is ready, so that Ctrl-C ends also what is just starting. */
+async function start (server: () => Promise<Running>): Promise<Running> {
+  if (interrupted) throw new Error('interrupted')
+  const starting = server()
+  started.push(starting)
+  return await starting
 }
 
 async function sendEdits (relay: Running): Promise<void> {
@@ -80,13 +90,13 @@ async function sendEdits (relay: Running): Promise<void> {
   }
 }
 
-/** The portal's messages once they are what they should be and no more calls come, or when patience ends. */
-async function settled (sandbox: Running): Promise<PortalMessage[]> {
+/** Waits until the relay is done with every edit, well or badly, or until patience ends. */
+async function settled (relay: Running): Promise<void> {
   const deadline = performance.now() + PATIENCE_MS
-  for (;;) {
-    const messages = await read<PortalMessage[]>(sandbox, 'messages')
-    const isDone = scenes.every(scene => messages.some(found => found.message === scene.message && found.text === scene.after))
-    if (isDone || performance.now() > deadline || interrupted) return messages
+  while (performance.now() < deadline) {
+    const response = await fetch(`${relay.url}/api/status`, { headers: { authorization: `Bearer ${adminToken}` } })
+    const { ledger } = await response.json() as { ledger: { pending: number } }
+    if (ledger.pending === 0) return
     await sleep(100)
   }
 }
@@ -132,7 +142,7 @@ Ctrl-C ends everything.`)
 async function end (code: number): Promise<void> {
   if (interrupted) return
   interrupted = true
-  for (const server of running.toReversed()) await server.stop()
+  for (const starting of started.toReversed()) await starting.then(server => server.stop(), () => {})
   await rm(folder, { recursive: true, force: true })
   process.exit(code)
 }

@@ -1,0 +1,77 @@
+import { execFile, spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { pathToFileURL } from 'node:url'
+import { promisify } from 'node:util'
+import t, { type Test } from 'tap'
+import { eventually } from '../portal.ts'
+
+const root = join(import.meta.dirname, '../..')
+
+/** The demo in a process group of its own, as a terminal has it in its foreground. */
+function start (t: Test, flags: readonly string[] = [], env: Readonly<Record<string, string>> = {}): ChildProcess {
+  const child = spawn(process.execPath, [...flags, join(root, 'demo/demo.ts')], { env: { ...process.env, ...env }, detached: true, stdio: ['ignore', 'pipe', 'inherit'] })
+  t.teardown(() => child.exitCode ?? child.kill('SIGKILL'))
+  return child
+}
+
+/** What Ctrl-C does: the servers that the demo starts have groups of their own. */
+function pressCtrlC (child: ChildProcess): void {
+  process.kill(-(child.pid as number), 'SIGINT')
+}
+
+/** The processes that a process has started. */
+async function children (pid: number | undefined): Promise<number[]> {
+  const { stdout } = await promisify(execFile)('ps', ['-A', '-o', 'pid=,ppid='])
+  const processes = stdout.trim().split('\n').map(line => line.trim().split(/\s+/).map(Number) as [number, number])
+  return processes.filter(([, parent]) => parent === pid).map(([child]) => child)
+}
+
+/** Which of these processes were still alive: no more, so that a failure leaves none of them behind. */
+function endAlive (pids: readonly number[]): number[] {
+  return pids.filter(pid => {
+    try {
+      return process.kill(pid, 'SIGKILL')
+    } catch {
+      return false
+    }
+  })
+}
+
+t.test('a message that is not in the portal what it should be ends the demo at once, with 1', async t => {
+  const story = pathToFileURL(join(root, 'demo/story.ts')).href
+  const lost = `import { scenes } from ${JSON.stringify(story)}; scenes[0].edits.pop()`
+  const demo = start(t, [`--import=data:text/javascript,${encodeURIComponent(lost)}`])
+  const [printed, [code]] = await Promise.all([text(demo.stdout as NodeJS.ReadableStream), once(demo, 'exit')])
+  t.equal(code, 1)
+  t.match(printed, /^m-1 .*WRONG: Good morning was expected$/m)
+  t.equal(printed.match(/ ok$/gm)?.length, 5)
+})
+
+t.test('Ctrl-C ends everything: no process, no folder, exit code 0', async t => {
+  const folder = t.testdir()
+  const databases = async () => (await readdir(folder)).filter(name => name.startsWith('imconnector-relay-'))
+  const demo = start(t, [], { TMPDIR: folder })
+  let printed = ''
+  demo.stdout?.on('data', chunk => { printed += chunk })
+  await eventually(async () => printed, all => all.includes('Ctrl-C ends everything.'))
+  const processes = await children(demo.pid)
+  t.equal(processes.length, 2, 'the sandbox and the relay')
+  t.equal((await databases()).length, 1)
+  pressCtrlC(demo)
+  t.strictSame(await once(demo, 'exit'), [0, null])
+  t.strictSame(endAlive(processes), [])
+  t.strictSame(await databases(), [])
+})
+
+t.test('Ctrl-C, pressed twice while the first server starts, leaves none behind', async t => {
+  const demo = start(t)
+  const exited = once(demo, 'exit')
+  const processes = await eventually(async () => await children(demo.pid), pids => pids.length > 0)
+  pressCtrlC(demo)
+  pressCtrlC(demo)
+  t.strictSame(await exited, [0, null])
+  t.strictSame(endAlive(processes), [])
+})
