@@ -22,6 +22,8 @@ export async function connect (t: Test, databaseUrl: string): Promise<pg.Client>
   return client
 }
 
+export type Wire = Awaited<ReturnType<typeof startWire>>
+
 /** A way to the server that can be cut and given back. `pass` may change what goes to the server. */
 export async function startWire (t: Test, databaseUrl: string, pass = (sent: Buffer) => sent) {
   const { hostname, port } = new URL(databaseUrl)

@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap'
 import { hash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { ORPHANED_MS, type ClaimedEdit, type Signal, type Store, type Tenure } from '../../../src/store/store.ts'
+import { ORPHANED_MS, type Signal, type Store, type Tenure } from '../../../src/store/store.ts'
 import { readAddress, type Address } from '../../../src/store/postgres/address.ts'
 import { connect as connectAsRelay } from '../../../src/store/postgres/connection.ts'
 import { createLink } from '../../../src/store/postgres/link.ts'
@@ -10,9 +10,10 @@ import { migrations, SCHEMA_VERSION } from '../../../src/store/postgres/schema.t
 import { inspectStore } from '../../../src/store/inspect.ts'
 import { openStore } from '../../../src/store/open.ts'
 import { startPostgres } from '../../postgres.ts'
-import { eventually } from '../../portal.ts'
+import { startHarness } from '../../courier/harness.ts'
+import { eventually, original } from '../../portal.ts'
 import { incoming, PORTAL } from '../edits.ts'
-import { connect, LANE, open, startWire } from './helper.ts'
+import { connect, LANE, open, startWire, type Wire } from './helper.ts'
 
 const postgres = await startPostgres()
 t.teardown(() => postgres.stop())
@@ -325,20 +326,71 @@ t.test('while the server cannot be reached verbs fail by name and without the pa
   t.match(await store.outbox.find(incoming().id), { revision: { at: 3 } })
 })
 
-t.test('a claim whose commit was told to nobody is given back', async t => {
+/** Lets the server commit what `work` begins, and cuts the wire before anybody is told. */
+async function commitUntold (t: Test, wire: Wire, work: () => unknown): Promise<void> {
+  const sent = wire.loseAnswerTo('COMMIT')
+  const working = work()
+  await sent
+  const open = async () => (await postgres.query('SELECT FROM pg_stat_activity WHERE application_name = \'imconnector-relay\' AND xact_start IS NOT NULL')).rowCount
+  t.equal(await eventually(open, count => count === 0), 0)
+  wire.cut()
+  await working
+  wire.mend()
+}
+
+t.test('a verb whose commit was told to nobody may be repeated, and counts once', async t => {
   const wire = await startWire(t, await postgres.schema())
   const store = await open(t, wire.url)
-  await store.outbox.accept([incoming({ at: 1 })])
-  const { epoch } = await store.leases.acquire(PORTAL, 'a') as Tenure
-  const claim = { portal: PORTAL, epoch, lane: { connector: 'relay_demo', line: 1, channel: 'default' }, now: 2000, limit: 1, bucket: { level: 1, at: 0 } }
-  const claimed: ClaimedEdit[] = await store.outbox.claim({ ...claim, callId: 'lost' })
-  t.equal(claimed.length, 1)
-  wire.cut()
-  await t.rejects(store.outbox.giveBack({ portal: PORTAL, epoch, callId: 'lost', now: 2000 }), { name: 'StoreUnavailable' })
-  wire.mend()
-  const given = await eventually(async () => await store.outbox.giveBack({ portal: PORTAL, epoch, callId: 'lost', now: 2000 }).catch(() => null), count => count !== null)
-  t.equal(given, 1)
-  t.equal((await store.outbox.claim({ ...claim, callId: 'again' })).length, 1)
+  const settling = {
+    portal: PORTAL, epoch: 0, callId: 'call', now: 3000, attempt: { at: 2000, durationMs: 1, code: 'ok', words: null }, settlements: [{ id: incoming().id, version: 1, result: 'delivered' as const, flags: [] }],
+  }
+  await commitUntold(t, wire, () => t.rejects(store.outbox.accept([incoming()]), { name: 'StoreUnavailable' }))
+  t.match(await store.outbox.accept([incoming()]), [{ outcome: 'duplicate' }])
+  await store.outbox.claim({ portal: PORTAL, epoch: 0, lane: LANE, callId: 'call', now: 2000, limit: 1, bucket: { level: 1, at: 0 } })
+  await commitUntold(t, wire, () => t.rejects(store.outbox.settle(settling), { name: 'StoreUnavailable' }))
+  await store.outbox.settle(settling)
+  t.match(await store.outbox.ledger(), { accepted: 1, superseded: 0, delivered: 1, dead: 0, pending: 0 })
+  t.equal((await store.outbox.attempts(incoming().id)).length, 1)
+})
+
+t.test('what a claim took whose commit was told to nobody is given to nobody else until it is given back', async t => {
+  const wire = await startWire(t, await postgres.schema())
+  const store = await open(t, wire.url)
+  await store.outbox.accept([incoming()])
+  const claim = { portal: PORTAL, epoch: 0, lane: LANE, now: 2000, limit: 1, bucket: { level: 1, at: 0 } }
+  await commitUntold(t, wire, () => t.rejects(store.outbox.claim({ ...claim, callId: 'lost' }), { name: 'StoreUnavailable' }))
+  t.strictSame(await store.outbox.claim({ ...claim, callId: 'second' }), [])
+  t.equal(await store.outbox.giveBack({ portal: PORTAL, epoch: 0, callId: 'lost', now: 2000 }), 1)
+  t.equal((await store.outbox.claim({ ...claim, callId: 'third' })).length, 1)
+})
+
+t.test('where the holder ended with its claim, the next one repeats what may be in the portal, and sends nothing newer before the quarantine is over', async t => {
+  const databaseUrl = await postgres.schema()
+  const wire = await startWire(t, databaseUrl)
+  const [holder, next] = [await open(t, wire.url, 0), await open(t, databaseUrl)]
+  for (const message of ['m1', 'm2']) await holder.outbox.accept([incoming({ message, text: 'one' })])
+  const { epoch: former } = await holder.leases.acquire(PORTAL, 'holder') as Tenure
+  const claim = { portal: PORTAL, lane: LANE, limit: 2, bucket: { level: 1, at: 0 } }
+  await commitUntold(t, wire, () => t.rejects(holder.outbox.claim({ ...claim, epoch: former, callId: 'lost', now: 2000 }), { name: 'StoreUnavailable' }))
+  await next.outbox.accept([incoming({ message: 'm2', at: 2, text: 'two' })])
+  const { epoch } = await next.leases.acquire(PORTAL, 'next') as Tenure
+  t.equal(await next.outbox.recover({ portal: PORTAL, epoch, now: 3000, quarantineUntil: 73_000, latestDueAt: 900_000 }), 2)
+  t.match(await next.outbox.claim({ ...claim, epoch, callId: 'at once', now: 72_999 }), { 0: { edit: { message: { id: 'm1', text: 'one' } } }, length: 1 })
+  t.match(await next.outbox.claim({ ...claim, epoch, callId: 'later', now: 73_000 }), { 0: { edit: { message: { id: 'm2', text: 'two' } } }, length: 1 })
+  t.equal(await holder.outbox.giveBack({ portal: PORTAL, epoch: former, callId: 'lost', now: 73_000 }), 0, 'the former holder changes nothing any more')
+  t.match(await next.outbox.ledger(), { accepted: 3, superseded: 1, pending: 2 })
+})
+
+t.test('a courier that is not told of its claim sends it all the same, once', async t => {
+  const wire = await startWire(t, await postgres.schema())
+  const { portal, store, courier, take, state } = await startHarness(t, { databaseUrl: wire.url })
+  await (await portal.connector()).send([original('m1')])
+  await take({ message: 'm1', text: 'edited', at: 1 })
+  await commitUntold(t, wire, () => courier.start())
+  t.equal(await eventually(async () => await portal.text('m1'), text => text === 'edited'), 'edited')
+  t.match(await eventually(async () => await state('m1'), row => row?.state === 'delivered'), { state: 'delivered', attempts: 1 })
+  t.equal((await portal.calls()).length, 1)
+  t.match(await store.outbox.ledger(), { accepted: 1, delivered: 1, pending: 0 })
 })
 
 t.test('of several hosts the one that answers is used', async t => {
