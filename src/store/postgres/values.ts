@@ -17,5 +17,5 @@ function toElement (value: Value): string {
   if (value === null) return 'NULL'
   if (typeof value !== 'string') return String(value)
   const text = storable(value)
-  return text.includes('"') || text.includes('\\') ? `"${text.replace(/["\\]/g, '\\$&')}"` : `"${text}"`
+  return `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`
 }
