@@ -36,6 +36,8 @@ export interface RelayOptions {
   readonly log: Logger
   /** The database can take nothing any more: the process should end. */
   readonly onLost: (error: Error) => void
+  /** How long the lease of the portal runs where relays share a database. A test may have more patience, or less. */
+  readonly leaseMs?: number
 }
 
 export interface Relay {
@@ -50,7 +52,7 @@ function withoutStore (error: unknown): PortalCondition {
 }
 
 /** Puts the parts together and starts them: the store first, then the way to the portal, then the door for webhooks. */
-export async function startRelay ({ config, version, log, onLost }: RelayOptions): Promise<Relay> {
+export async function startRelay ({ config, version, log, onLost, leaseMs }: RelayOptions): Promise<Relay> {
   const { portal } = config
   const userAgent = `imconnector-relay/${version}`
   const now = processClock()
@@ -58,7 +60,7 @@ export async function startRelay ({ config, version, log, onLost }: RelayOptions
   const wait = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms))
 
   const metrics = createMetrics({ version, channels: config.channels.values(), now })
-  const store = await openStore({ databaseUrl: config.databaseUrl, encryptionKey: config.encryptionKey, now, observeCommit: metrics.onCommit, onLost })
+  const store = await openStore({ databaseUrl: config.databaseUrl, encryptionKey: config.encryptionKey, now, observeCommit: metrics.onCommit, onLost, leaseMs })
   const { outbox, portals, profiles, leases, signals } = store
   const dispatcher = createDispatcher()
   const client = createClient({ dispatcher, now, userAgent })

@@ -12,21 +12,23 @@ export interface OpenOptions {
   readonly encryptionKey: Buffer | null
   readonly now: () => number
   readonly lockWaitMs?: number
+  /** How long a lease runs where processes share a server; its own default where nothing is said. */
+  readonly leaseMs?: number | undefined
   readonly observeCommit?: CommitObserver
   readonly onLost?: (error: Error) => void
 }
 
 /** Opens the store that DATABASE_URL names. Rejects with an Error whose message says what to do. */
 export async function openStore (options: OpenOptions): Promise<Store> {
-  const { databaseUrl, encryptionKey, lockWaitMs = LOCK_WAIT_MS, ...rest } = options
+  const { databaseUrl, encryptionKey, lockWaitMs = LOCK_WAIT_MS, leaseMs, ...rest } = options
   const store = isPostgresUrl(databaseUrl)
-    ? await openPostgres(databaseUrl, lockWaitMs, rest)
+    ? await openPostgres(databaseUrl, lockWaitMs, { leaseMs, ...rest })
     : await openSqliteStore({ path: databasePath(databaseUrl), lockWaitMs, ...rest })
   return { ...store, portals: sealPortals(store.portals, encryptionKey) }
 }
 
 /** The client of a server is loaded where there is one. */
-async function openPostgres (databaseUrl: string, waitMs: number, options: Pick<OpenOptions, 'now' | 'observeCommit'>): Promise<Store> {
+async function openPostgres (databaseUrl: string, waitMs: number, options: Pick<OpenOptions, 'now' | 'leaseMs' | 'observeCommit'>): Promise<Store> {
   const { openPostgresStore } = await import('./postgres/postgres.ts')
   return await openPostgresStore({ databaseUrl, waitMs, ...options })
 }

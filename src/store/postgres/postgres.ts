@@ -23,7 +23,7 @@ export interface PostgresOptions {
   /** How long to wait for a server that cannot be used yet. */
   readonly waitMs: number
   readonly now: () => number
-  readonly leaseMs?: number
+  readonly leaseMs?: number | undefined
   readonly observeCommit?: CommitObserver
 }
 
