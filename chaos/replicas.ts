@@ -1,7 +1,7 @@
 import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { startRelayProcess, type Running } from '../demo/processes.ts'
+import { startProcess, startRelayProcess, type Running } from '../demo/processes.ts'
 import { openCluster, type Cluster } from './cluster.ts'
 import { openGate, type Gate } from './gate.ts'
 import { openGround, type Status } from './ground.ts'
@@ -29,10 +29,17 @@ export interface Replica {
   isPaused: boolean
 }
 
+async function startHastyRelay (env: Readonly<Record<string, string>>, leaseMs: number, port?: number): Promise<Running> {
+  return await startProcess({ script: 'chaos/relay.ts', env: { ...env, CHAOS_LEASE_MS: String(leaseMs) }, readyPath: '/readyz', ...(port === undefined ? {} : { port }) })
+}
+
 export type Replicas = Awaited<ReturnType<typeof furnish>>
 
-/** Three relays as processes on one PostgreSQL with a standby, in front of a sandbox that enforces its limits. `close` ends all that it started. */
-export async function openReplicas (probes: readonly string[]): Promise<Replicas> {
+/**
+ * Three relays as processes on one PostgreSQL with a standby, in front of a sandbox that enforces its limits. Their lease runs for `leaseMs`; null
+ * is what it is in life. `close` ends all that it started.
+ */
+export async function openReplicas (probes: readonly string[], leaseMs: number | null): Promise<Replicas> {
   const keeper = createKeeper(await mkdtemp(join(tmpdir(), 'imconnector-relay-chaos-')))
   const closing: Array<() => unknown> = []
   const close = async (): Promise<void> => {
@@ -42,14 +49,14 @@ export async function openReplicas (probes: readonly string[]): Promise<Replicas
   try {
     const cluster = await openCluster()
     closing.push(cluster.close)
-    return await furnish(keeper, cluster, probes, closing, close)
+    return await furnish(keeper, cluster, { probes, leaseMs }, closing, close)
   } catch (error) {
     await close()
     throw error
   }
 }
 
-async function furnish (keeper: Keeper, cluster: Cluster, probes: readonly string[], closing: Array<() => unknown>, close: () => Promise<void>) {
+async function furnish (keeper: Keeper, cluster: Cluster, { probes, leaseMs }: { probes: readonly string[], leaseMs: number | null }, closing: Array<() => unknown>, close: () => Promise<void>) {
   const names = Array.from({ length: 40 }, (_, index) => `m${index}`)
   const ground = await openGround(keeper, { originals: [...names, ...probes, 'waker'], limits: true, env: { BITRIX24_SHARE: '0.5' } })
 
@@ -62,7 +69,8 @@ async function furnish (keeper: Keeper, cluster: Cluster, probes: readonly strin
 
   async function start (gates: readonly Gate[], port?: number): Promise<Running> {
     const hosts = gates.map(gate => `127.0.0.1:${gate.port}`).join(',')
-    return await keeper.keep(startRelayProcess({ ...ground.settings, BITRIX24_OAUTH_URL: `http://127.0.0.1:${oauthGate.port}`, DATABASE_URL: `postgres://postgres@${hosts}/postgres` }, port))
+    const env = { ...ground.settings, BITRIX24_OAUTH_URL: `http://127.0.0.1:${oauthGate.port}`, DATABASE_URL: `postgres://postgres@${hosts}/postgres` }
+    return await keeper.keep(leaseMs === null ? startRelayProcess(env, port) : startHastyRelay(env, leaseMs, port))
   }
   const all = await Promise.all(Array.from({ length: REPLICAS }, async (): Promise<Replica> => {
     const gates = await Promise.all(cluster.ports.map(gateTo))

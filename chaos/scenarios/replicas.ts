@@ -12,6 +12,10 @@ const DRAIN = { patienceMs: 180_000, lookMs: LOOK_MS, stillLooks: 10 }
 /** The longest that a former holder's refresh may be under way. */
 const BEYOND_REFRESH_MS = 75_000
 
+/** How long the portal takes for a message: usually, and where a call is to be interrupted. */
+const QUICK_MS = 3
+const SLOW_MS = 100
+
 /** Refreshes for which nothing was sent. */
 const WAITED = 'relay_token_refreshes_total{outcome="unreachable"}'
 
@@ -47,15 +51,19 @@ export const kill: Harm = {
   },
 }
 
-/** The holder stands still until another one has the lease, and goes on. */
+/** The holder stands still within a call until another one has the lease, and goes on: it reads an answer that came under a lease that is over. */
 export const pause: Harm = {
   scenario: 'replicas: holder paused past its lease',
   rounds: 4,
   mayShowOlder: true,
-  async run ({ site, fullHolder, recovers }) {
+  async run ({ site, faults, fullHolder, recovers }) {
     const holder = await fullHolder()
+    await site.load({ msPerMessage: SLOW_MS })
+    const isCalled = async (): Promise<boolean> => (await site.calls()).some(({ method, durationMs }) => method === 'imconnector.update.messages' && durationMs === null)
+    if (!await until(isCalled)) faults.push('no call was begun')
     const since = performance.now()
     site.pause(holder)
+    await site.load({ msPerMessage: QUICK_MS })
     await recovers(site.others(holder)[0] as Replica, since)
     await site.holder()
     site.resume(holder)
@@ -89,7 +97,7 @@ export const restart: Harm = {
     const since = performance.now()
     if (round % 3 === 0) await site.cluster.killBackends()
     else await site.cluster.restart(round % 3 === 1 ? 'immediate' : 'fast')
-    for (const replica of site.all) await recovers(replica, since)
+    await Promise.all(site.all.map(replica => recovers(replica, since)))
   },
 }
 
@@ -100,7 +108,7 @@ export const failOver: Harm = {
     if (round > 0) await site.cluster.attachStandby()
     const since = performance.now()
     await site.cluster.failOver()
-    for (const replica of site.all) await recovers(replica, since)
+    await Promise.all(site.all.map(replica => recovers(replica, since)))
   },
 }
 
@@ -151,13 +159,12 @@ export const harms = [kill, cut, restart, failOver, refresh, pause] as const
  * Three replicas under load on one PostgreSQL with a synchronous standby, and a portal that enforces its limits. Each harm is done so many
  * times; then everything is delivered and judged. One report for each harm; those that let an older text be shown come last.
  */
-export async function replicas (chosen: ReadonlyArray<readonly [Harm, number]>, senderCount = 9): Promise<Report[]> {
+export async function replicas (chosen: ReadonlyArray<readonly [Harm, number]>, { senderCount = 9, leaseMs = null }: { senderCount?: number, leaseMs?: number | null } = {}): Promise<Report[]> {
   const probes = chosen.flatMap(([, rounds], harm) => Array.from({ length: rounds }, (_, round) => Array.from({ length: 4 }, (_, index) => `p${harm}-${round}-${index}`))).flat()
-  const site = await openReplicas(probes)
+  const site = await openReplicas(probes, leaseMs)
   const reports: Report[] = []
   try {
-    // Long enough that there is always a call to be interrupted.
-    await site.load({ msPerMessage: 3 })
+    await site.load({ msPerMessage: QUICK_MS })
     const senders = createSenders(site)
     for (const [harm, rounds] of chosen) {
       const faults: string[] = []

@@ -1,0 +1,22 @@
+import { readFileSync } from 'node:fs'
+import { loadConfig } from '../src/config.ts'
+import { createLog } from '../src/log.ts'
+import { startRelay } from '../src/relay.ts'
+
+/*
+ * A relay as `npm start` starts it, but with a lease of CHAOS_LEASE_MS, so that a scenario need not wait so long for a successor. It ends by
+ * signals that cannot be handled.
+ */
+
+const config = loadConfig(process.env, path => readFileSync(path, 'utf8'))
+const log = createLog(config.logLevel)
+await startRelay({
+  config,
+  version: 'chaos',
+  log,
+  leaseMs: Number(process.env.CHAOS_LEASE_MS),
+  onLost (error) {
+    log.fatal({ event: 'store.lost', err: error }, 'store.lost')
+    process.exit(1)
+  },
+})
