@@ -30,7 +30,7 @@ interface Portal {
 interface Contestant {
   readonly title: string
   /** Without a portal nothing is delivered, so that only the acknowledgement is measured. */
-  start (name: string, portal: Portal | null): Promise<Running>
+  start (name: string, portal: Portal | null, env?: Record<string, string>): Promise<Running>
 }
 
 await using ends = new AsyncDisposableStack()
@@ -53,25 +53,26 @@ const contestants: Contestant[] = [
   },
   {
     title: 'Fastify + BullMQ, Redis (appendfsync always)',
-    start: async (_name, portal) => await startPeer('bullmq.ts', { REDIS_PORT: String(redis.port) }, portal),
+    start: async (_name, portal, env) => {
+      await redis.clear()
+      return await startPeer('bullmq.ts', { ...env, REDIS_PORT: String(redis.port) }, portal)
+    },
   },
   {
     title: 'Fastify + pg-boss, PostgreSQL',
-    start: async (name, portal) => await startPeer('pg-boss.ts', { DATABASE_URL: await postgres.createDatabase(`boss_${name}`) }, portal),
+    start: async (name, portal, env) => await startPeer('pg-boss.ts', { ...env, DATABASE_URL: await postgres.createDatabase(`boss_${name}`) }, portal),
   },
 ]
 
 console.log(`${cpus().length} × ${cpus()[0]?.model.trim() ?? 'unknown processor'}, Node ${process.version}; load generator, Redis and PostgreSQL on the same machine, ${CONNECTIONS} connections\n`)
 console.log('acknowledged after a durable write                requests/s   p50 ms   p99 ms')
 const rates: number[] = []
-for (const { title, start } of contestants) {
-  const { perSecond, p50Ms, p99Ms } = await measure(await start('rate', null))
-  rates.push(perSecond)
-  console.log(`${title.padEnd(48)}  ${Math.round(perSecond).toString().padStart(10)}   ${p50Ms.toFixed(1).padStart(6)}   ${p99Ms.toFixed(1).padStart(6)}`)
-}
-const [sqlite = 0, relayPostgres = 0, bullmq = 0, boss = 0] = rates
-console.log(`SQLite / BullMQ = ${(sqlite / bullmq).toFixed(2)}   (aim: 1.3 or more)`)
-console.log(`PostgreSQL / pg-boss = ${(relayPostgres / boss).toFixed(2)}   (aim: 5 or more)\n`)
+for (const { title, start } of contestants) rates.push(await race(title, await start('rate', null)))
+console.log('the same two, with the relay\'s other duties at the door: rate limit, validation, a line of log')
+for (const { title, start } of contestants.slice(2)) rates.push(await race(title, await start('door', null, { SAME_DOOR: 'yes' })))
+const [sqlite = 0, relayPostgres = 0, bullmq = 0, boss = 0, bullmqDoor = 0, bossDoor = 0] = rates
+console.log(`SQLite / BullMQ = ${(sqlite / bullmq).toFixed(2)}   (aim: 1.3 or more), with the same duties ${(sqlite / bullmqDoor).toFixed(2)}`)
+console.log(`PostgreSQL / pg-boss = ${(relayPostgres / boss).toFixed(2)}   (aim: 5 or more), with the same duties ${(relayPostgres / bossDoor).toFixed(2)}\n`)
 
 console.log(`ten edits of one message, the last two overtaking each other, while the portal answers 503 ${REFUSALS} times`)
 for (const { title, start } of contestants) console.log(`${title.padEnd(48)}  ${await tellStory(start)}`)
@@ -84,6 +85,13 @@ function relayEnv (databaseUrl: string, portal: Portal | null): Record<string, s
 async function startPeer (script: string, env: Record<string, string>, portal: Portal | null): Promise<Running> {
   const delivery: Record<string, string> = portal === null ? { SETTLE_MS: '600000' } : { SETTLE_MS: String(SETTLE_MS), BITRIX24_PORTAL_URL: portal.url, BITRIX24_TOKEN: portal.token }
   return await startProcess({ script: `bench/peers/${script}`, env: { WEBHOOK_SECRET: SECRET, ...env, ...delivery }, readyPath: '/' })
+}
+
+/** Measures, prints, and returns the requests per second. */
+async function race (title: string, server: Running): Promise<number> {
+  const { perSecond, p50Ms, p99Ms } = await measure(server)
+  console.log(`${title.padEnd(48)}  ${Math.round(perSecond).toString().padStart(10)}   ${p50Ms.toFixed(1).padStart(6)}   ${p99Ms.toFixed(1).padStart(6)}`)
+  return perSecond
 }
 
 async function measure (server: Running): Promise<LoadResult> {

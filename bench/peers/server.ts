@@ -1,5 +1,7 @@
-import Fastify from 'fastify'
+import rateLimit from '@fastify/rate-limit'
+import Fastify, { LogController } from 'fastify'
 import { Webhook } from 'standardwebhooks'
+import { genericEdit } from '../../src/messengers/generic-schema.ts'
 
 export interface Edit {
   readonly user: { readonly id: string }
@@ -14,17 +16,23 @@ export interface Peer {
   work (send: (edit: Edit) => Promise<void>): Promise<void>
 }
 
-/** The part that is the same whatever the queue is: verify, keep, answer; and one call to the portal for each job. */
+/**
+ * The part that is the same whatever the queue is: verify, keep, answer; and one call to the portal for each job. With SAME_DOOR it also does what
+ * else the relay does for each webhook: counts it for a rate limit, validates it, and logs a line.
+ */
 export async function listen (peer: Peer): Promise<void> {
-  const { PORT = '', WEBHOOK_SECRET = '', BITRIX24_PORTAL_URL: portalUrl, BITRIX24_TOKEN: auth } = process.env
+  const { PORT = '', WEBHOOK_SECRET = '', BITRIX24_PORTAL_URL: portalUrl, BITRIX24_TOKEN: auth, SAME_DOOR = '' } = process.env
   const webhook = new Webhook(WEBHOOK_SECRET)
-  const app = Fastify({ logger: { level: 'error' } })
+  const isSameDoor = SAME_DOOR !== ''
+  const app = Fastify({ logger: { level: isSameDoor ? 'info' : 'error' }, logController: new LogController({ disableRequestLogging: true }) })
+  if (isSameDoor) await app.register(rateLimit, { max: 1_000_000, timeWindow: 60_000 })
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => { done(null, body) })
   app.get('/', async () => 'ready')
   app.post('/webhooks/default', async (request, reply) => {
     const { data } = webhook.verify(request.body as Buffer, request.headers as Record<string, string>) as { data: Edit }
-    await peer.keep(data)
+    await peer.keep(isSameDoor ? genericEdit.parse(data) as Edit : data)
+    if (isSameDoor) request.log.info({ event: 'webhook.accepted', status: 202, durationMs: reply.elapsedTime }, 'webhook.accepted')
     return await reply.code(202).send({ outcome: 'accepted' })
   })
 
