@@ -6,9 +6,6 @@ const MAX_WAITING = 20_000
 
 const MAX_BATCH = 2_000
 
-/** With so many requests a commit begins while the turn of the event loop goes on: all that is ready in one turn would make the relay and the database take turns. */
-const ENOUGH = 8
-
 interface Waiting {
   readonly edits: readonly IncomingEdit[]
   readonly resolve: (results: IntakeResult[]) => void
@@ -30,7 +27,6 @@ export function createGroupCommit (commit: (edits: readonly IncomingEdit[]) => P
   let size = 0
   let running: Promise<void> | null = null
   let isClosed = false
-  let begin = (): void => {}
 
   function takeBatch (): Waiting[] {
     let edits = 0
@@ -55,11 +51,8 @@ export function createGroupCommit (commit: (edits: readonly IncomingEdit[]) => P
   }
 
   async function drain (): Promise<void> {
-    // A few requests that arrive in the same turn of the event loop share the commit.
-    await new Promise<void>(resolve => {
-      begin = resolve
-      setImmediate(resolve)
-    })
+    // Requests that arrive in the same turn of the event loop share the commit.
+    await new Promise(resolve => setImmediate(resolve))
     while (waiting.length > 0) await run(takeBatch())
     running = null
   }
@@ -71,7 +64,6 @@ export function createGroupCommit (commit: (edits: readonly IncomingEdit[]) => P
       size += edits.length
       waiting.push({ edits, resolve, reject })
       running ??= drain()
-      if (waiting.length === ENOUGH) begin()
     }),
 
     async close () {

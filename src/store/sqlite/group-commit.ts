@@ -10,9 +10,6 @@ const MAX_WAITING = 20_000
 /** A batch holds the writer while it runs, so it is bounded too. */
 const MAX_BATCH = 2_000
 
-/** With so many a commit begins while the turn of the event loop goes on: all that is ready in one turn would make this thread and the writer take turns. */
-const ENOUGH = 8
-
 interface Waiting {
   readonly job: Job
   readonly resolve: (value: unknown) => void
@@ -77,10 +74,8 @@ export async function startGroupCommit (options: WorkerOptions, observe: CommitO
         if (closing) return reject(new ShuttingDown('the store is closed'))
         if (waiting.length >= MAX_WAITING) return reject(new StoreUnavailable('too many edits wait for the disk'))
         waiting.push({ job: [part, verb, ...args], resolve: value => resolve(value as Result), reject })
-        // A few requests that arrive in the same turn of the event loop share the commit.
-        if (running.length > 0) return
-        if (waiting.length === 1) setImmediate(next)
-        else if (waiting.length === ENOUGH) next()
+        // Requests that arrive in the same turn of the event loop share the commit.
+        if (running.length === 0 && waiting.length === 1) setImmediate(next)
       })
     },
 
