@@ -1,7 +1,9 @@
-import { STATUS_CODES } from 'node:http'
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { BadRequest, Conflict, Forbidden, NotFound, Overloaded, ShuttingDown, StoreUnavailable, TooManyRequests, Unauthenticated, type FieldFault } from './errors.ts'
+
+/** An `import` would read all that the module exports, and with it load the engine's own `fetch`: 40 ms of each start. */
+const { STATUS_CODES } = process.getBuiltinModule('node:http')
 
 export const PROBLEM_TYPE = 'application/problem+json'
 

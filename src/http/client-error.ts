@@ -1,4 +1,4 @@
-import { STATUS_CODES, type ServerResponse } from 'node:http'
+import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { problem, PROBLEM_TYPE } from '../problem.ts'
 
@@ -30,8 +30,9 @@ function answerInTurn (code: string | undefined, socket: Socket): void {
     return
   }
   const [status, detail] = explain(code)
-  const body = JSON.stringify(problem(status, detail))
-  socket.write(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: ${PROBLEM_TYPE}\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`)
+  const answer = problem(status, detail)
+  const body = JSON.stringify(answer)
+  socket.write(`HTTP/1.1 ${status} ${answer.title}\r\nContent-Type: ${PROBLEM_TYPE}\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`)
   socket.destroySoon()
 }
 
