@@ -14,12 +14,14 @@ const KEPT_ATTEMPTS = 20
 /** How many due rows are looked at beyond the limit, to find some that may travel together. */
 const SCAN_FACTOR = 4
 
-/** An UPDATE would lock rows as it finds them. Each part has an index of its own. */
-const LOCK_FOR_RECOVERY = `SELECT FROM outbox WHERE id IN (
-    SELECT id FROM outbox WHERE lane = ANY($1) AND due_at > $2 AND call_id IS NULL
-    UNION ALL SELECT id FROM outbox WHERE lane = ANY($1) AND call_id IS NOT NULL
-    UNION ALL SELECT id FROM outbox WHERE lane = ANY($1) AND quarantine_until IS NOT NULL
-  ) ORDER BY id FOR UPDATE`
+/** An UPDATE would lock rows as it finds them. Each part has an index of its own; they may be many, so that only their number comes back. */
+const LOCK_FOR_RECOVERY = `SELECT count(*) FROM (
+    SELECT FROM outbox WHERE id IN (
+      SELECT id FROM outbox WHERE lane = ANY($1) AND due_at > $2 AND call_id IS NULL
+      UNION ALL SELECT id FROM outbox WHERE lane = ANY($1) AND call_id IS NOT NULL
+      UNION ALL SELECT id FROM outbox WHERE lane = ANY($1) AND quarantine_until IS NOT NULL
+    ) ORDER BY id FOR UPDATE
+  ) AS locked`
 
 export interface OutboxParts {
   readonly link: Link
