@@ -90,13 +90,17 @@ t.test('a used refresh token is refused, and the SDK says so', async t => {
 t.test('the SDK takes the portal\'s limiter for the real one and waits', async t => {
   const portal = await build(t, { limits: true })
   const client = sdk(portal, { maxRetries: 5 })
-  await call(client, 'server.time')
-  await Promise.all(Array.from({ length: 60 }, async () => await portal.call('server.time')))
-  const answer = await call(client, 'server.time')
+  const own = async () => (await portal.calls()).filter(({ application, method }) => application === 'local.relay' && method === 'server.time')
+  const wasRefused = async () => (await own()).some(({ status, error }) => status === 503 && error === 'QUERY_LIMIT_EXCEEDED')
+  let answer = await call(client, 'server.time')
+  // The bucket leaks while others fill it, so that a call may slip through.
+  for (let attempt = 0; attempt < 20 && !await wasRefused(); attempt++) {
+    await Promise.all(Array.from({ length: 60 }, async () => await portal.call('server.time')))
+    answer = await call(client, 'server.time')
+  }
+  t.ok(await wasRefused(), 'it was refused at first')
   t.ok(answer.isSuccess)
-  const own = (await portal.calls()).filter(({ application, method }) => application === 'local.relay' && method === 'server.time')
-  t.ok(own.some(({ status, error }) => status === 503 && error === 'QUERY_LIMIT_EXCEEDED'), 'it was refused at first')
-  t.equal(own.at(-1)?.status, 200)
+  t.equal((await own()).at(-1)?.status, 200)
   t.ok(client.getHttpClient(ApiVersion.v2).getStats().retries > 0)
 })
 
