@@ -6,7 +6,7 @@ import { bitrix24Routes } from '../routes/bitrix24.ts'
 import { editRoutes } from '../routes/edits.ts'
 import { healthRoutes, type Condition } from '../routes/health.ts'
 import { metricsRoutes } from '../routes/metrics.ts'
-import { openapiRoutes, registerOpenapi } from '../routes/openapi.ts'
+import { registerOpenapi } from '../routes/openapi.ts'
 import { sendProblem } from '../routes/problems.ts'
 import { registerRateLimit } from '../routes/rate-limits.ts'
 import { webhookRoutes } from '../routes/webhooks.ts'
@@ -91,7 +91,6 @@ export function buildApp (config: Config, dependencies: Dependencies, patience =
   app.register(bitrix24Routes, { install, portalUrl: config.portal.url })
   if (config.adminToken !== null) app.register(editRoutes, { adminToken: config.adminToken, outbox, redelivery, status })
   if (config.adminToken !== null && scrape !== undefined) app.register(metricsRoutes, { adminToken: config.adminToken, scrape })
-  app.register(openapiRoutes)
   return app
 }
 

@@ -53,12 +53,12 @@ export function original (message: string, text = 'original', options: { user?: 
   return { user: { id: user, last_name: 'Petrova', name: 'Anna' }, message: { id: message, text }, chat: { id: chat, name: 'Support' } }
 }
 
-/** Asks until the answer is what was waited for, or 10 s have gone by; then the test's own assertion tells. */
+/** Asks, less and less often, until the answer is what was waited for, or 10 s have gone by; then the test's own assertion tells. */
 export async function eventually<Value> (ask: () => Promise<Value>, isThere: (value: Value) => boolean): Promise<Value> {
   const deadline = performance.now() + 10_000
-  for (;;) {
+  for (let pauseMs = 5; ; pauseMs = Math.min(1.3 * pauseMs, 200)) {
     const value = await ask()
     if (isThere(value) || performance.now() > deadline) return value
-    await new Promise(resolve => setTimeout(resolve, 10))
+    await new Promise(resolve => setTimeout(resolve, pauseMs))
   }
 }

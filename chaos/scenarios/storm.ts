@@ -20,7 +20,7 @@ export async function storm (rounds: number): Promise<Report> {
   const arena = await openArena()
   try {
     const senders = createSenders(arena)
-    const stopLoad = senders.run(4, 20)
+    const stopLoad = senders.run(3, 60)
     const seen: string[] = []
     for (let round = 0; round < rounds; round++) {
       const faults = [...Object.keys(faultTable) as FaultName[], ...REFUSALS].map(fault => ({ fault, key: Math.random() })).sort((a, b) => a.key - b.key)
