@@ -4,14 +4,13 @@ import { ShuttingDown, StoreUnavailable } from '../../errors.ts'
 import type { CommitObserver } from '../store.ts'
 import type { Fault, Job, WorkerMessage, WorkerOptions } from './worker.ts'
 
-/** Jobs that may wait for the commit that runs; more are refused, since a sender that is answered late repeats anyway. */
+/** Jobs that may wait for a commit; more are refused, since a sender that is answered late repeats anyway. */
 const MAX_WAITING = 20_000
 
-/** A batch holds the writer while it runs, so it is bounded too. */
-const MAX_BATCH = 2_000
+/** So many jobs are told to the writer at once, within the turn of the event loop that brings them; fewer are at its end. */
+const TOLD_TOGETHER = 16
 
 interface Waiting {
-  readonly job: Job
   readonly resolve: (value: unknown) => void
   readonly reject: (error: Error) => void
 }
@@ -23,8 +22,9 @@ export interface GroupCommit {
 }
 
 /**
- * Group commit: whatever has gathered while the last commit ran goes into the next one, without a linger. At light load an edit waits
- * for its own flush only; at heavy load hundreds share one.
+ * Group commit: jobs are told to the writer as they come, and it takes whatever has gathered during its last commit into the next one, without a
+ * linger. At light load an edit waits for its own flush only; at heavy load dozens share one. A turn of the event loop that brings many requests
+ * takes longer than a commit, so that a writer that waited for its end would idle during the turn, and this thread after it.
  */
 export async function startGroupCommit (options: WorkerOptions, observe: CommitObserver, onLost: (error: Error) => void): Promise<GroupCommit> {
   // The thread needs none of the process's own flags, and starts much faster without a test runner's.
@@ -35,36 +35,34 @@ export async function startGroupCommit (options: WorkerOptions, observe: CommitO
     throw new Error(first.error)
   }
 
+  /** Not told to the writer yet. */
+  let jobs: Job[] = []
+  /** Whoever waits, in the order of the jobs, which is that of the answers too. */
   let waiting: Waiting[] = []
-  let running: Waiting[] = []
   let closing = false
   let lost: Error | null = null
   let idle = (): void => {}
 
   worker.on('message', (message: WorkerMessage) => {
     if (message.type !== 'done') return
-    const finished = running
-    running = []
-    next()
-    observe({ jobs: finished.length, commitMs: message.commitMs })
     const { values, faults } = message.result
+    const finished = waiting.splice(0, values.length)
+    observe({ jobs: finished.length, commitMs: message.commitMs })
     finished.forEach((waiter, index) => settle(waiter, values[index], faults?.[index] ?? null))
+    if (waiting.length === 0) idle()
   })
   worker.on('error', error => {
     lost = new StoreUnavailable('the writer of the database has stopped', { cause: error })
-    for (const waiter of [...running, ...waiting]) waiter.reject(lost)
-    running = []
+    for (const waiter of waiting) waiter.reject(lost)
     waiting = []
     idle()
     onLost(lost)
   })
 
-  function next (): void {
-    if (running.length > 0) return
-    if (waiting.length === 0) return idle()
-    running = waiting.length > MAX_BATCH ? waiting.splice(0, MAX_BATCH) : waiting
-    if (running === waiting) waiting = []
-    worker.postMessage(running.map(waiter => waiter.job))
+  function tell (): void {
+    if (jobs.length === 0) return
+    worker.postMessage(jobs)
+    jobs = []
   }
 
   return {
@@ -73,9 +71,11 @@ export async function startGroupCommit (options: WorkerOptions, observe: CommitO
         if (lost !== null) return reject(lost)
         if (closing) return reject(new ShuttingDown('the store is closed'))
         if (waiting.length >= MAX_WAITING) return reject(new StoreUnavailable('too many edits wait for the disk'))
-        waiting.push({ job: [part, verb, ...args], resolve: value => resolve(value as Result), reject })
-        // Requests that arrive in the same turn of the event loop share the commit.
-        if (running.length === 0 && waiting.length === 1) setImmediate(next)
+        waiting.push({ resolve: value => resolve(value as Result), reject })
+        jobs.push([part, verb, ...args])
+        // Never from here: what cannot be told must end the process, and not one of those who wait.
+        if (jobs.length === TOLD_TOGETHER) queueMicrotask(tell)
+        else if (jobs.length === 1) setImmediate(tell)
       })
     },
 
@@ -83,7 +83,7 @@ export async function startGroupCommit (options: WorkerOptions, observe: CommitO
       if (closing) return
       closing = true
       if (lost !== null) return
-      if (running.length > 0 || waiting.length > 0) await new Promise<void>(resolve => { idle = resolve })
+      if (waiting.length > 0) await new Promise<void>(resolve => { idle = resolve })
       if (lost !== null) return
       const exited = once(worker, 'exit')
       worker.postMessage('close')

@@ -1,4 +1,4 @@
-import { parentPort, workerData } from 'node:worker_threads'
+import { parentPort, receiveMessageOnPort, workerData, type MessagePort } from 'node:worker_threads'
 import type { DatabaseSync } from 'node:sqlite'
 import { explain, lockDatabase, openDatabase, openForReading } from './database.ts'
 import { createSqliteLeases } from './leases.ts'
@@ -48,6 +48,9 @@ interface Verbs {
   readonly end?: () => void
 }
 
+/** A batch holds the writer while it runs, so it is bounded. */
+const MAX_BATCH = 2_000
+
 const port = parentPort
 if (port === null) throw new Error('this module is a worker thread of the store')
 const { path, role, lockWaitMs } = workerData as WorkerOptions
@@ -66,13 +69,25 @@ try {
       port.close()
       return
     }
+    const batch = withGathered(jobs)
     const started = performance.now()
-    const result = runBatch(db, verbs, jobs)
+    const result = runBatch(db, verbs, batch)
     send({ type: 'done', result, commitMs: performance.now() - started })
   })
   send({ type: 'ready' })
 } catch (error) {
   send({ type: 'failed', error: explain(error, path) })
+}
+
+/** With the jobs that came meanwhile. "close" is not among them: it is said once nobody waits any more. */
+function withGathered (jobs: readonly Job[]): Job[] {
+  const batch = [...jobs]
+  while (batch.length < MAX_BATCH) {
+    const more = receiveMessageOnPort(port as MessagePort)
+    if (more === undefined) break
+    batch.push(...more.message as Job[])
+  }
+  return batch
 }
 
 function writerVerbs (db: DatabaseSync): Verbs {
