@@ -51,18 +51,27 @@ export async function startGroupCommit (options: WorkerOptions, observe: CommitO
     finished.forEach((waiter, index) => settle(waiter, values[index], faults?.[index] ?? null))
     if (waiting.length === 0) idle()
   })
-  worker.on('error', error => {
+  worker.on('error', lose)
+
+  function lose (error: unknown): void {
     lost = new StoreUnavailable('the writer of the database has stopped', { cause: error })
     for (const waiter of waiting) waiter.reject(lost)
     waiting = []
     idle()
     onLost(lost)
-  })
+  }
 
   function tell (): void {
     if (jobs.length === 0) return
-    worker.postMessage(jobs)
+    const told = jobs
     jobs = []
+    try {
+      worker.postMessage(told)
+    } catch (error) {
+      // From here on, answers would go to those who did not ask.
+      lose(error)
+      worker.terminate().catch(() => {})
+    }
   }
 
   return {
@@ -73,8 +82,7 @@ export async function startGroupCommit (options: WorkerOptions, observe: CommitO
         if (waiting.length >= MAX_WAITING) return reject(new StoreUnavailable('too many edits wait for the disk'))
         waiting.push({ resolve: value => resolve(value as Result), reject })
         jobs.push([part, verb, ...args])
-        // Never from here: what cannot be told must end the process, and not one of those who wait.
-        if (jobs.length === TOLD_TOGETHER) queueMicrotask(tell)
+        if (jobs.length === TOLD_TOGETHER) tell()
         else if (jobs.length === 1) setImmediate(tell)
       })
     },

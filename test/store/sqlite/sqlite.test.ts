@@ -73,6 +73,38 @@ t.test('a job that fails fails alone, and the others of its batch are kept', asy
   t.match(await store.outbox.ledger(), { accepted: 1, pending: 1 })
 })
 
+t.test('edits that come while the disk is busy share the next commit', async t => {
+  const path = join(t.testdir(), 'relay.db')
+  const commits: number[] = []
+  const store = await openSqliteStore({ path, lockWaitMs: 0, now: () => 1000, observeCommit: ({ jobs }) => { commits.push(jobs) } })
+  t.teardown(() => store.close())
+  const other = new DatabaseSync(path)
+  other.exec('BEGIN IMMEDIATE')
+  const accepted: Array<Promise<unknown>> = []
+  for (let number = 0; number < 100; number++) {
+    accepted.push(store.outbox.accept([incoming({ message: `m${number}` })]))
+    // Each in a turn of its own, as requests come.
+    await new Promise(resolve => setImmediate(resolve))
+  }
+  other.exec('ROLLBACK')
+  other.close()
+  await Promise.all(accepted)
+  t.equal(commits.reduce((sum, jobs) => sum + jobs), 100)
+  t.ok(commits.length <= 2, `the first that came, and then all others: ${commits}`)
+})
+
+t.test('what cannot be told to the writer ends the store, and whoever waits is told', async t => {
+  const lost: Error[] = []
+  const store = await openSqliteStore({ path: join(t.testdir(), 'relay.db'), lockWaitMs: 0, now: () => 1000, onLost: error => { lost.push(error) } })
+  const good = store.outbox.accept([incoming({ message: 'good' })])
+  const untold = store.outbox.redeliver([(() => {}) as unknown as string], 1)
+  await t.rejects(good, { name: 'StoreUnavailable' })
+  await t.rejects(untold, { name: 'StoreUnavailable' })
+  t.match(lost, [{ message: 'the writer of the database has stopped' }])
+  await t.rejects(store.outbox.accept([incoming()]), { name: 'StoreUnavailable' })
+  await store.close()
+})
+
 t.test('edits beyond what may wait for the disk are turned away', async t => {
   const { store } = await open(t)
   const asked = Array.from({ length: 20_001 }, (_, index) => store.outbox.accept([incoming({ message: 'same', at: index + 1, text: `${index}` })]))
