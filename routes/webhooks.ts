@@ -3,6 +3,7 @@ import type { Logger } from 'pino'
 import { z } from 'zod'
 import type { Channel } from '../src/config.ts'
 import { NotFound, ShuttingDown, Unauthenticated } from '../src/errors.ts'
+import { createTurn } from '../src/http/turn.ts'
 import type { Receipt } from '../src/intake.ts'
 import { genericEventDocument } from '../src/messengers/generic-schema.ts'
 import type { WebhookObserver } from '../src/metrics/webhooks.ts'
@@ -61,6 +62,7 @@ const schema = {
 export async function webhookRoutes (app: FastifyInstance, options: WebhookRoutesOptions): Promise<void> {
   const { reception, channels, stopping, maskId, observer, log } = options
   const limits = createWebhookLimits(app, channels, options.maxPerMinute)
+  const endOfTurn = createTurn()
 
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
@@ -98,6 +100,7 @@ export async function webhookRoutes (app: FastifyInstance, options: WebhookRoute
     if (request.body === NOT_TAKEN) throw new errorCodes.FST_ERR_CTP_INVALID_MEDIA_TYPE()
     const { channel } = request.params
     const webhook = toIncomingWebhook(request)
+    await endOfTurn()
     const receipt = await reception.receive(channel, webhook, () => limits.count(request, reply))
       .catch(async (error: unknown) => {
         if (error instanceof Unauthenticated) await limits.countFailure(request, reply)
