@@ -15,7 +15,7 @@ import type { Config } from './config.ts'
 import { NotFound } from './errors.ts'
 import { answerClientError } from './http/client-error.ts'
 import { createIdMask } from './log.ts'
-import { unobserved, type WebhookObserver } from './metrics/webhooks.ts'
+import { unobserved, type WebhookObserver } from './metrics/observers.ts'
 import type { Redelivery } from './redelivery.ts'
 import type { Status } from './status.ts'
 import type { Outbox, Store } from './store/store.ts'
@@ -36,7 +36,7 @@ export interface Dependencies {
   readonly condition: () => Promise<Condition>
   readonly webhookObserver?: WebhookObserver
   /** The text of all metrics; without it there are none to be had. */
-  readonly scrape?: () => Promise<string>
+  readonly scrape?: (() => Promise<string>) | undefined
   /** True from the first signal on: webhooks are refused and the relay is not ready, while calls under way end. */
   readonly stopping: () => boolean
   /** Milliseconds of a clock that never jumps. */
@@ -56,7 +56,7 @@ const ZOD_COMPILERS = { buildValidator: () => validatorCompiler, buildSerializer
 
 /** All that the relay says by HTTP. */
 export function buildApp (config: Config, dependencies: Dependencies, patience = PATIENCE): FastifyInstance {
-  const { version, log, probe, outbox, reception, install, redelivery, status, condition, webhookObserver: observer = unobserved, scrape, stopping, now } = dependencies
+  const { version, log, probe, outbox, reception, install, redelivery, status, condition, webhookObserver: observer = unobserved.webhooks, scrape, stopping, now } = dependencies
 
   const app = Fastify({
     loggerInstance: log,

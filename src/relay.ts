@@ -16,8 +16,7 @@ import { createJanitor } from './janitor.ts'
 import { createKeeper, type Lease } from './lease.ts'
 import { createApi, createApiDispatcher } from './messengers/api.ts'
 import { createNameSources } from './messengers/name-sources.ts'
-import { createMetrics } from './metrics/metrics.ts'
-import { createScrape } from './metrics/scrape.ts'
+import { unobserved } from './metrics/observers.ts'
 import { createRedelivery } from './redelivery.ts'
 import { createStatus } from './status.ts'
 import { openStore } from './store/open.ts'
@@ -59,20 +58,22 @@ export async function startRelay ({ config, version, log, onLost, leaseMs }: Rel
   const wallTime = wallClock
   const wait = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms))
 
-  const metrics = createMetrics({ version, channels: config.channels.values(), now })
-  const store = await openStore({ databaseUrl: config.databaseUrl, encryptionKey: config.encryptionKey, now, observeCommit: metrics.onCommit, onLost, leaseMs })
+  // Loaded only where somebody may ask for them.
+  const metrics = config.adminToken === null ? null : (await import('./metrics/metrics.ts')).createMetrics({ version, channels: config.channels.values(), now })
+  const observers = metrics?.observers ?? unobserved
+  const store = await openStore({ databaseUrl: config.databaseUrl, encryptionKey: config.encryptionKey, now, observeCommit: observers.onCommit, onLost, leaseMs })
   const { outbox, portals, profiles, leases, signals } = store
   const dispatcher = createDispatcher()
   const client = createClient({ dispatcher, now, userAgent })
   const oauth = createOAuth({ dispatcher, now, userAgent })
   const apiDispatcher = createApiDispatcher()
-  const names = { profiles, sources: createNameSources(config.channels, log), askApi: createApi({ dispatcher: apiDispatcher, userAgent, now }), onLookUp: metrics.onLookUp }
+  const names = { profiles, sources: createNameSources(config.channels, log), askApi: createApi({ dispatcher: apiDispatcher, userAgent, now }), onLookUp: observers.onLookUp }
 
   /** What the holder of the lease does: it alone calls the portal and renews its tokens. */
   async function begin (lease: Lease) {
-    const session = createSession({ portal, portals, client, oauth, lease, now: wallTime, log, onRenewal: metrics.onRenewal })
+    const session = createSession({ portal, portals, client, oauth, lease, now: wallTime, log, onRenewal: observers.onRenewal })
     await session.open()
-    const courier = await createCourier({ portal: portal.host, lease, outbox, portals, session, names, bucket: portal.bucket, log, now, wallTime, random: Math.random, observer: metrics.courier })
+    const courier = await createCourier({ portal: portal.host, lease, outbox, portals, session, names, bucket: portal.bucket, log, now, wallTime, random: Math.random, observer: observers.courier })
     courier.start()
     return {
       ...courier,
@@ -101,15 +102,15 @@ export async function startRelay ({ config, version, log, onLost, leaseMs }: Rel
   const install = createInstall({ portals, client, oauth, portal, onInstalled, now: wallTime, wait, log })
   const intake = createIntake({ portal: portal.host, channels: config.channels, outbox, profiles, now, wallTime, onAccepted: onDue })
   const connectors = createFronts(config.channels.values(), wallTime)
-  const reception = createReception({ intake, fronts: connectors.fronts, onForwarded: metrics.onForwarded })
+  const reception = createReception({ intake, fronts: connectors.fronts, onForwarded: observers.onForwarded })
   const redelivery = createRedelivery({ outbox, now, onDue })
   const status = createStatus({ portal: portal.host, outbox, condition, authorizeUrl: () => authorizeUrl(portal) })
-  const scrape = createScrape({ registry: metrics.registry, portal: portal.host, outbox, duty: keeper.duty, burst: portal.bucket.burst, now })
+  const scrape = metrics?.createScrape({ portal: portal.host, outbox, duty: keeper.duty, burst: portal.bucket.burst, now })
 
   let isStopping = false
   // Loaded only where there is one.
   const redis = config.redisUrl === null ? null : (await import('./redis.ts')).createRedis(config.redisUrl, log)
-  const app = buildApp(config, { version, log, redis, probe: store.probe, outbox, reception, install, redelivery, status, condition, webhookObserver: metrics.webhooks, scrape, stopping: () => isStopping, now })
+  const app = buildApp(config, { version, log, redis, probe: store.probe, outbox, reception, install, redelivery, status, condition, webhookObserver: observers.webhooks, scrape, stopping: () => isStopping, now })
   // A port that is taken is found out before the lease is.
   await app.listen({ host: config.host, port: config.port })
   await keeper.start()

@@ -4,6 +4,8 @@ import type { Channel } from '../config.ts'
 import type { CommitObserver } from '../store/store.ts'
 import { createCourierMetrics } from './courier.ts'
 import { createLookUpMetrics } from './look-ups.ts'
+import type { Observers } from './observers.ts'
+import { createScrape, type ScrapeOptions } from './scrape.ts'
 import { createUpstreamMetrics } from './upstream.ts'
 import { createWebhookMetrics } from './webhooks.ts'
 
@@ -14,13 +16,18 @@ export interface MetricsOptions {
   readonly now: () => number
 }
 
-export type Metrics = ReturnType<typeof createMetrics>
+export interface Metrics {
+  readonly registry: Registry
+  readonly observers: Observers
+  /** What is looked up only when somebody asks is added; fulfilled with the text of all metrics. */
+  readonly createScrape: (options: ScrapeOptions) => () => Promise<string>
+}
 
 /**
- * What the parts of one relay tell while they work, as functions to hand to them, so that none of them knows Prometheus. Each relay has
- * a registry of its own. No label holds an id, a name or an address: only what is configured, and words from closed lists.
+ * Counts for Prometheus what the parts of one relay tell. Each relay has a registry of its own. No label holds an id, a name or an
+ * address: only what is configured, and words from closed lists.
  */
-export function createMetrics ({ version, channels, now }: MetricsOptions) {
+export function createMetrics ({ version, channels, now }: MetricsOptions): Metrics {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
   new Gauge({ name: 'relay_build_info', help: 'Always 1; the label holds the version.', labelNames: ['version'], registers: [registry] }).set({ version }, 1)
@@ -29,12 +36,15 @@ export function createMetrics ({ version, channels, now }: MetricsOptions) {
   const known = [...channels]
   return {
     registry,
-    courier: courier.observer,
-    webhooks: createWebhookMetrics(registry, known.map(({ id }) => id), courier.onRefused),
-    onForwarded: createUpstreamMetrics(registry, known.filter(({ upstream }) => upstream !== null).map(({ id }) => id)),
-    onLookUp: createLookUpMetrics(registry, known.map(({ id }) => id)),
-    onCommit: createCommitObserver(registry),
-    onRenewal: createRenewalObserver(registry),
+    observers: {
+      courier: courier.observer,
+      webhooks: createWebhookMetrics(registry, known.map(({ id }) => id), courier.onRefused),
+      onForwarded: createUpstreamMetrics(registry, known.filter(({ upstream }) => upstream !== null).map(({ id }) => id)),
+      onLookUp: createLookUpMetrics(registry, known.map(({ id }) => id)),
+      onCommit: createCommitObserver(registry),
+      onRenewal: createRenewalObserver(registry),
+    },
+    createScrape: options => createScrape(registry, options),
   }
 }
 

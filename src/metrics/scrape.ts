@@ -10,7 +10,6 @@ const VALID_MS = 5000
 const TIMEOUT_MS = 2000
 
 export interface ScrapeOptions {
-  readonly registry: Registry
   readonly portal: string
   readonly outbox: Pick<Outbox, 'ledger' | 'oldestPending'>
   /**
@@ -29,8 +28,8 @@ interface Sample {
 }
 
 /** What is looked up only when somebody asks, and the answer to them: the text of all metrics. */
-export function createScrape (options: ScrapeOptions): () => Promise<string> {
-  const { registry, portal, outbox, duty, burst, now } = options
+export function createScrape (registry: Registry, options: ScrapeOptions): () => Promise<string> {
+  const { portal, outbox, duty, burst, now } = options
   const registers = [registry]
   const edits = new Gauge({
     name: 'relay_ledger_edits',

@@ -1,14 +1,6 @@
 import { Counter, type Registry } from 'prom-client'
 import type { WebhookOutcome } from '../edit.ts'
-import type { EditResult } from '../messengers/messenger.ts'
-
-/** What the webhook routes tell; a webhook for no channel has the channel null. */
-export interface WebhookObserver {
-  onReceived (channel: string, edits: ReadonlyArray<{ readonly result: EditResult }>): void
-  onRejected (channel: string | null, status: number): void
-}
-
-export const unobserved: WebhookObserver = { onReceived () {}, onRejected () {} }
+import type { WebhookObserver } from './observers.ts'
 
 /** No channel can have this name. */
 const NO_CHANNEL = '?'

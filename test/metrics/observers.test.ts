@@ -5,8 +5,8 @@ import { readSamples } from './running.ts'
 
 function build () {
   const clock = { now: 0 }
-  const metrics = createMetrics({ version: '0.0.0', channels: [], now: () => clock.now })
-  return { clock, ...metrics, read: async () => readSamples(await metrics.registry.metrics()) }
+  const { observers, registry } = createMetrics({ version: '0.0.0', channels: [], now: () => clock.now })
+  return { clock, ...observers, read: async () => readSamples(await registry.metrics()) }
 }
 
 function claimed (id: string, acceptedAt: number): ClaimedEdit {

@@ -9,8 +9,7 @@ const LEDGER = { accepted: 10, superseded: 4, delivered: 3, dead: 1, pending: 2 
 
 function build (ledger: () => Promise<Ledger>) {
   const clock = { now: 1_000_000 }
-  const scrape = createScrape({
-    registry: new Registry(),
+  const scrape = createScrape(new Registry(), {
     portal: 'example.bitrix24.ru',
     outbox: { ledger, oldestPending: async () => 940_000 },
     duty: () => ({ condition: () => ({ portal: 'invalid_grant', since: 1, lines: ['NOT_ACTIVE_LINE', 'NOT_ACTIVE_LINE', 'IMCONNECTOR_X'].map((code, line) => ({ connector: 'c', line, code, since: 1 })) }), bucketLevel: () => 7.5 }),
