@@ -2,22 +2,19 @@ import { cpus, tmpdir } from 'node:os'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { startProcess, startRelayProcess, type Running } from '../demo/processes.ts'
+import { alternate, CONNECTIONS } from './alternate.ts'
 import { measureBacklog } from './backlog.ts'
 import { measureDrain } from './drain.ts'
-import { runLoad, WARM_UP, type LoadResult } from './load.ts'
+import type { LoadResult } from './load.ts'
 import { measureLatency } from './latency.ts'
 import { measureMessengers } from './messengers.ts'
 import { measureReplicas } from './replicas.ts'
-import { prepareWebhooks, unreachablePortalEnv } from './webhooks.ts'
+import { unreachablePortalEnv } from './webhooks.ts'
 
 /*
  * What the relay costs, as ratios of numbers taken in one run on one machine. The load generator shares the machine with the
  * server, so the absolute numbers are lower than a server alone would reach; it is the same for both sides of a ratio.
  */
-
-const CONNECTIONS = 64
-const MEASURE = { requests: 250_000, durationMs: 8000 }
-const ROUNDS = 2
 
 const folder = await mkdtemp(join(tmpdir(), 'imconnector-relay-bench-'))
 try {
@@ -52,28 +49,16 @@ try {
   await rm(folder, { recursive: true, force: true })
 }
 
-/** Both sides alternate, and the better round of each counts: a machine that was busy with something else is nobody's merit. */
 async function measureAcknowledgement (): Promise<{ a: LoadResult, b: LoadResult }> {
-  const noop: LoadResult[] = []
-  const relay: LoadResult[] = []
-  for (let round = 0; round < ROUNDS; round++) {
-    noop.push(await measure(await startProcess({ script: 'bench/noop.ts', env: {}, readyPath: '/' })))
-    relay.push(await measure(await startRelayProcess(unreachablePortalEnv(join(folder, `ack-${round}.db`)))))
+  const servers: Running[] = []
+  try {
+    servers.push(await startProcess({ script: 'bench/noop.ts', env: {}, readyPath: '/' }))
+    servers.push(await startRelayProcess(unreachablePortalEnv(join(folder, 'ack.db'))))
+    const [a, b] = await alternate(servers) as [LoadResult, LoadResult]
+    return { a, b }
+  } finally {
+    await Promise.all(servers.map(server => server.stop()))
   }
-  return { a: best(noop), b: best(relay) }
-}
-
-async function measure (server: Running): Promise<LoadResult> {
-  const { port } = server
-  await runLoad({ port, connections: CONNECTIONS, requests: prepareWebhooks(WARM_UP.requests), durationMs: WARM_UP.durationMs })
-  const result = await runLoad({ port, connections: CONNECTIONS, requests: prepareWebhooks(MEASURE.requests, WARM_UP.requests), durationMs: MEASURE.durationMs })
-  await server.stop()
-  if (result.failed > 0) throw new Error(`${result.failed} of ${result.answered} requests failed:\n${server.output().slice(-2000)}`)
-  return result
-}
-
-function best (results: readonly LoadResult[]): LoadResult {
-  return results.reduce((one, other) => other.perSecond > one.perSecond ? other : one)
 }
 
 function printLoad (title: string, { perSecond, p50Ms, p99Ms }: LoadResult): void {

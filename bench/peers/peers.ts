@@ -5,8 +5,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { createConnector } from '../../demo/connector.ts'
 import { sandboxEnv, startProcess, startRelayProcess, startSandboxProcess, type Running } from '../../demo/processes.ts'
 import { readSecret, signStandardWebhook } from '../../src/signatures/standard-webhooks.ts'
-import { runLoad, WARM_UP, type LoadResult } from '../load.ts'
-import { prepareWebhooks, SECRET, unreachablePortalEnv } from '../webhooks.ts'
+import { alternate, CONNECTIONS } from '../alternate.ts'
+import { SECRET, unreachablePortalEnv } from '../webhooks.ts'
 import { startPostgres, startRedis } from './backends.ts'
 
 /*
@@ -14,8 +14,6 @@ import { startPostgres, startRedis } from './backends.ts'
  * write, in the same run on the same machine; and what stands in the portal after ten edits of a message that has to wait.
  */
 
-const CONNECTIONS = 64
-const MEASURE_MS = 6000
 const SETTLE_MS = 500
 /** How often the portal answers 503 before it takes an edit. */
 const REFUSALS = 2
@@ -36,9 +34,6 @@ interface Contestant {
 await using ends = new AsyncDisposableStack()
 const folder = await mkdtemp(join(tmpdir(), 'imconnector-relay-peers-'))
 ends.defer(async () => { await rm(folder, { recursive: true, force: true }) })
-await mkdir(join(folder, 'redis'))
-const redis = await startRedis(join(folder, 'redis'))
-ends.defer(redis.stop)
 const postgres = await startPostgres(folder)
 ends.defer(postgres.stop)
 
@@ -53,8 +48,11 @@ const contestants: Contestant[] = [
   },
   {
     title: 'Fastify + BullMQ, Redis (appendfsync always)',
-    start: async (_name, portal, env) => {
-      await redis.clear()
+    // A Redis for each: a queue that another has filled would slow it down.
+    start: async (name, portal, env) => {
+      await mkdir(join(folder, `redis_${name}`))
+      const redis = await startRedis(join(folder, `redis_${name}`))
+      ends.defer(redis.stop)
       return await startPeer('bullmq.ts', { ...env, REDIS_PORT: String(redis.port) }, portal)
     },
   },
@@ -66,11 +64,19 @@ const contestants: Contestant[] = [
 
 console.log(`${cpus().length} × ${cpus()[0]?.model.trim() ?? 'unknown processor'}, Node ${process.version}; load generator, Redis and PostgreSQL on the same machine, ${CONNECTIONS} connections\n`)
 console.log('acknowledged after a durable write                requests/s   p50 ms   p99 ms')
-const rates: number[] = []
-for (const { title, start } of contestants) rates.push(await race(title, await start('rate', null)))
-console.log('the same two, with the relay\'s other duties at the door: rate limit, validation, a line of log')
-for (const { title, start } of contestants.slice(2)) rates.push(await race(title, await start('door', null, { SAME_DOOR: 'yes' })))
-const [sqlite = 0, relayPostgres = 0, bullmq = 0, boss = 0, bullmqDoor = 0, bossDoor = 0] = rates
+const peers = contestants.slice(2)
+const titles = [...contestants, ...peers].map(({ title }) => title)
+const servers: Running[] = []
+ends.defer(async () => { await Promise.all(servers.map(server => server.stop())) })
+for (const { start } of contestants) servers.push(await start('rate', null))
+for (const { start } of peers) servers.push(await start('door', null, { SAME_DOOR: 'yes' }))
+const loads = await alternate(servers)
+await Promise.all(servers.map(server => server.stop()))
+for (const [index, { perSecond, p50Ms, p99Ms }] of loads.entries()) {
+  if (index === contestants.length) console.log('the same two, with the relay\'s other duties at the door: rate limit, validation, a line of log')
+  console.log(`${titles[index]?.padEnd(48)}  ${Math.round(perSecond).toString().padStart(10)}   ${p50Ms.toFixed(1).padStart(6)}   ${p99Ms.toFixed(1).padStart(6)}`)
+}
+const [sqlite = 0, relayPostgres = 0, bullmq = 0, boss = 0, bullmqDoor = 0, bossDoor = 0] = loads.map(({ perSecond }) => perSecond)
 console.log(`SQLite / BullMQ = ${(sqlite / bullmq).toFixed(2)}   (aim: 1.3 or more), with the same duties ${(sqlite / bullmqDoor).toFixed(2)}`)
 console.log(`PostgreSQL / pg-boss = ${(relayPostgres / boss).toFixed(2)}   (aim: 5 or more), with the same duties ${(relayPostgres / bossDoor).toFixed(2)}\n`)
 
@@ -85,22 +91,6 @@ function relayEnv (databaseUrl: string, portal: Portal | null): Record<string, s
 async function startPeer (script: string, env: Record<string, string>, portal: Portal | null): Promise<Running> {
   const delivery: Record<string, string> = portal === null ? { SETTLE_MS: '600000' } : { SETTLE_MS: String(SETTLE_MS), BITRIX24_PORTAL_URL: portal.url, BITRIX24_TOKEN: portal.token }
   return await startProcess({ script: `bench/peers/${script}`, env: { WEBHOOK_SECRET: SECRET, ...env, ...delivery }, readyPath: '/' })
-}
-
-/** Measures, prints, and returns the requests per second. */
-async function race (title: string, server: Running): Promise<number> {
-  const { perSecond, p50Ms, p99Ms } = await measure(server)
-  console.log(`${title.padEnd(48)}  ${Math.round(perSecond).toString().padStart(10)}   ${p50Ms.toFixed(1).padStart(6)}   ${p99Ms.toFixed(1).padStart(6)}`)
-  return perSecond
-}
-
-async function measure (server: Running): Promise<LoadResult> {
-  const { port } = server
-  await runLoad({ port, connections: CONNECTIONS, requests: prepareWebhooks(WARM_UP.requests), durationMs: WARM_UP.durationMs })
-  const result = await runLoad({ port, connections: CONNECTIONS, requests: prepareWebhooks(WARM_UP.requests, WARM_UP.requests), durationMs: MEASURE_MS })
-  await server.stop()
-  if (result.failed > 0) throw new Error(`${result.failed} of ${result.answered} requests failed:\n${server.output().slice(-2000)}`)
-  return result
 }
 
 /** What stood in the portal at the end, what stood there on the way, and the calls that it took. */
