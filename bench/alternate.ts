@@ -1,5 +1,4 @@
-import type { Running } from '../demo/processes.ts'
-import { runLoad, WARM_UP, type LoadResult } from './load.ts'
+import { runLoad, WARM_UP, type LoadResult, type Servers } from './load.ts'
 import { prepareWebhooks } from './webhooks.ts'
 
 export const CONNECTIONS = 64
@@ -13,23 +12,17 @@ const WINDOW_REQUESTS = 50_000
  * minute of the machine falls on all of them. The result of each is its window with the median rate; its p99 is the median of its windows'.
  * No webhook comes twice, and all servers get the same ones. They are running before and after.
  */
-export async function alternate (servers: readonly Running[]): Promise<LoadResult[]> {
-  let first = 0
-  const load = async (server: Running, requests: readonly Buffer[], durationMs: number): Promise<LoadResult> => {
-    const result = await runLoad({ port: server.port, connections: CONNECTIONS, requests, durationMs })
-    if (result.failed > 0) throw new Error(`${result.failed} of ${result.answered} requests failed:\n${server.output().slice(-2000)}`)
-    return result
-  }
-
+export async function alternate (sides: readonly Servers[]): Promise<LoadResult[]> {
   const warmUp = prepareWebhooks(WARM_UP.requests)
-  first += WARM_UP.requests
-  for (const server of servers) await load(server, warmUp, WARM_UP.durationMs)
+  for (const servers of sides) await runLoad({ servers, connections: CONNECTIONS, requests: warmUp, durationMs: WARM_UP.durationMs })
 
-  const windows = servers.map((): LoadResult[] => [])
-  for (let window = 0; window < WINDOWS; window++, first += WINDOW_REQUESTS) {
-    const requests = prepareWebhooks(WINDOW_REQUESTS, first)
-    const order = [...servers.keys()]
-    for (const index of window % 2 === 0 ? order : order.reverse()) windows[index]?.push(await load(servers[index] as Running, requests, WINDOW_MS))
+  const windows = sides.map((): LoadResult[] => [])
+  for (let window = 0; window < WINDOWS; window++) {
+    const requests = prepareWebhooks(WINDOW_REQUESTS, WARM_UP.requests + window * WINDOW_REQUESTS)
+    const order = [...sides.keys()]
+    for (const index of window % 2 === 0 ? order : order.reverse()) {
+      windows[index]?.push(await runLoad({ servers: sides[index] as Servers, connections: CONNECTIONS, requests, durationMs: WINDOW_MS }))
+    }
   }
   return windows.map(median)
 }

@@ -25,8 +25,8 @@ export async function measureBacklog (folder: string): Promise<BacklogResult> {
   const started = performance.now()
   const relay = await startRelayProcess(env)
   const readyMs = performance.now() - started
-  await runLoad({ port: relay.port, connections: CONNECTIONS, requests: prepareWebhooks(WARM_UP.requests, ROWS), durationMs: WARM_UP.durationMs })
-  const load = await runLoad({ port: relay.port, connections: CONNECTIONS, requests: prepareWebhooks(100_000, ROWS + WARM_UP.requests), durationMs: 6000 })
+  await runLoad({ servers: relay, connections: CONNECTIONS, requests: prepareWebhooks(WARM_UP.requests, ROWS), durationMs: WARM_UP.durationMs })
+  const load = await runLoad({ servers: relay, connections: CONNECTIONS, requests: prepareWebhooks(100_000, ROWS + WARM_UP.requests), durationMs: 6000 })
   const residentMiB = readResidentMiB(relay)
   await relay.stop()
   return { rows: ROWS, readyMs, residentMiB, load }

@@ -1,13 +1,13 @@
-import { cpus, tmpdir } from 'node:os'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { cpus } from 'node:os'
 import { join } from 'node:path'
-import { startProcess, startRelayProcess, type Running } from '../demo/processes.ts'
+import { startProcess, startRelayProcess } from '../demo/processes.ts'
 import { alternate, CONNECTIONS } from './alternate.ts'
 import { measureBacklog } from './backlog.ts'
 import { measureDrain } from './drain.ts'
 import type { LoadResult } from './load.ts'
 import { measureLatency } from './latency.ts'
 import { measureMessengers } from './messengers.ts'
+import { runProgram } from './program.ts'
 import { measureReplicas } from './replicas.ts'
 import { unreachablePortalEnv } from './webhooks.ts'
 
@@ -16,11 +16,10 @@ import { unreachablePortalEnv } from './webhooks.ts'
  * server, so the absolute numbers are lower than a server alone would reach; it is the same for both sides of a ratio.
  */
 
-const folder = await mkdtemp(join(tmpdir(), 'imconnector-relay-bench-'))
-try {
+await runProgram(async ({ folder }) => {
   console.log(`${cpus().length} × ${cpus()[0]?.model.trim() ?? 'unknown processor'}, Node ${process.version}; load generator on the same machine, ${CONNECTIONS} connections`)
   console.log('SQLite in WAL mode at synchronous=FULL; rate limit and log at their defaults\n')
-  const { a, b } = await measureAcknowledgement()
+  const { a, b } = await measureAcknowledgement(folder)
   console.log('                                                      requests/s   p50 ms   p99 ms')
   printLoad('(a) a Fastify route that does nothing', a)
   printLoad('(b) the relay, acknowledged after its commit', b)
@@ -45,20 +44,15 @@ try {
   console.log('(g) acknowledged after a commit on PostgreSQL (synchronous_commit=on), which has the same cores')
   printLoad('    one relay', one)
   printLoad('    three relays, the same load spread over them', three)
-} finally {
-  await rm(folder, { recursive: true, force: true })
-}
+})
 
-async function measureAcknowledgement (): Promise<{ a: LoadResult, b: LoadResult }> {
-  const servers: Running[] = []
-  try {
-    servers.push(await startProcess({ script: 'bench/noop.ts', env: {}, readyPath: '/' }))
-    servers.push(await startRelayProcess(unreachablePortalEnv(join(folder, 'ack.db'))))
-    const [a, b] = await alternate(servers) as [LoadResult, LoadResult]
-    return { a, b }
-  } finally {
-    await Promise.all(servers.map(server => server.stop()))
-  }
+async function measureAcknowledgement (folder: string): Promise<{ a: LoadResult, b: LoadResult }> {
+  const noop = await startProcess({ script: 'bench/noop.ts', env: {}, readyPath: '/' })
+  const relay = await startRelayProcess(unreachablePortalEnv(join(folder, 'ack.db')))
+  const [a, b] = await alternate([noop, relay]) as [LoadResult, LoadResult]
+  await noop.stop()
+  await relay.stop()
+  return { a, b }
 }
 
 function printLoad (title: string, { perSecond, p50Ms, p99Ms }: LoadResult): void {

@@ -34,25 +34,25 @@ export async function measureDrain (folder: string): Promise<DrainResult> {
     ADMIN_TOKEN,
     DATABASE_URL: `file:${join(folder, 'drain.db')}`,
   })
-  try {
-    await sendOriginals(sandbox)
-    await gather(sandbox, relay, 0)
-    const callsBefore = await countCalls(sandbox)
-    const drainMs = await drain(sandbox, relay)
-    const calls = await countCalls(sandbox) - callsBefore
+  await sendOriginals(sandbox)
+  await gather(sandbox, relay, 0)
+  const callsBefore = await countCalls(sandbox)
+  const drainMs = await drain(sandbox, relay)
+  const calls = await countCalls(sandbox) - callsBefore
 
-    await gather(sandbox, relay, 1)
-    // The backlog lasts as long as the load.
-    await control(sandbox, 'load', { msPerMessage: LOAD_MS / MESSAGES })
-    const draining = drain(sandbox, relay)
-    const load = await runLoad({ port: relay.port, connections: 64, requests: prepareWebhooks(40_000, 5_000_000), durationMs: LOAD_MS })
-    await control(sandbox, 'load', { msPerMessage: 0 })
-    await draining
-    return { edits: EDITS, messages: MESSAGES, calls, drainMs, load }
-  } finally {
-    await relay.stop()
-    await sandbox.stop()
-  }
+  await gather(sandbox, relay, 1)
+  const [load] = await Promise.all([loadMeanwhile(sandbox, relay), drain(sandbox, relay)])
+  await relay.stop()
+  await sandbox.stop()
+  return { edits: EDITS, messages: MESSAGES, calls, drainMs, load }
+}
+
+/** The backlog lasts as long as the load. */
+async function loadMeanwhile (sandbox: Running, relay: Running): Promise<LoadResult> {
+  await control(sandbox, 'load', { msPerMessage: LOAD_MS / MESSAGES })
+  const load = await runLoad({ servers: relay, connections: 64, requests: prepareWebhooks(40_000, 5_000_000), durationMs: LOAD_MS })
+  await control(sandbox, 'load', { msPerMessage: 0 })
+  return load
 }
 
 async function sendOriginals (sandbox: Running): Promise<void> {
@@ -64,8 +64,8 @@ async function sendOriginals (sandbox: Running): Promise<void> {
 /** The first call is refused for want of a scope, which parks the portal; what comes then is kept. */
 async function gather (sandbox: Running, relay: Running, round: number): Promise<void> {
   await control(sandbox, 'faults', [{ method: 'imconnector.update.messages', error: 'insufficient_scope', status: 403, times: 1 }])
-  const { answered, failed } = await runLoad({ port: relay.port, connections: 16, requests: edits(round), durationMs: 120_000 })
-  if (failed > 0 || answered !== EDITS) throw new Error(`${answered} of ${EDITS} edits were answered, ${failed} refused`)
+  const { answered } = await runLoad({ servers: relay, connections: 16, requests: edits(round), durationMs: 120_000 })
+  if (answered !== EDITS) throw new Error(`${answered} of ${EDITS} edits were answered in time`)
 }
 
 async function drain (sandbox: Running, relay: Running): Promise<number> {

@@ -1,4 +1,5 @@
 import { connect, type Socket } from 'node:net'
+import type { Running } from '../demo/processes.ts'
 
 /*
  * A load of prepared requests over keep-alive connections, each waiting for its answer before it sends the next: a client that does
@@ -11,9 +12,11 @@ import { connect, type Socket } from 'node:net'
  */
 export const WARM_UP = { requests: 100_000, durationMs: 20_000 }
 
+export type Servers = Running | readonly Running[]
+
 export interface LoadOptions {
-  /** Several servers get a connection each in turn. */
-  readonly port: number | readonly number[]
+  /** Several servers share the connections. */
+  readonly servers: Servers
   readonly connections: number
   readonly requests: readonly Buffer[]
   /** The load ends after this time or with the last request, whichever comes first. */
@@ -22,22 +25,22 @@ export interface LoadOptions {
 
 export interface LoadResult {
   readonly answered: number
-  readonly failed: number
   readonly durationMs: number
   readonly perSecond: number
   readonly p50Ms: number
   readonly p99Ms: number
 }
 
+/** Rejects when a request was not answered 2xx: what was measured would be another matter. */
 export async function runLoad (options: LoadOptions): Promise<LoadResult> {
   const { connections, requests, durationMs } = options
-  const ports = [options.port].flat()
+  const servers = [options.servers].flat()
   const latencies: number[] = []
   let next = 0
   let failed = 0
   const started = performance.now()
 
-  async function runConnection (port: number): Promise<void> {
+  async function runConnection ({ port }: Running): Promise<void> {
     const socket = connect({ port, host: '127.0.0.1', noDelay: true })
     await new Promise((resolve, reject) => socket.once('connect', resolve).once('error', reject))
     const readStatus = createStatusReader(socket)
@@ -51,12 +54,12 @@ export async function runLoad (options: LoadOptions): Promise<LoadResult> {
     socket.destroy()
   }
 
-  await Promise.all(Array.from({ length: connections }, (_, index) => runConnection(ports[index % ports.length] as number)))
+  await Promise.all(Array.from({ length: connections }, (_, index) => runConnection(servers[index % servers.length] as Running)))
   const elapsedMs = performance.now() - started
+  if (failed > 0) throw new Error(`${failed} of ${latencies.length} requests failed:\n${servers.map(server => server.output().slice(-2000)).join('\n')}`)
   latencies.sort((a, b) => a - b)
   return {
     answered: latencies.length,
-    failed,
     durationMs: elapsedMs,
     perSecond: latencies.length / elapsedMs * 1000,
     p50Ms: percentile(latencies, 0.5),

@@ -6,7 +6,7 @@ import { parseArgs } from 'node:util'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { generateSecret, readSecret, signStandardWebhook } from '../src/signatures/standard-webhooks.ts'
 import { createConnector } from './connector.ts'
-import { sandboxEnv, startRelayProcess, startSandboxProcess, type Running } from './processes.ts'
+import { endProcesses, sandboxEnv, startRelayProcess, startSandboxProcess, type Running } from './processes.ts'
 import { scenes, toOriginal, toWebhookData } from './story.ts'
 
 /** Short, so that nobody waits; what a user would set is the default of 2 s. */
@@ -25,7 +25,6 @@ interface PortalMessage {
 const folder = await mkdtemp(join(tmpdir(), 'imconnector-relay-'))
 const secret = generateSecret()
 const adminToken = randomBytes(24).toString('base64url')
-const started: Array<Promise<Running>> = []
 let interrupted = false
 // Also a second time: an impatient Ctrl-C must not leave the servers behind, which it does not reach.
 process.on('SIGINT', () => end(0))
@@ -42,10 +41,10 @@ try {
 }
 
 async function play (): Promise<boolean> {
-  const sandbox = await start(() => startSandboxProcess())
-  const relay = await start(() => startRelayProcess({
+  const sandbox = await startSandboxProcess()
+  const relay = await startRelayProcess({
     ...sandboxEnv(sandbox.url), WEBHOOK_SECRET: secret, ADMIN_TOKEN: adminToken, DATABASE_URL: `file:${folder}/relay.db`, SETTLE_MS: String(SETTLE_MS),
-  }))
+  })
 
   const connector = await createConnector({ portalUrl: sandbox.url })
   await connector.send(scenes.map(toOriginal))
@@ -66,14 +65,6 @@ async function play (): Promise<boolean> {
   console.log(`\n${webhooks} webhooks, ${await countCalls(sandbox) - callsBefore} calls of imconnector.update.messages in all.`)
   if (!once) printInvitation(sandbox, relay)
   return rows.every(row => row.isRight)
-}
-
-/** Noted before it is ready, so that Ctrl-C ends also what is just starting. */
-async function start (server: () => Promise<Running>): Promise<Running> {
-  if (interrupted) throw new Error('interrupted')
-  const starting = server()
-  started.push(starting)
-  return await starting
 }
 
 async function sendEdits (relay: Running): Promise<void> {
@@ -142,7 +133,7 @@ Ctrl-C ends everything.`)
 async function end (code: number): Promise<void> {
   if (interrupted) return
   interrupted = true
-  for (const starting of started.toReversed()) await starting.then(server => server.stop(), () => {})
+  await endProcesses()
   await rm(folder, { recursive: true, force: true })
   process.exit(code)
 }

@@ -58,8 +58,26 @@ export function sandboxEnv (portalUrl: string): Record<string, string> {
   }
 }
 
+/** What this program has started and what has not ended yet. */
+const alive = new Set<ChildProcess>()
+let isEnding = false
+
+/** Ends every server of this program in good order, also one that is only starting, and lets no other start. */
+export async function endProcesses (): Promise<void> {
+  isEnding = true
+  await Promise.all([...alive].map(child => end(child, 'SIGTERM')))
+}
+
+async function end (child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  if (!alive.has(child)) return
+  const exited = once(child, 'exit')
+  child.kill(signal)
+  await exited
+}
+
 export async function startProcess ({ script, env, readyPath, port: wanted, waitMs = 20_000 }: StartOptions): Promise<Running> {
   const port = wanted ?? await freePort()
+  if (isEnding) throw new Error(`${script} is not started: the program ends`)
   const output = createTail(200_000)
   // A group of its own: Ctrl-C reaches only the program that started it, which ends it in good order.
   const child = spawn(process.execPath, [...NODE_FLAGS, join(root, script)], {
@@ -67,6 +85,8 @@ export async function startProcess ({ script, env, readyPath, port: wanted, wait
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
   })
+  alive.add(child)
+  child.once('exit', () => alive.delete(child))
   child.stdout.on('data', output.add)
   child.stderr.on('data', output.add)
   const running: Running = {
@@ -75,17 +95,13 @@ export async function startProcess ({ script, env, readyPath, port: wanted, wait
     child,
     output: output.text,
     async stop (signal = 'SIGTERM') {
-      if (child.exitCode === null && child.signalCode === null) {
-        const exited = once(child, 'exit')
-        child.kill(signal)
-        await exited
-      }
+      await end(child, signal)
       return child.exitCode
     },
   }
   const deadline = performance.now() + waitMs
   while (performance.now() < deadline) {
-    if (child.exitCode !== null) throw new Error(`${script} ended with ${child.exitCode} before it was ready:\n${output.text()}`)
+    if (!alive.has(child)) throw new Error(`${script} ended with ${child.exitCode ?? child.signalCode} before it was ready:\n${output.text()}`)
     const response = await fetch(running.url + readyPath).catch(() => null)
     await response?.body?.cancel()
     if (response !== null && response.status < 500) return running

