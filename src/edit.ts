@@ -84,8 +84,8 @@ export type EditState = 'pending' | 'delivered' | 'dead'
 export type WebhookOutcome = 'accepted' | 'duplicate' | 'stale' | 'ignored' | 'refused'
 
 /**
- * The row id of a message: 24 characters, the same for the same key on every replica and in every life of the store,
- * so that it can be named in an answer before anything is read. JSON keeps the parts apart whatever they contain.
+ * The row id of a message: 24 characters, the same for the same key on every replica and in every life of the store.
+ * JSON keeps the parts apart whatever they contain.
  */
 export function messageRowId (key: MessageKey): string {
   return digest([key.portal, key.connector, key.line, key.chat, key.message], 24)

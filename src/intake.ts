@@ -1,7 +1,7 @@
 import { address, addressClient } from './address.ts'
 import type { Channel } from './config.ts'
 import { guard } from './courier/guard.ts'
-import { contentDigest, messageRowId, type MessageEdit } from './edit.ts'
+import type { MessageEdit } from './edit.ts'
 import { BadRequest, NotFound } from './errors.ts'
 import type { EditResult, IgnoredEvent, Messenger, Reading, SeenClient, WebhookContent, WebhookReply, WebhookRequest } from './messengers/messenger.ts'
 import { messengers } from './messengers/registry.ts'
@@ -46,12 +46,9 @@ export function createIntake (options: IntakeOptions): Intake {
     const edit = address(source, channel)
     const key = { portal: options.portal, connector: channel.connector, line: channel.line, chat: edit.chat.id, message: edit.message.id }
     return {
-      id: messageRowId(key),
       key,
       channel: channel.id,
       edit,
-      digest: contentDigest(edit.message),
-      replaced: edit.replaces && contentDigest(edit.replaces),
       refusal: guard(edit, { now: wallTime, allowAnonymous: channel.allowAnonymous }),
       now: options.now(),
       settleMs: channel.settleMs,

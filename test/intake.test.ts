@@ -19,7 +19,7 @@ function build (changes: { channels?: ReturnType<typeof channel>[], known?: Reco
     outbox: {
       accept: changes.accept ?? (async edits => {
         kept.push(...edits)
-        return edits.map(edit => ({ id: edit.id, outcome: edit.refusal === null ? 'accepted' : 'refused' }))
+        return edits.map(edit => ({ id: messageRowId(edit.key), outcome: edit.refusal === null ? 'accepted' : 'refused' }))
       }),
     },
     profiles: {
@@ -47,13 +47,11 @@ t.test('an edit is addressed, guarded and kept before the sender is told', async
 
   const key = { portal: 'example.bitrix24.ru', connector: 'relay_demo', line: 3, chat: 'c', message: 'c:1001' }
   t.match(kept, [{
-    id: messageRowId(key),
     key,
     channel: 'default',
     refusal: null,
     now: NOW - 5,
     settleMs: 700,
-    digest: String,
     edit: { user: { id: 'u42' }, message: { text: '[\u200Bb]Hi' }, revision: { at: NOW, tie: 0n } },
   }])
   t.strictSame(reply, { status: 202, body: { edits: [{ id: messageRowId(key), outcome: 'accepted' }] } })
@@ -76,7 +74,7 @@ t.test('the channel decides whether a user may be anonymous', async t => {
 })
 
 t.test('nothing to deliver wakes nobody', async t => {
-  const { intake, nudges } = build({ accept: async edits => edits.map(edit => ({ id: edit.id, outcome: 'duplicate' })) })
+  const { intake, nudges } = build({ accept: async edits => edits.map(edit => ({ id: messageRowId(edit.key), outcome: 'duplicate' })) })
   t.match((await intake.receive('default', event(edit()))).reply.body, { edits: [{ outcome: 'duplicate' }] })
   t.equal(nudges(), 0)
 })

@@ -1,5 +1,6 @@
 import { compareRevisions, type DeadReason, type EditState, type RefusalReason, type Revision } from '../edit.ts'
-import type { Attempt, DeliveryHistory, EditFlag, IncomingEdit, IntakeResult, Settlement } from './store.ts'
+import type { IdentifiedEdit } from './identify.ts'
+import type { Attempt, DeliveryHistory, EditFlag, IntakeResult, Settlement } from './store.ts'
 
 /*
  * The rules of the outbox as pure functions over one row, shared by every engine: an engine reads the row inside
@@ -67,7 +68,7 @@ export function freshHistory (files: number): DeliveryHistory {
 }
 
 /** What one incoming edit does to the row that is held for its message, or to none. */
-export function fold (held: OutboxRow | null, incoming: IncomingEdit): Folded {
+export function fold (held: OutboxRow | null, incoming: IdentifiedEdit): Folded {
   return incoming.refusal === null ? foldDeliverable(held, incoming) : foldRefused(held, incoming, incoming.refusal)
 }
 
@@ -75,7 +76,7 @@ export function fold (held: OutboxRow | null, incoming: IncomingEdit): Folded {
  * Without a newer revision the last content that arrives wins, and one that was seen before is late. An edit that says what it replaces tells
  * more: what it replaced has been seen, even if it comes later or never, and a return to an earlier content is one if it replaces the last.
  */
-function foldDeliverable (held: OutboxRow | null, incoming: IncomingEdit): Folded {
+function foldDeliverable (held: OutboxRow | null, incoming: IdentifiedEdit): Folded {
   const { edit, digest } = incoming
   let seen = remember('', incoming)
   if (held !== null && held.revision !== null) {
@@ -111,7 +112,7 @@ function foldDeliverable (held: OutboxRow | null, incoming: IncomingEdit): Folde
 }
 
 /** What a late edit replaced is older still: it stands first among the contents seen. */
-function repeated (held: OutboxRow, { replaced = '' }: IncomingEdit): Folded {
+function repeated (held: OutboxRow, { replaced = '' }: IdentifiedEdit): Folded {
   if (hasSeen(held.seen, replaced)) return unchanged('duplicate')
   return { outcome: 'duplicate', row: { ...held, seen: newest(replaced + held.seen) }, delta: {} }
 }
@@ -120,7 +121,7 @@ function repeated (held: OutboxRow, { replaced = '' }: IncomingEdit): Folded {
  * A refused revision is kept beside the deliverable one and never guards against it: were the refused one remembered as the
  * newest, an older deliverable edit that comes late would be lost although nothing newer can ever be shown.
  */
-function foldRefused (held: OutboxRow | null, incoming: IncomingEdit, reason: RefusalReason): Folded {
+function foldRefused (held: OutboxRow | null, incoming: IdentifiedEdit, reason: RefusalReason): Folded {
   const { revision } = incoming.edit
   let seen = incoming.digest
   if (held?.refused) {
@@ -267,7 +268,7 @@ function isWaiting (row: OutboxRow): boolean {
 }
 
 /** An update that overtakes its original is lost without a word (the portal stores the external id after the message), hence the youth. */
-function settledDue (incoming: IncomingEdit, waitingSince: number): number {
+function settledDue (incoming: IdentifiedEdit, waitingSince: number): number {
   const { now, settleMs } = incoming
   const { date } = incoming.edit.message
   const settled = Math.min(now + settleMs, waitingSince + SETTLE_FACTOR * settleMs)
@@ -275,12 +276,12 @@ function settledDue (incoming: IncomingEdit, waitingSince: number): number {
   return Math.max(now, settled, grown)
 }
 
-function serializeEdit (incoming: IncomingEdit): string {
+function serializeEdit (incoming: IdentifiedEdit): string {
   const { user, message, chat } = incoming.edit
   return JSON.stringify({ user, message, chat })
 }
 
-function emptyRow (incoming: IncomingEdit): OutboxRow {
+function emptyRow (incoming: IdentifiedEdit): OutboxRow {
   return {
     id: incoming.id,
     channel: incoming.channel,
@@ -316,11 +317,11 @@ function hasSeen (seen: string, digest: string): boolean {
   return false
 }
 
-function replacesLast (seen: string, { digest, replaced }: IncomingEdit): boolean {
+function replacesLast (seen: string, { digest, replaced }: IdentifiedEdit): boolean {
   return replaced !== undefined && replaced !== digest && seen.endsWith(replaced)
 }
 
-function remember (seen: string, { digest, replaced = '' }: IncomingEdit): string {
+function remember (seen: string, { digest, replaced = '' }: IdentifiedEdit): string {
   return newest(seen + (hasSeen(seen, replaced) ? '' : replaced) + digest)
 }
 

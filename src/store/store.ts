@@ -9,19 +9,16 @@ import type { ClientProfile, DeadReason, EditState, MessageEdit, MessageKey, Ref
 
 /** One edit on its way in. `refusal` is the guard's word: such an edit is recorded, and never displaces a pending one. */
 export interface IncomingEdit {
-  readonly id: string
   readonly key: MessageKey
   readonly channel: string
   readonly edit: MessageEdit
-  readonly digest: string
-  /** The digest of what the message showed before, where the messenger tells. */
-  readonly replaced?: string | undefined
   readonly refusal: RefusalReason | null
   readonly now: number
   readonly settleMs: number
 }
 
 export interface IntakeResult {
+  /** The message's row, as `messageRowId` names it. */
   readonly id: string
   readonly outcome: 'accepted' | 'duplicate' | 'stale' | 'refused'
 }

@@ -6,7 +6,7 @@ import { createSession, type SessionResult } from '../../src/bitrix24/session.ts
 import type { PortalConfig } from '../../src/config.ts'
 import { createCourier } from '../../src/courier/courier.ts'
 import type { LookUpReport, Names } from '../../src/courier/naming.ts'
-import { contentDigest, messageRowId, type MessageEdit } from '../../src/edit.ts'
+import { messageRowId, type MessageEdit } from '../../src/edit.ts'
 import { openStore } from '../../src/store/open.ts'
 import type { IncomingEdit } from '../../src/store/store.ts'
 import { startPortal } from '../portal.ts'
@@ -138,5 +138,5 @@ function incoming (portal: string, options: EditOfMessage, now: number): Incomin
     revision: { at, tie: 0n },
   }
   const key = { portal, connector: 'relay_demo', line, chat, message }
-  return { id: messageRowId(key), key, channel, edit, digest: contentDigest(edit.message), refusal: null, now, settleMs: 0 }
+  return { key, channel, edit, refusal: null, now, settleMs: 0 }
 }

@@ -1,4 +1,5 @@
-import { contentDigest, messageRowId, type MessageEdit } from '../../src/edit.ts'
+import type { MessageEdit } from '../../src/edit.ts'
+import { identify, type IdentifiedEdit } from '../../src/store/identify.ts'
 import type { IncomingEdit } from '../../src/store/store.ts'
 
 export const PORTAL = 'example.bitrix24.ru'
@@ -18,8 +19,8 @@ export interface EditOptions {
   settleMs?: number
 }
 
-/** An edit as the intake hands it over; every test names only what it is about. */
-export function incoming (options: EditOptions = {}): IncomingEdit {
+/** An edit as the intake hands it over, and as an engine knows it; every test names only what it is about. */
+export function incoming (options: EditOptions = {}): IdentifiedEdit {
   const { message = 'm1', connector = 'relay_demo', line = 1, at = 1, tie = 0n, text = 'Hello', files = 0, refusal = null, now = 1000, settleMs = 0 } = options
   const edit: MessageEdit = {
     user: { id: 'u1', name: 'Anna' },
@@ -29,10 +30,10 @@ export function incoming (options: EditOptions = {}): IncomingEdit {
       text,
       files: Array.from({ length: files }, (_, index) => ({ url: `https://files.example/${index}` })),
     },
+    ...(options.replaces === undefined ? {} : { replaces: { text: options.replaces, files: [] } }),
     chat: { id: 'c1' },
     revision: { at, tie },
   }
   const key = { portal: PORTAL, connector, line, chat: edit.chat.id, message }
-  const replaced = options.replaces === undefined ? undefined : contentDigest({ text: options.replaces, files: [] })
-  return { id: messageRowId(key), key, channel: 'default', edit, digest: contentDigest(edit.message), replaced, refusal, now, settleMs }
+  return identify({ key, channel: 'default', edit, refusal, now, settleMs })
 }

@@ -1,7 +1,7 @@
 import t from 'tap'
 import fc from 'fast-check'
 import { fold, freshHistory, pendingRevisions, settle, type LedgerDelta, type OutboxRow } from '../../src/store/fold.ts'
-import type { IncomingEdit } from '../../src/store/store.ts'
+import type { IdentifiedEdit } from '../../src/store/identify.ts'
 import { incoming } from './edits.ts'
 
 /** Folds edits into one row and counts as a store does. */
@@ -14,7 +14,7 @@ function createRow () {
   return {
     ledger,
     row: () => row as OutboxRow | null,
-    take (edit: IncomingEdit) {
+    take (edit: IdentifiedEdit) {
       const folded = fold(row, edit)
       row = folded.row ?? row
       add(folded.delta)

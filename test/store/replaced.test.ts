@@ -1,15 +1,15 @@
 import t from 'tap'
 import fc from 'fast-check'
 import { fold, type OutboxRow } from '../../src/store/fold.ts'
-import type { IncomingEdit } from '../../src/store/store.ts'
+import type { IdentifiedEdit } from '../../src/store/identify.ts'
 import { incoming } from './edits.ts'
 
 /** Edits of a messenger without a clock for them: all of one revision, each telling what it replaces. */
-function edits (texts: readonly string[]): IncomingEdit[] {
+function edits (texts: readonly string[]): IdentifiedEdit[] {
   return texts.slice(1).map((text, index) => incoming({ text, replaces: texts[index] ?? '' }))
 }
 
-function take (arrivals: readonly IncomingEdit[]) {
+function take (arrivals: readonly IdentifiedEdit[]) {
   let row: OutboxRow | null = null
   const outcomes = arrivals.map(edit => {
     const folded = fold(row, edit)
@@ -26,7 +26,7 @@ t.test('two edits in the wrong order', async t => {
 })
 
 t.test('three edits in each order: only the first between the third and the second is taken for newer', async t => {
-  const [first, second, third] = edits(numbered(3)) as [IncomingEdit, IncomingEdit, IncomingEdit]
+  const [first, second, third] = edits(numbered(3)) as [IdentifiedEdit, IdentifiedEdit, IdentifiedEdit]
   const orders = [[first, second, third], [first, third, second], [second, first, third], [second, third, first], [third, second, first]]
   for (const order of orders) t.equal(take(order).text, 'text 3')
   t.equal(take([third, first, second]).text, 'text 2')
@@ -41,8 +41,8 @@ t.test('in order, with any of the earlier ones once more at any time', async t =
     const arrivals = edits(numbered(count))
     for (const [from, to] of repeats) {
       const edit = arrivals[from % arrivals.length]
-      const after = arrivals.lastIndexOf(edit as IncomingEdit) + 1
-      arrivals.splice(after + to % (arrivals.length - after + 1), 0, edit as IncomingEdit)
+      const after = arrivals.lastIndexOf(edit as IdentifiedEdit) + 1
+      arrivals.splice(after + to % (arrivals.length - after + 1), 0, edit as IdentifiedEdit)
     }
     return take(arrivals).text === `text ${count}`
   })))

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { messageRowId } from '../../src/edit.ts'
 import { BadRequest, NotFound, StoreUnavailable, Unauthenticated } from '../../src/errors.ts'
 import { createIntake, type Receipt } from '../../src/intake.ts'
 import { signStandardWebhook } from '../../src/signatures/standard-webhooks.ts'
@@ -25,7 +26,7 @@ function build (changes: { front?: Partial<Front>, passage?: Passage, accept?: (
     outbox: {
       accept: changes.accept ?? (async edits => {
         events.push('kept')
-        return edits.map(edit => ({ id: edit.id, outcome: edit.refusal === null ? 'accepted' : 'refused' }))
+        return edits.map(edit => ({ id: messageRowId(edit.key), outcome: edit.refusal === null ? 'accepted' : 'refused' }))
       }),
     },
     profiles: { find: async () => null, remember: async () => { events.push('remembered') } },

@@ -1,5 +1,6 @@
 import { fold, type LedgerDelta } from '../fold.ts'
-import type { IncomingEdit, IntakeResult } from '../store.ts'
+import type { IdentifiedEdit } from '../identify.ts'
+import type { IntakeResult } from '../store.ts'
 import type { Client } from './connection.ts'
 import { findLanes, makeLanes, nameOf, type LaneIds } from './lanes.ts'
 import { remember } from './profiles.ts'
@@ -10,7 +11,7 @@ import { storable } from './values.ts'
  * Takes a batch within a transaction: what is held is read, the rules decide message by message in order of arrival, and what they decide is
  * written unless another replica was faster (Overtaken). Then the same is done with the rows locked, which can lose only against new rows.
  */
-export async function acceptBatch (client: Client, edits: readonly IncomingEdit[], { replica, isLocked }: { replica: string, isLocked: boolean }): Promise<IntakeResult[]> {
+export async function acceptBatch (client: Client, edits: readonly IdentifiedEdit[], { replica, isLocked }: { replica: string, isLocked: boolean }): Promise<IntakeResult[]> {
   const [found, held] = await Promise.all([findLanes(client, edits), readHeld(client, [...new Set(edits.map(edit => edit.id))], isLocked)])
   const lanes = edits.every(edit => found.has(nameOf(edit))) ? found : await makeLanes(client, edits)
   const changed = new Map<string, Held>()
@@ -27,6 +28,6 @@ export async function acceptBatch (client: Client, edits: readonly IncomingEdit[
   return results
 }
 
-function unknown (incoming: IncomingEdit, lanes: LaneIds): Omit<Held, 'row'> {
+function unknown (incoming: IdentifiedEdit, lanes: LaneIds): Omit<Held, 'row'> {
   return { lane: lanes.get(nameOf(incoming)) as number, chat: storable(incoming.key.chat), message: storable(incoming.key.message), stamp: 0 }
 }

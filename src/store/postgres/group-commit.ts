@@ -1,5 +1,6 @@
 import { ShuttingDown, StoreUnavailable } from '../../errors.ts'
-import type { CommitObserver, IncomingEdit, IntakeResult } from '../store.ts'
+import type { IdentifiedEdit } from '../identify.ts'
+import type { CommitObserver, IntakeResult } from '../store.ts'
 
 /** Edits that may wait for the commit that runs; more are refused, since a sender that is answered late repeats anyway. */
 const MAX_WAITING = 20_000
@@ -7,13 +8,13 @@ const MAX_WAITING = 20_000
 const MAX_BATCH = 2_000
 
 interface Waiting {
-  readonly edits: readonly IncomingEdit[]
+  readonly edits: readonly IdentifiedEdit[]
   readonly resolve: (results: IntakeResult[]) => void
   readonly reject: (error: Error) => void
 }
 
 export interface GroupCommit {
-  accept (edits: readonly IncomingEdit[]): Promise<IntakeResult[]>
+  accept (edits: readonly IdentifiedEdit[]): Promise<IntakeResult[]>
   /** Waits for what was taken. */
   close (): Promise<void>
 }
@@ -22,7 +23,7 @@ export interface GroupCommit {
  * Group commit: the edits that gather while one commit is under way share the next. A batch that fails for what it holds is committed request
  * by request, so that one bad request fails alone; when the database is away, all of it fails.
  */
-export function createGroupCommit (commit: (edits: readonly IncomingEdit[]) => Promise<IntakeResult[]>, observe: CommitObserver): GroupCommit {
+export function createGroupCommit (commit: (edits: readonly IdentifiedEdit[]) => Promise<IntakeResult[]>, observe: CommitObserver): GroupCommit {
   let waiting: Waiting[] = []
   let size = 0
   let running: Promise<void> | null = null

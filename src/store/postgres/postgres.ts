@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { StoreUnavailable } from '../../errors.ts'
 import type { CommitObserver, Store } from '../store.ts'
+import { identify } from '../identify.ts'
 import { acceptBatch } from './accept.ts'
 import { readAddress } from './address.ts'
 import { connect, discard, type Client } from './connection.ts'
@@ -46,7 +47,7 @@ export async function openPostgresStore ({ databaseUrl, waitMs, now, leaseMs = L
   const commits = createGroupCommit(edits => writer.transact((client, tries) => acceptBatch(client, edits, { replica, isLocked: tries > 0 })), observeCommit)
 
   return {
-    outbox: { accept: commits.accept, ...createPostgresOutbox({ link: courier, replica }), ...createPostgresReading(reader) },
+    outbox: { accept: async edits => await commits.accept(edits.map(identify)), ...createPostgresOutbox({ link: courier, replica }), ...createPostgresReading(reader) },
     portals: createPostgresPortals(courier),
     profiles: createPostgresProfiles(writer, reader),
     leases: createPostgresLeases(keeper, leaseMs, now),

@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { attemptFor, fold, giveBack, recover, redeliver, settle, settleLate, take, travelTogether, type LedgerDelta, type OutboxRow, type Settled } from '../fold.ts'
+import { identify } from '../identify.ts'
 import type { ClaimedEdit, ClaimRequest, IncomingEdit, IntakeResult, LaneDue, Outbox, Recovery, RedeliveryOutcome, Settling } from '../store.ts'
 import { COLUMNS, WRITTEN, toClaimed, toEdit, toOutboxRow, writtenValues, type SqlRow } from '../rows.ts'
 import type { SqliteLeases } from './leases.ts'
@@ -83,7 +84,7 @@ export function createSqliteOutbox (db: DatabaseSync, profiles: SqliteProfiles, 
     },
 
     accept (edits: readonly IncomingEdit[]): IntakeResult[] {
-      return edits.map(incoming => {
+      return edits.map(identify).map(incoming => {
         const held = load(incoming.id)
         const { outcome, row, delta } = fold(held, incoming)
         if (row !== null && held !== null) update.run(...writtenValues(row), row.id)

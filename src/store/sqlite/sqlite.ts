@@ -1,9 +1,9 @@
 import { accessSync, closeSync, constants, mkdirSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { ShuttingDown } from '../../errors.ts'
-import type { CommitObserver, IntakeResult, Leases, Outbox, Portals, Profiles, Store } from '../store.ts'
+import type { CommitObserver, Leases, Outbox, Portals, Profiles, Store } from '../store.ts'
 import { startGroupCommit, type GroupCommit } from './group-commit.ts'
-import { encodeEdits } from './wire.ts'
+import { decodeResults, encodeEdits, type WiredResults } from './wire.ts'
 
 export interface SqliteOptions {
   /** The database's file; its folder is made when it is missing. */
@@ -25,8 +25,7 @@ export async function openSqliteStore (options: SqliteOptions): Promise<Store> {
 
   const outbox: Outbox = {
     async accept (edits) {
-      const outcomes = await writer.run<Array<IntakeResult['outcome']>>('outbox', 'accept', encodeEdits(edits))
-      return edits.map(({ id }, index) => ({ id, outcome: outcomes[index] as IntakeResult['outcome'] }))
+      return decodeResults(await writer.run<WiredResults>('outbox', 'accept', encodeEdits(edits)))
     },
     lanes: portal => writer.run('outbox', 'lanes', portal),
     claim: request => writer.run('outbox', 'claim', request),

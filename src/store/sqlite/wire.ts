@@ -1,27 +1,34 @@
-import type { FileLink } from '../../edit.ts'
-import type { IncomingEdit } from '../store.ts'
+import type { Content, FileLink } from '../../edit.ts'
+import type { IncomingEdit, IntakeResult } from '../store.ts'
 
 /*
- * Edits on their way to the writer's thread, as one flat list of plain values. A structured clone of the edits themselves names every field of
- * every object and took five times as long, on both sides.
+ * Edits on their way to the writer's thread, and what became of them on the way back, as one flat list of plain values. A structured clone of
+ * the edits themselves names every field of every object and took five times as long, on both sides.
  */
 
 export type Wire = ReadonlyArray<string | number | bigint | null | undefined>
+export type WiredResults = readonly string[]
 
 type Edit = IncomingEdit['edit']
 type Optional = string | undefined
 
 export function encodeEdits (edits: readonly IncomingEdit[]): Wire {
   const wire: Array<Wire[number]> = []
-  for (const { id, key, channel, edit, digest, replaced, refusal, now, settleMs } of edits) {
-    const { direction, user, message, chat, revision } = edit
+  const push = ({ text, files }: Content): void => {
+    wire.push(text, files.length)
+    for (const { url, name } of files) wire.push(url, name)
+  }
+  for (const { key, channel, edit, refusal, now, settleMs } of edits) {
+    const { direction, user, message, replaces, chat, revision } = edit
     wire.push(
-      id, key.portal, key.connector, key.line, key.chat, key.message, channel, digest, replaced, refusal, now, settleMs,
+      key.portal, key.connector, key.line, key.chat, key.message, channel, refusal, now, settleMs,
       direction, revision.at, revision.tie,
       user.id, user.name, user.lastName, user.pictureUrl, user.url, user.gender, user.email, user.phone, user.lookUpId,
-      chat.id, chat.name, chat.url, message.id, message.date, message.text, message.files.length
+      chat.id, chat.name, chat.url, message.id, message.date
     )
-    for (const { url, name } of message.files) wire.push(url, name)
+    push(message)
+    wire.push(replaces === undefined ? 0 : 1)
+    if (replaces !== undefined) push(replaces)
   }
   return wire
 }
@@ -32,17 +39,10 @@ export function decodeEdits (wire: Wire): IncomingEdit[] {
   let next = 0
   // The one place where the types are a promise and not a proof: the order below is the order above.
   const read = <Value extends Wire[number]>(): Value => wire[next++] as Value
+  const readFiles = (): FileLink[] => Array.from({ length: read<number>() }, () => ({ url: read<string>(), name: read<Optional>() }))
   while (next < wire.length) {
-    const id = read<string>()
     const key = { portal: read<string>(), connector: read<string>(), line: read<number>(), chat: read<string>(), message: read<string>() }
-    const head = {
-      channel: read<string>(),
-      digest: read<string>(),
-      replaced: read<Optional>(),
-      refusal: read<IncomingEdit['refusal']>(),
-      now: read<number>(),
-      settleMs: read<number>(),
-    }
+    const head = { channel: read<string>(), refusal: read<IncomingEdit['refusal']>(), now: read<number>(), settleMs: read<number>() }
     const direction = read<Edit['direction']>()
     const revision = { at: read<number>(), tie: read<bigint>() }
     const user = {
@@ -57,9 +57,17 @@ export function decodeEdits (wire: Wire): IncomingEdit[] {
       lookUpId: read<Optional>(),
     }
     const chat = { id: read<string>(), name: read<Optional>(), url: read<Optional>() }
-    const message = { id: read<string>(), date: read<number | undefined>(), text: read<string>() }
-    const files: FileLink[] = Array.from({ length: read<number>() }, () => ({ url: read<string>(), name: read<Optional>() }))
-    edits.push({ id, key, ...head, edit: { direction, user, message: { ...message, files }, chat, revision } })
+    const message = { id: read<string>(), date: read<number | undefined>(), text: read<string>(), files: readFiles() }
+    const replaces = read<number>() === 1 ? { text: read<string>(), files: readFiles() } : undefined
+    edits.push({ key, ...head, edit: { direction, user, message, replaces, chat, revision } })
   }
   return edits
+}
+
+export function encodeResults (results: readonly IntakeResult[]): WiredResults {
+  return results.flatMap(({ id, outcome }) => [id, outcome])
+}
+
+export function decodeResults (wire: WiredResults): IntakeResult[] {
+  return Array.from({ length: wire.length / 2 }, (_, index) => ({ id: wire[2 * index] as string, outcome: wire[2 * index + 1] as IntakeResult['outcome'] }))
 }

@@ -6,7 +6,7 @@ import { createSqliteOutbox } from './outbox.ts'
 import { createSqlitePortals } from './portals.ts'
 import { createSqliteProfiles } from './profiles.ts'
 import { createSqliteReading } from './reading.ts'
-import { decodeEdits, type Wire } from './wire.ts'
+import { decodeEdits, encodeResults, type Wire } from './wire.ts'
 
 /*
  * A thread with a connection of its own to the database. It gets batches of jobs, runs each batch in one transaction and answers once
@@ -95,7 +95,7 @@ function writerVerbs (db: DatabaseSync): Verbs {
   const beat = db.prepare('INSERT INTO heartbeat (one, at) VALUES (1, ?1) ON CONFLICT (one) DO UPDATE SET at = ?1')
   const leases = createSqliteLeases(db)
   const outbox = createSqliteOutbox(db, profiles, leases)
-  const accept = (edits: Wire) => outbox.accept(decodeEdits(edits)).map(result => result.outcome)
+  const accept = (edits: Wire) => encodeResults(outbox.accept(decodeEdits(edits)))
   const heartbeat = { beat: (at: number) => { beat.run(at) } }
   return { parts: { outbox: { ...outbox, accept }, portals: createSqlitePortals(db), leases, profiles, heartbeat }, begin: outbox.begin, end: outbox.end }
 }

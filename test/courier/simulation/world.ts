@@ -1,6 +1,6 @@
 import type { SessionResult } from '../../../src/bitrix24/session.ts'
 import { createCourier, type Courier } from '../../../src/courier/courier.ts'
-import { contentDigest, messageRowId, type MessageEdit, type MessageKey } from '../../../src/edit.ts'
+import type { MessageEdit, MessageKey } from '../../../src/edit.ts'
 import type { IncomingEdit, Outbox, PortalRecord, Portals } from '../../../src/store/store.ts'
 import { HELD } from '../../lease.ts'
 import { createLife, quiet, type Life } from './steps.ts'
@@ -66,7 +66,7 @@ export function createWorld (outbox: Outbox, portalName: string, sent: readonly 
     const edit: MessageEdit = {
       user: { id: 'u1', name: 'Anna' }, message: { id: `m${message}`, text, files: [] }, chat: { id: 'c1', name: `e${index}` }, revision: { at, tie: BigInt(tie) },
     }
-    return { id: messageRowId(key), key, channel: 'default', edit, digest: contentDigest(edit.message), refusal: refused ? 'empty-text' : null, now: 0, settleMs }
+    return { key, channel: 'default', edit, refusal: refused ? 'empty-text' : null, now: 0, settleMs }
   }
 
   /** A sender that gets no answer sends again; what is committed counts, answered or not. */

@@ -1,8 +1,8 @@
 import { deepStrictEqual } from 'node:assert'
 import t from 'tap'
 import fc from 'fast-check'
-import { decodeEdits, encodeEdits } from '../../../src/store/sqlite/wire.ts'
-import type { IncomingEdit } from '../../../src/store/store.ts'
+import { decodeEdits, decodeResults, encodeEdits, encodeResults } from '../../../src/store/sqlite/wire.ts'
+import type { IncomingEdit, IntakeResult } from '../../../src/store/store.ts'
 
 const text = fc.string({ unit: 'binary' })
 const absentOrText = fc.option(text, { nil: undefined })
@@ -13,19 +13,19 @@ function record<T extends object> (fields: { [Key in keyof T]: fc.Arbitrary<T[Ke
   return fc.record(fields, { noNullPrototype: true })
 }
 
+const files = fc.array(record({ url: text, name: absentOrText }), { maxLength: 3 })
+
 const incoming: fc.Arbitrary<IncomingEdit> = record({
-  id: text,
   key: record({ portal: text, connector: text, line: fc.nat(), chat: text, message: text }),
   channel: text,
-  digest: text,
-  replaced: absentOrText,
   refusal: fc.constantFrom('empty-text' as const, 'too-old' as const, null),
   now: fc.double({ noNaN: true }),
   settleMs: fc.nat(),
   edit: record({
     direction: fc.constantFrom('in' as const, 'out' as const, undefined),
     user: record({ id: text, name: absentOrText, lastName: absentOrText, pictureUrl: absentOrText, url: absentOrText, gender: absentOrText, email: absentOrText, phone: absentOrText, lookUpId: absentOrText }),
-    message: record({ id: text, date: fc.option(fc.nat(), { nil: undefined }), text, files: fc.array(record({ url: text, name: absentOrText }), { maxLength: 3 }) }),
+    message: record({ id: text, date: fc.option(fc.nat(), { nil: undefined }), text, files }),
+    replaces: fc.option(record({ text, files }), { nil: undefined }),
     chat: record({ id: text, name: absentOrText, url: absentOrText }),
     revision: record({ at: fc.maxSafeInteger(), tie: int64 }),
   }),
@@ -38,6 +38,11 @@ t.test('edits come out of the other thread as they went in, and to the same JSON
     // Stored contents and profiles are compared as text, so that the order of their fields is part of it.
     deepStrictEqual(toJson(decoded), toJson(edits))
   }), { numRuns: 200 })
+})
+
+t.test('what became of them comes back in order', async () => {
+  const results = fc.array(record<IntakeResult>({ id: text, outcome: fc.constantFrom('accepted', 'duplicate', 'stale', 'refused') }), { maxLength: 4 })
+  fc.assert(fc.property(results, given => deepStrictEqual(decodeResults(structuredClone(encodeResults(given))), given)))
 })
 
 function toJson (edits: readonly IncomingEdit[]): string {
