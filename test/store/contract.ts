@@ -364,6 +364,20 @@ export function outboxContract (t: Test, open: OpenEngine): void {
     t.equal(await store.profiles.prune(5000, 10), 1)
     t.equal(await store.profiles.find(PORTAL, 'relay_demo', 'old'), null)
     t.ok(await store.profiles.find(PORTAL, 'relay_demo', 'young'))
+    await store.profiles.remember([seen('old', { name: 'Old' }, 6000)])
+    t.strictSame(await store.profiles.find(PORTAL, 'relay_demo', 'old'), { id: 'old', name: 'Old' }, 'one who comes again is remembered again')
+  })
+
+  t.test('of however many clients, and with however long a profile, the newest is known', async t => {
+    const { store } = await start(t)
+    const clients = Array.from({ length: 1200 }, (_, index) => ({ id: `u${index}`, url: index % 3 === 0 ? `https://messenger.example/${'u'.repeat(3000)}` : 'https://messenger.example/u' }))
+    const remember = (at: number, name: string) => store.profiles.remember(clients.map(client => ({ portal: PORTAL, connector: 'relay_demo', profile: { ...client, name }, revision: { at, tie: 0n }, now: 1000 })))
+    await remember(1, 'Anna')
+    await remember(3, 'Maria')
+    await remember(2, 'Late')
+    for (const client of [clients[0], clients[1], clients[199], clients[200], clients[1199]]) {
+      t.strictSame(await store.profiles.find(PORTAL, 'relay_demo', client?.id as string), { ...client, name: 'Maria' })
+    }
   })
 
   t.test('finished rows are removed when their time has come, pending ones and the ledger never', async t => {

@@ -71,9 +71,13 @@ export function createSqliteOutbox (db: DatabaseSync, profiles: SqliteProfiles, 
   }
 
   return {
-    /** At the start of each transaction: what an earlier one that was rolled back had found is not there any more. */
+    /** At the start of each transaction. */
     begin (): void {
       counted = { accepted: 0, superseded: 0, delivered: 0, dead: 0 }
+    },
+
+    /** After a transaction was rolled back: what it had made is not there. */
+    forgetMade (): void {
       laneIds.clear()
     },
 

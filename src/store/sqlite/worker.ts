@@ -46,6 +46,8 @@ interface Verbs {
   /** Called within each transaction, before its first job and after its last. */
   readonly begin?: () => void
   readonly end?: () => void
+  /** Called after a transaction that came to nothing. */
+  readonly rolledBack?: () => void
 }
 
 /** A batch holds the writer while it runs, so it is bounded. */
@@ -97,7 +99,11 @@ function writerVerbs (db: DatabaseSync): Verbs {
   const outbox = createSqliteOutbox(db, profiles, leases)
   const accept = (edits: Wire) => encodeResults(outbox.accept(decodeEdits(edits)))
   const heartbeat = { beat: (at: number) => { beat.run(at) } }
-  return { parts: { outbox: { ...outbox, accept }, portals: createSqlitePortals(db), leases, profiles, heartbeat }, begin: outbox.begin, end: outbox.end }
+  const rolledBack = () => {
+    outbox.forgetMade()
+    profiles.forgetRecent()
+  }
+  return { parts: { outbox: { ...outbox, accept }, portals: createSqlitePortals(db), leases, profiles, heartbeat }, begin: outbox.begin, end: outbox.end, rolledBack }
 }
 
 /** A batch that fails is rolled back whole and tried again job by job, so that one bad job fails alone. */
@@ -122,6 +128,7 @@ function inTransaction (db: DatabaseSync, verbs: Verbs, jobs: readonly Job[]): u
   } catch (error) {
     // SQLite has already rolled back by itself after a full disk or an I/O error.
     if (db.isTransaction) db.exec('ROLLBACK')
+    verbs.rolledBack?.()
     throw error
   }
 }

@@ -71,6 +71,8 @@ t.test('a job that fails fails alone, and the others of its batch are kept', asy
   await t.rejects(bad, { name: 'StoreUnavailable' })
   t.match(await good, [{ outcome: 'accepted' }])
   t.match(await store.outbox.ledger(), { accepted: 1, pending: 1 })
+  t.match(await store.profiles.find(PORTAL, 'relay_demo', 'u1'), { name: 'Anna' }, 'with its client')
+  t.match(await store.outbox.lanes(PORTAL), [{ connector: 'relay_demo', line: 1 }], 'and its line')
 })
 
 t.test('edits that come while the disk is busy share the next commit', async t => {
