@@ -17,8 +17,8 @@ export interface IntakeOptions {
   readonly now: () => number
   /** Milliseconds of the wall clock; for dates. */
   readonly wallTime: () => number
-  /** Called once per webhook that brought something to deliver, after it is durable. */
-  readonly onAccepted: () => void
+  /** Called once per webhook that brought something to deliver, after it is durable, with the time at which the first of it is due. */
+  readonly onAccepted: (dueAt: number) => void
 }
 
 /**
@@ -70,7 +70,8 @@ export function createIntake (options: IntakeOptions): Intake {
     const isNameless = prepared.some(edit => edit.refusal === 'anonymous-user')
     const incoming = isNameless ? await Promise.all(prepared.map(edit => complete(edit, channel, wallTime))) : prepared
     const accepted = await options.outbox.accept(incoming)
-    if (accepted.some(result => result.outcome === 'accepted')) options.onAccepted()
+    const dueTimes = accepted.map(result => result.dueAt).filter(dueAt => dueAt !== null)
+    if (dueTimes.length > 0) options.onAccepted(Math.min(...dueTimes))
     return accepted.map((result, index) => ({ edit: incoming[index]?.edit ?? null, result: toResult(result, incoming[index]) }))
   }
 

@@ -13,8 +13,8 @@ export interface Lease extends Tenure {
 
 /** What a holder does for its portal. */
 export interface Duty {
-  /** There may be something due. */
-  wake (): void
+  /** Something may be due at a time, or now. */
+  wake (dueAt?: number): void
   /** The portal's record may have changed. */
   recheck (): void
   /** Takes nothing more and lets what is under way end for `graceMs`; may be asked again with less patience. */

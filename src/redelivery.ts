@@ -6,8 +6,8 @@ const BATCH = 500
 export interface RedeliveryOptions {
   readonly outbox: Pick<Outbox, 'list' | 'redeliver'>
   readonly now: () => number
-  /** Called when something has become due. */
-  readonly onDue: () => void
+  /** Called with the time at which something has become due. */
+  readonly onDue: (dueAt: number) => void
 }
 
 export interface RedeliveryCount {
@@ -23,7 +23,7 @@ export function createRedelivery ({ outbox, now, onDue }: RedeliveryOptions) {
   return {
     async one (id: string): Promise<RedeliveryOutcome> {
       const [outcome] = await outbox.redeliver([id], now())
-      if (outcome === 'redelivered') onDue()
+      if (outcome === 'redelivered') onDue(now())
       return outcome ?? 'not-found'
     },
 
@@ -37,7 +37,7 @@ export function createRedelivery ({ outbox, now, onDue }: RedeliveryOptions) {
         redelivered += outcomes.filter(outcome => outcome === 'redelivered').length
         skipped += outcomes.filter(outcome => outcome !== 'redelivered').length
         after = page.next
-        onDue()
+        onDue(now())
       } while (after !== null)
       return { redelivered, skipped }
     },

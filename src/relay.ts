@@ -87,10 +87,10 @@ export async function startRelay ({ config, version, log, onLost, leaseMs }: Rel
   // A key that cannot open what is stored is told at the start, and not when the lease comes.
   await portals.read(portal.host)
   const keeper = createKeeper({ portal: portal.host, holder: randomUUID(), leases, signals, now, log, begin })
-  const onDue = () => {
+  const onDue = (dueAt: number) => {
     const duty = keeper.duty()
     if (duty === null) signals.send(portal.host, 'edits')
-    else duty.wake()
+    else duty.wake(dueAt)
   }
   const onInstalled = () => {
     const duty = keeper.duty()

@@ -12,14 +12,14 @@ const NOW = Date.UTC(2026, 10, 22, 10)
 function build (changes: { channels?: ReturnType<typeof channel>[], known?: Record<string, ClientProfile>, accept?: (edits: readonly IncomingEdit[]) => Promise<IntakeResult[]> } = {}) {
   const kept: IncomingEdit[] = []
   const remembered: SeenProfile[] = []
-  let nudges = 0
+  const nudges: number[] = []
   const intake = createIntake({
     portal: 'example.bitrix24.ru',
     channels: new Map((changes.channels ?? [channel()]).map(channel => [channel.id, channel])),
     outbox: {
       accept: changes.accept ?? (async edits => {
         kept.push(...edits)
-        return edits.map(edit => ({ id: messageRowId(edit.key), outcome: edit.refusal === null ? 'accepted' : 'refused' }))
+        return edits.map(edit => ({ id: messageRowId(edit.key), ...edit.refusal === null ? { outcome: 'accepted', dueAt: edit.now + edit.settleMs } : { outcome: 'refused', dueAt: null } }))
       }),
     },
     profiles: {
@@ -28,9 +28,9 @@ function build (changes: { channels?: ReturnType<typeof channel>[], known?: Reco
     },
     now: () => NOW - 5,
     wallTime: () => NOW,
-    onAccepted: () => { nudges++ },
+    onAccepted: dueAt => { nudges.push(dueAt) },
   })
-  return { intake, kept, remembered, nudges: () => nudges }
+  return { intake, kept, remembered, nudges }
 }
 
 function signed (body: string | object) {
@@ -55,7 +55,7 @@ t.test('an edit is addressed, guarded and kept before the sender is told', async
     edit: { user: { id: 'u42' }, message: { text: '[\u200Bb]Hi' }, revision: { at: NOW, tie: 0n } },
   }])
   t.strictSame(reply, { status: 202, body: { edits: [{ id: messageRowId(key), outcome: 'accepted' }] } })
-  t.equal(nudges(), 1)
+  t.strictSame(nudges, [NOW - 5 + 700])
 })
 
 t.test('an edit that would harm is recorded with its reason, beside others that would not', async t => {
@@ -63,7 +63,7 @@ t.test('an edit that would harm is recorded with its reason, beside others that 
   const { reply } = await intake.receive('default', event([edit(' '), edit('ok', '2')]))
   t.match(reply.body, { edits: [{ outcome: 'refused', reason: 'empty-text' }, { outcome: 'accepted' }] })
   t.strictSame(kept.map(edit => edit.refusal), ['empty-text', null])
-  t.equal(nudges(), 1)
+  t.equal(nudges.length, 1)
 })
 
 t.test('the channel decides whether a user may be anonymous', async t => {
@@ -74,9 +74,9 @@ t.test('the channel decides whether a user may be anonymous', async t => {
 })
 
 t.test('nothing to deliver wakes nobody', async t => {
-  const { intake, nudges } = build({ accept: async edits => edits.map(edit => ({ id: messageRowId(edit.key), outcome: 'duplicate' })) })
+  const { intake, nudges } = build({ accept: async edits => edits.map(edit => ({ id: messageRowId(edit.key), outcome: 'duplicate', dueAt: null })) })
   t.match((await intake.receive('default', event(edit()))).reply.body, { edits: [{ outcome: 'duplicate' }] })
-  t.equal(nudges(), 0)
+  t.strictSame(nudges, [])
 })
 
 t.test('an event of another type is acknowledged and not kept', async t => {
@@ -108,7 +108,7 @@ t.test('one faulty edit keeps none of its webhook', async t => {
 t.test('when the outbox cannot keep it, the sender is not told that it did', async t => {
   const { intake, nudges } = build({ accept: async () => { throw new StoreUnavailable('disk full') } })
   await t.rejects(intake.receive('default', event(edit())), StoreUnavailable)
-  t.equal(nudges(), 0)
+  t.strictSame(nudges, [])
 })
 
 t.test('an edit without a name is completed by the profile that is known, and refused without one', async t => {

@@ -1,27 +1,47 @@
-/** A sleep that can be cut short: `ring` ends it, also when it rings just before the sleep begins. */
+/** Longer delays overflow a timer's 32 bits and would fire at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1
+
+interface Sleeper {
+  setTimer (): void
+  wake (): void
+}
+
+/**
+ * A sleep that can be cut short: `ring` says that it must end in so many milliseconds at the latest, also when it rings before the sleep
+ * begins. A ring for later than the sleep ends anyway costs nothing.
+ */
 export function createAlarm () {
-  let rung = false
-  let wake: (() => void) | null = null
+  /** By `performance.now()`. */
+  let endsAt = Infinity
+  let sleeper: Sleeper | null = null
+
   return {
-    ring (): void {
-      rung = true
-      wake?.()
+    ring (inMs = 0): void {
+      const now = performance.now()
+      const isSooner = now + inMs < endsAt
+      if (isSooner) endsAt = now + inMs
+      // Also when its timer is late.
+      if (endsAt <= now) sleeper?.wake()
+      else if (isSooner) sleeper?.setTimer()
     },
 
     async sleep (ms: number): Promise<void> {
-      if (!rung) {
+      const now = performance.now()
+      if (endsAt > now) {
+        endsAt = Math.min(endsAt, now + ms)
         let timer: NodeJS.Timeout | undefined
         await new Promise<void>(resolve => {
-          wake = resolve
-          timer = setTimeout(resolve, Math.min(ms, MAX_TIMER_MS))
+          const setTimer = (): void => {
+            clearTimeout(timer)
+            timer = setTimeout(resolve, Math.min(endsAt - performance.now(), MAX_TIMER_MS))
+          }
+          sleeper = { setTimer, wake: resolve }
+          setTimer()
         })
         clearTimeout(timer)
-        wake = null
+        sleeper = null
       }
-      rung = false
+      endsAt = Infinity
     },
   }
 }
-
-/** Longer delays overflow a timer's 32 bits and would fire at once. */
-const MAX_TIMER_MS = 2 ** 31 - 1

@@ -189,14 +189,14 @@ export async function createCourier (options: CourierOptions) {
       loop = run()
     },
 
-    /** There may be something new to do. */
-    wake (): void {
-      alarm.ring()
+    /** There may be something new to do, at a time that is known or at once. The store is not asked before, however many edits arrive. */
+    wake (dueAt?: number): void {
+      alarm.ring(dueAt === undefined ? 0 : dueAt - now())
     },
 
     /** The portal's record may have changed: an install, which any process may take, ends what only an install can end. */
     recheck (): void {
-      parks.recheck().catch(reportFailure).finally(alarm.ring)
+      parks.recheck().catch(reportFailure).finally(() => { alarm.ring() })
     },
 
     /** Takes nothing more, lets calls finish for `graceMs`, aborts the rest (their outcome is unknown) and notes what became of them. */

@@ -67,6 +67,10 @@ export function freshHistory (files: number): DeliveryHistory {
   return { attempts: 0, chunkLimit: files > 0 ? 1 : MAX_CHUNK, suspicions: 0, suspectedAt: null, unknownUserRepeats: 0, flags: [] }
 }
 
+export function toIntakeResult ({ id }: IdentifiedEdit, { outcome, row }: Folded): IntakeResult {
+  return { id, outcome, dueAt: outcome === 'accepted' && row !== null ? row.dueAt : null }
+}
+
 /** What one incoming edit does to the row that is held for its message, or to none. */
 export function fold (held: OutboxRow | null, incoming: IdentifiedEdit): Folded {
   return incoming.refusal === null ? foldDeliverable(held, incoming) : foldRefused(held, incoming, incoming.refusal)

@@ -21,6 +21,8 @@ export interface IntakeResult {
   /** The message's row, as `messageRowId` names it. */
   readonly id: string
   readonly outcome: 'accepted' | 'duplicate' | 'stale' | 'refused'
+  /** When an accepted edit may be called for; null for any other. */
+  readonly dueAt: number | null
 }
 
 export interface Lane {

@@ -15,6 +15,29 @@ t.test('an edit becomes the text in the open line, and many edits of one message
   t.strictSame(await store.outbox.ledger(), { accepted: 10, superseded: 9, delivered: 1, dead: 0, pending: 0 })
 })
 
+t.test('however many edits arrive, the store is not asked before the first of them is due', async t => {
+  const { store, courier, now } = await startHarness(t)
+  const { lanes } = store.outbox
+  let asked = 0
+  const counted = async (portal: string) => {
+    asked++
+    return await lanes(portal)
+  }
+  Object.assign(store.outbox, { lanes: counted })
+  const askedFor = (times: number) => eventually(async () => asked, count => count === times)
+  courier.start()
+  await askedFor(1)
+  for (let edit = 0; edit < 100; edit++) courier.wake(now() + 60_000 + edit)
+  // The way to the store and back, twice: the courier would have gone it before.
+  await store.probe()
+  await store.probe()
+  t.equal(asked, 1)
+  courier.wake(now() + 30)
+  await askedFor(2)
+  courier.wake()
+  await askedFor(3)
+})
+
 t.test('several messages share a call, lines do not', async t => {
   const { portal, take, courier, state } = await startHarness(t)
   await (await portal.connector(1)).send([original('a'), original('b')])

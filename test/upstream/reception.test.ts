@@ -26,7 +26,7 @@ function build (changes: { front?: Partial<Front>, passage?: Passage, accept?: (
     outbox: {
       accept: changes.accept ?? (async edits => {
         events.push('kept')
-        return edits.map(edit => ({ id: messageRowId(edit.key), outcome: edit.refusal === null ? 'accepted' : 'refused' }))
+        return edits.map(edit => ({ id: messageRowId(edit.key), ...edit.refusal === null ? { outcome: 'accepted', dueAt: edit.now + edit.settleMs } : { outcome: 'refused', dueAt: null } }))
       }),
     },
     profiles: { find: async () => null, remember: async () => { events.push('remembered') } },

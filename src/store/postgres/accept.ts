@@ -1,4 +1,4 @@
-import { fold, type LedgerDelta } from '../fold.ts'
+import { fold, toIntakeResult, type LedgerDelta } from '../fold.ts'
 import type { IdentifiedEdit } from '../identify.ts'
 import type { IntakeResult } from '../store.ts'
 import type { Client } from './connection.ts'
@@ -18,10 +18,11 @@ export async function acceptBatch (client: Client, edits: readonly IdentifiedEdi
   const deltas: LedgerDelta[] = []
   const results = edits.map(incoming => {
     const before = changed.get(incoming.id) ?? held.get(incoming.id)
-    const { outcome, row, delta } = fold(before?.row ?? null, incoming)
+    const folded = fold(before?.row ?? null, incoming)
+    const { row, delta } = folded
     deltas.push(delta)
     if (row !== null) changed.set(incoming.id, { ...before ?? unknown(incoming, lanes), row })
-    return { id: incoming.id, outcome }
+    return toIntakeResult(incoming, folded)
   })
   const profiles = edits.map(({ key, edit, now }) => ({ portal: key.portal, connector: key.connector, profile: edit.user, revision: edit.revision, now }))
   await Promise.all([save(client, [...changed.values()]), remember(client, profiles), count(client, replica, deltas)])

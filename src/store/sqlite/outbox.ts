@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite'
-import { attemptFor, fold, giveBack, recover, redeliver, settle, settleLate, take, travelTogether, type LedgerDelta, type OutboxRow, type Settled } from '../fold.ts'
+import { attemptFor, fold, giveBack, recover, redeliver, settle, settleLate, take, toIntakeResult, travelTogether, type LedgerDelta, type OutboxRow, type Settled } from '../fold.ts'
 import { identify } from '../identify.ts'
 import type { ClaimedEdit, ClaimRequest, IncomingEdit, IntakeResult, LaneDue, Outbox, Recovery, RedeliveryOutcome, Settling } from '../store.ts'
 import { COLUMNS, WRITTEN, toClaimed, toEdit, toOutboxRow, writtenValues, type SqlRow } from '../rows.ts'
@@ -90,7 +90,8 @@ export function createSqliteOutbox (db: DatabaseSync, profiles: SqliteProfiles, 
     accept (edits: readonly IncomingEdit[]): IntakeResult[] {
       return edits.map(identify).map(incoming => {
         const held = load(incoming.id)
-        const { outcome, row, delta } = fold(held, incoming)
+        const folded = fold(held, incoming)
+        const { row, delta } = folded
         if (row !== null && held !== null) update.run(...writtenValues(row), row.id)
         if (row !== null && held === null) {
           const { portal, connector, line, chat, message } = incoming.key
@@ -98,7 +99,7 @@ export function createSqliteOutbox (db: DatabaseSync, profiles: SqliteProfiles, 
         }
         add(delta)
         profiles.rememberOne({ portal: incoming.key.portal, connector: incoming.key.connector, profile: incoming.edit.user, revision: incoming.edit.revision, now: incoming.now })
-        return { id: incoming.id, outcome }
+        return toIntakeResult(incoming, folded)
       })
     },
 

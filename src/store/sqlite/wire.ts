@@ -7,7 +7,7 @@ import type { IncomingEdit, IntakeResult } from '../store.ts'
  */
 
 export type Wire = ReadonlyArray<string | number | bigint | null | undefined>
-export type WiredResults = readonly string[]
+export type WiredResults = ReadonlyArray<string | number | null>
 
 type Edit = IncomingEdit['edit']
 type Optional = string | undefined
@@ -65,9 +65,12 @@ export function decodeEdits (wire: Wire): IncomingEdit[] {
 }
 
 export function encodeResults (results: readonly IntakeResult[]): WiredResults {
-  return results.flatMap(({ id, outcome }) => [id, outcome])
+  return results.flatMap(({ id, outcome, dueAt }) => [id, outcome, dueAt])
 }
 
 export function decodeResults (wire: WiredResults): IntakeResult[] {
-  return Array.from({ length: wire.length / 2 }, (_, index) => ({ id: wire[2 * index] as string, outcome: wire[2 * index + 1] as IntakeResult['outcome'] }))
+  return Array.from({ length: wire.length / 3 }, (_, index) => {
+    const [id, outcome, dueAt] = wire.slice(3 * index, 3 * index + 3) as [string, IntakeResult['outcome'], number | null]
+    return { id, outcome, dueAt }
+  })
 }

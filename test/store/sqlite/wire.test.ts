@@ -41,7 +41,7 @@ t.test('edits come out of the other thread as they went in, and to the same JSON
 })
 
 t.test('what became of them comes back in order', async () => {
-  const results = fc.array(record<IntakeResult>({ id: text, outcome: fc.constantFrom('accepted', 'duplicate', 'stale', 'refused') }), { maxLength: 4 })
+  const results = fc.array(record<IntakeResult>({ id: text, outcome: fc.constantFrom('accepted', 'duplicate', 'stale', 'refused'), dueAt: fc.option(fc.double({ noNaN: true })) }), { maxLength: 4 })
   fc.assert(fc.property(results, given => deepStrictEqual(decodeResults(structuredClone(encodeResults(given))), given)))
 })
 
