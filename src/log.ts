@@ -28,7 +28,8 @@ export function createLog (level: string, destination?: DestinationStream): Logg
 function hide (fields: object, depth: number): object {
   if (Array.isArray(fields)) return hideInList(fields, depth)
   let copy: Record<string, unknown> | null = null
-  for (const [key, value] of Object.entries(fields)) {
+  for (const key in fields) {
+    const value = (fields as Readonly<Record<string, unknown>>)[key]
     const shown = value !== null && value !== undefined && HIDDEN.has(key) ? '[hidden]' : hideWithin(value, depth)
     if (shown === value) continue
     copy ??= { ...fields }
