@@ -13,6 +13,17 @@ export function parseJsonExactly (body: Buffer): unknown {
   return /\d{16}/.test(body.toString('latin1')) ? parseWith(body, exactInteger) : parseWith(body)
 }
 
+const parsed = new WeakMap<Buffer, unknown>()
+
+/** The same for a body that is asked again, for its secret, its account and its content: nobody may change what comes out. */
+export function parseJsonOnce (body: Buffer): unknown {
+  const known = parsed.get(body)
+  if (known !== undefined) return known
+  const value = parseJsonExactly(body)
+  parsed.set(body, value)
+  return value
+}
+
 function parseWith (body: Buffer, reviver?: Reviver): unknown {
   if (!isUtf8(body)) throw new BadRequest('the body is not UTF-8')
   try {

@@ -1,4 +1,4 @@
-import { parseJsonExactly } from '../json.ts'
+import { parseJsonOnce } from '../json.ts'
 import { answerBody, greet } from './custom/handshakes.ts'
 import { toPlain } from './custom/plain.ts'
 import { readBody } from './custom/reader.ts'
@@ -17,7 +17,7 @@ export const custom = defineMessenger({
       greet: request => greet(settings.handshakes, request),
       verify: createVerification(settings.verify, secrets),
       parse: async (request, nowMs) => {
-        const body = toPlain(parseJsonExactly(request.body))
+        const body = toPlain(parseJsonOnce(request.body))
         const answer = answerBody(settings.handshakes, body)
         return answer === null ? await readBody(settings, body, nowMs) : { edits: [], ignored: [], clients: [], reply: answer }
       },

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { ClientProfile, MessageEdit } from '../edit.ts'
 import { BadRequest, Unauthenticated } from '../errors.ts'
-import { parseJsonExactly } from '../json.ts'
+import { parseJsonOnce } from '../json.ts'
 import { isNamed } from '../profile.ts'
 import { BEARER } from '../signatures/scheme.ts'
 import { createVerifier, type Verify } from '../signatures/verify.ts'
@@ -65,7 +65,7 @@ export const greenApi = defineMessenger({
   },
   create: ({ secrets, settings }) => ({
     verify: createInstanceVerifier(secrets.map(secret => Buffer.from(secret)), settings.instanceId),
-    parse: (request, nowMs) => readNotification(parseJsonExactly(request.body), settings, nowMs),
+    parse: (request, nowMs) => readNotification(parseJsonOnce(request.body), settings, nowMs),
     unreadable: 'acknowledge',
     // Anything but 200 holds up all later notifications of the instance.
     reply: () => ({ status: 200, body: '' }),
@@ -88,7 +88,7 @@ function createInstanceVerifier (keys: readonly Buffer[], instanceId: string): V
 /** Null when the body names none: it is authentic, and `parse` says what is wrong with it. */
 function readInstance (body: Buffer): string | null {
   try {
-    return String(instance.parse(parseJsonExactly(body)).instanceData.idInstance)
+    return String(instance.parse(parseJsonOnce(body)).instanceData.idInstance)
   } catch (error) {
     if (error instanceof BadRequest || error instanceof z.ZodError) return null
     throw error

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { FileLink, MessageEdit } from '../edit.ts'
 import { BadRequest, Unauthenticated } from '../errors.ts'
-import { parseJson, parseJsonExactly } from '../json.ts'
+import { parseJson, parseJsonOnce } from '../json.ts'
 import type { FieldScheme } from '../signatures/scheme.ts'
 import { createVerifier } from '../signatures/verify.ts'
 import { readVkText } from '../text/vk.ts'
@@ -75,7 +75,7 @@ export const vk = defineMessenger({
         verifySecret(request, nowMs)
         if (groupOf(request.body) !== groupId) throw new Unauthenticated('the event is of another community than the channel\'s')
       },
-      parse: (request, nowMs) => readEvent(parseJsonExactly(request.body), settings, nowMs),
+      parse: (request, nowMs) => readEvent(parseJsonOnce(request.body), settings, nowMs),
       // VK switches off a server that does not answer ok.
       unreadable: 'acknowledge',
       reply: (): WebhookReply => ({ status: 200, body: 'ok' }),
@@ -99,7 +99,7 @@ function isConfirmation (body: Buffer, groupId: string): boolean {
 }
 
 function groupOf (body: Buffer): string | null {
-  const { success, data } = event.safeParse(parseJson(body))
+  const { success, data } = event.safeParse(parseJsonOnce(body))
   return success ? String(data.group_id) : null
 }
 

@@ -1,7 +1,7 @@
 import { hash, timingSafeEqual } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import { BadRequest, Unauthenticated } from '../errors.ts'
-import { parseJson } from '../json.ts'
+import { parseJsonOnce } from '../json.ts'
 import { createHmac } from './hmac.ts'
 import type { FieldScheme, HeaderScheme, HmacScheme, Scheme } from './scheme.ts'
 
@@ -87,7 +87,7 @@ function createSecretCheck (keys: readonly Buffer[]): (candidate: string) => boo
 /** What is not JSON proves nothing. */
 function readJson (body: Buffer): unknown {
   try {
-    return parseJson(body)
+    return parseJsonOnce(body)
   } catch (error) {
     if (error instanceof BadRequest) throw new Unauthenticated(error.message)
     throw error
