@@ -33,7 +33,7 @@ export function createAlarm () {
         await new Promise<void>(resolve => {
           const setTimer = (): void => {
             clearTimeout(timer)
-            timer = setTimeout(resolve, Math.min(endsAt - performance.now(), MAX_TIMER_MS))
+            timer = setTimeout(resolve, Math.min(Math.max(0, endsAt - performance.now()), MAX_TIMER_MS))
           }
           sleeper = { setTimer, wake: resolve }
           setTimer()

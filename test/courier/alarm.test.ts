@@ -59,3 +59,13 @@ t.test('a ring before the sleep counts, for that sleep alone', async t => {
   alarm.ring()
   await third.slept
 })
+
+t.test('a sleep that is over when it begins sets no timer for the past, of which Node would warn among the lines of the log', async t => {
+  const warnings: string[] = []
+  const note = ({ name }: Error): void => { warnings.push(name) }
+  process.on('warning', note)
+  t.teardown(() => process.off('warning', note))
+  for (let time = 0; time < 10; time++) await createAlarm().sleep(0)
+  await turn()
+  t.strictSame(warnings, [])
+})
