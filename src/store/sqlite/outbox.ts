@@ -3,6 +3,7 @@ import { attemptFor, fold, giveBack, recover, redeliver, settle, settleLate, tak
 import { identify } from '../identify.ts'
 import type { ClaimedEdit, ClaimRequest, IncomingEdit, IntakeResult, LaneDue, Outbox, Recovery, RedeliveryOutcome, Settling } from '../store.ts'
 import { COLUMNS, WRITTEN, toClaimed, toEdit, toOutboxRow, writtenValues, type SqlRow } from '../rows.ts'
+import type { SqliteIds } from './ids.ts'
 import type { SqliteLeases } from './leases.ts'
 import type { SqliteProfiles } from './profiles.ts'
 
@@ -15,10 +16,10 @@ const KEPT_ATTEMPTS = 20
 const SCAN_FACTOR = 4
 
 /** The outbox's verbs, synchronous and without a transaction of their own: the caller commits them. */
-export function createSqliteOutbox (db: DatabaseSync, profiles: SqliteProfiles, leases: Pick<SqliteLeases, 'isCurrent'>) {
-  const one = db.prepare(`SELECT ${COLUMNS} FROM outbox WHERE id = ?`)
-  const insert = db.prepare(`INSERT INTO outbox (id, lane, chat, message, ${WRITTEN.join(', ')}) VALUES (?, ?, ?, ?, ${WRITTEN.map(() => '?').join(', ')})`)
-  const update = db.prepare(`UPDATE outbox SET ${WRITTEN.map(column => `${column} = ?`).join(', ')} WHERE id = ?`)
+export function createSqliteOutbox (db: DatabaseSync, ids: SqliteIds, profiles: SqliteProfiles, leases: Pick<SqliteLeases, 'isCurrent'>) {
+  const one = db.prepare(`SELECT ${COLUMNS} FROM outbox WHERE seq = ?`)
+  const insert = db.prepare(`INSERT INTO outbox (seq, id, lane, chat, message, ${WRITTEN.join(', ')}) VALUES (?, ?, ?, ?, ?, ${WRITTEN.map(() => '?').join(', ')})`)
+  const update = db.prepare(`UPDATE outbox SET ${WRITTEN.map(column => `${column} = ?`).join(', ')} WHERE seq = ?`)
   const due = db.prepare(`SELECT ${COLUMNS} FROM outbox WHERE lane = ? AND due_at <= ? AND call_id IS NULL ORDER BY due_at LIMIT ?`)
   const nextDue = db.prepare('SELECT min(due_at) AS due FROM outbox WHERE lane = ? AND due_at IS NOT NULL AND call_id IS NULL')
   const openCalls = db.prepare(`SELECT ${COLUMNS} FROM outbox WHERE call_id IS NOT NULL AND lane = ?`)
@@ -32,11 +33,11 @@ export function createSqliteOutbox (db: DatabaseSync, profiles: SqliteProfiles, 
   const count = db.prepare('UPDATE ledger SET accepted = accepted + ?, superseded = superseded + ?, delivered = delivered + ?, dead = dead + ?')
   const setBucket = db.prepare(`INSERT INTO portals (portal, bucket_level, bucket_at) VALUES (?1, ?2, ?3)
     ON CONFLICT (portal) DO UPDATE SET bucket_level = ?2, bucket_at = ?3`)
-  const finishedRows = db.prepare("SELECT seq FROM outbox WHERE settled_at < ? AND state <> 'pending' LIMIT ?")
+  const finishedRows = db.prepare("SELECT seq, id FROM outbox WHERE settled_at < ? AND state <> 'pending' LIMIT ?")
   const removeRow = db.prepare('DELETE FROM outbox WHERE seq = ?')
-  const addAttempt = db.prepare('INSERT INTO attempts (edit, at, duration_ms, code, words) SELECT seq, ?, ?, ?, ? FROM outbox WHERE id = ?')
-  const removeOldAttempts = db.prepare(`DELETE FROM attempts WHERE edit = (SELECT seq FROM outbox WHERE id = ?1)
-    AND seq NOT IN (SELECT seq FROM attempts WHERE edit = (SELECT seq FROM outbox WHERE id = ?1) ORDER BY seq DESC LIMIT ${KEPT_ATTEMPTS})`)
+  const addAttempt = db.prepare('INSERT INTO attempts (edit, at, duration_ms, code, words) VALUES (?, ?, ?, ?, ?)')
+  const removeOldAttempts = db.prepare(`DELETE FROM attempts WHERE edit = ?1
+    AND seq NOT IN (SELECT seq FROM attempts WHERE edit = ?1 ORDER BY seq DESC LIMIT ${KEPT_ATTEMPTS})`)
   const removeAttempts = db.prepare('DELETE FROM attempts WHERE edit = ?')
   const bringForward = db.prepare('UPDATE outbox SET due_at = :latest WHERE lane = :lane AND due_at > :latest AND call_id IS NULL')
 
@@ -53,13 +54,20 @@ export function createSqliteOutbox (db: DatabaseSync, profiles: SqliteProfiles, 
   }
 
   function load (id: string): OutboxRow | null {
-    const sql = one.get(id) as unknown as SqlRow | undefined
+    const seq = ids.find(id)
+    // Where somebody has deleted rows by hand, an id leads nowhere.
+    const sql = seq === null ? undefined : one.get(seq) as unknown as SqlRow | undefined
     return sql === undefined ? null : toOutboxRow(sql)
+  }
+
+  /** A row that is there. */
+  function save (row: OutboxRow): void {
+    update.run(...writtenValues(row), ids.find(row.id))
   }
 
   function write (settled: Settled | null): void {
     if (settled === null) return
-    update.run(...writtenValues(settled.row), settled.row.id)
+    save(settled.row)
     add(settled.delta)
   }
 
@@ -73,16 +81,19 @@ export function createSqliteOutbox (db: DatabaseSync, profiles: SqliteProfiles, 
   return {
     /** At the start of each transaction. */
     begin (): void {
+      ids.begin()
       counted = { accepted: 0, superseded: 0, delivered: 0, dead: 0 }
     },
 
     /** After a transaction was rolled back: what it had made is not there. */
     forgetMade (): void {
       laneIds.clear()
+      ids.forget()
     },
 
     /** At the end of each transaction: the ledger changes once for all that the transaction counted. */
     end (): void {
+      ids.end()
       const { accepted, superseded, delivered, dead } = counted
       if (accepted !== 0 || superseded !== 0 || delivered !== 0 || dead !== 0) count.run(accepted, superseded, delivered, dead)
     },
@@ -92,10 +103,10 @@ export function createSqliteOutbox (db: DatabaseSync, profiles: SqliteProfiles, 
         const held = load(incoming.id)
         const folded = fold(held, incoming)
         const { row, delta } = folded
-        if (row !== null && held !== null) update.run(...writtenValues(row), row.id)
+        if (row !== null && held !== null) save(row)
         if (row !== null && held === null) {
           const { portal, connector, line, chat, message } = incoming.key
-          insert.run(row.id, laneId(portal, connector, line, incoming.channel), chat, message, ...writtenValues(row))
+          insert.run(ids.add(row.id), row.id, laneId(portal, connector, line, incoming.channel), chat, message, ...writtenValues(row))
         }
         add(delta)
         profiles.rememberOne({ portal: incoming.key.portal, connector: incoming.key.connector, profile: incoming.edit.user, revision: incoming.edit.revision, now: incoming.now })
@@ -115,7 +126,7 @@ export function createSqliteOutbox (db: DatabaseSync, profiles: SqliteProfiles, 
       if (!leases.isCurrent(portal, epoch)) return []
       const candidates = due.all(laneId(portal, lane.connector, lane.line, lane.channel), now, request.limit * SCAN_FACTOR) as unknown as SqlRow[]
       const chosen = travelTogether(candidates.map(toOutboxRow), request.limit)
-      for (const row of chosen) update.run(...writtenValues(take(row, callId)), row.id)
+      for (const row of chosen) save(take(row, callId))
       setBucket.run(portal, bucket.level, bucket.at)
       return chosen.map(row => toClaimed(row, profiles.find(portal, lane.connector, toEdit(row).user.id)))
     },
@@ -132,10 +143,11 @@ export function createSqliteOutbox (db: DatabaseSync, profiles: SqliteProfiles, 
       for (const settlement of settlements) {
         const held = load(settlement.id)
         if (held !== null) write(settle(held, callId, settlement, now) ?? (isLate ? settleLate(held, settlement, now) : null))
-        if (attempt === null) continue
+        const seq = ids.find(settlement.id)
+        if (attempt === null || seq === null) continue
         const { at, durationMs, code, words } = attemptFor(settlement, attempt)
-        addAttempt.run(at, durationMs, code, words, settlement.id)
-        removeOldAttempts.run(settlement.id)
+        addAttempt.run(seq, at, durationMs, code, words)
+        removeOldAttempts.run(seq)
       }
     },
 
@@ -159,7 +171,7 @@ export function createSqliteOutbox (db: DatabaseSync, profiles: SqliteProfiles, 
         if (held === null) return 'not-found'
         const redelivered = redeliver(held, now)
         if (typeof redelivered === 'string') return redelivered
-        update.run(...writtenValues(redelivered.row), id)
+        save(redelivered.row)
         add(redelivered.delta)
         return 'redelivered'
       })
@@ -167,9 +179,10 @@ export function createSqliteOutbox (db: DatabaseSync, profiles: SqliteProfiles, 
 
     prune (finishedBefore: number, limit: number): number {
       const rows = finishedRows.all(finishedBefore, limit)
-      for (const { seq } of rows) {
+      for (const { seq, id } of rows) {
         removeAttempts.run(seq as number)
         removeRow.run(seq as number)
+        ids.remove(id as string)
       }
       return rows.length
     },

@@ -1,14 +1,15 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { Attempt, Backlog, EditFilter, EditPage, EditRow, Ledger } from '../store.ts'
 import { COLUMNS, toEditRow, type SqlRow } from '../rows.ts'
+import { SEQ_OF_ID } from './ids.ts'
 
 export type SqliteReading = ReturnType<typeof createSqliteReading>
 
 /** What an operator asks of the outbox; it may look through many rows, so it runs beside the writer and never in its way. */
 export function createSqliteReading (db: DatabaseSync) {
   const named = `SELECT ${COLUMNS}, connector, line FROM outbox JOIN lanes ON lanes.id = lane`
-  const one = db.prepare(`${named} WHERE outbox.id = ?`)
-  const attemptsOf = db.prepare('SELECT at, duration_ms, code, words FROM attempts WHERE edit = (SELECT seq FROM outbox WHERE id = ?) ORDER BY seq DESC')
+  const one = db.prepare(`${named} WHERE outbox.seq = ${SEQ_OF_ID}`)
+  const attemptsOf = db.prepare(`SELECT at, duration_ms, code, words FROM attempts WHERE edit = ${SEQ_OF_ID} ORDER BY seq DESC`)
   const page = db.prepare(`${named} WHERE seq < :after
     AND (:state IS NULL OR state = :state) AND (:reason IS NULL OR reason = :reason OR refused_reason = :reason)
     AND (:channel IS NULL OR outbox.channel = :channel) AND (:chat IS NULL OR chat = :chat) AND (:message IS NULL OR message = :message)

@@ -132,6 +132,56 @@ export const migrations: readonly string[] = [
   ALTER TABLE portals ADD COLUMN parked_lines TEXT;
   ALTER TABLE portals ADD COLUMN rests_until INTEGER;
   `,
+  // Ids leave the table's own index, which had a page to write for every new message (ids.ts).
+  `
+  CREATE TABLE appended_outbox (
+    seq INTEGER PRIMARY KEY,
+    id TEXT NOT NULL,
+    lane INTEGER NOT NULL,
+    channel TEXT NOT NULL,
+    chat TEXT NOT NULL,
+    message TEXT NOT NULL,
+    at INTEGER,
+    tie INTEGER,
+    seen TEXT NOT NULL,
+    content TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    reason TEXT,
+    words TEXT,
+    accepted_at INTEGER NOT NULL,
+    waiting_since INTEGER,
+    settled_at INTEGER,
+    due_at INTEGER,
+    attempts INTEGER NOT NULL,
+    chunk_limit INTEGER NOT NULL,
+    suspicions INTEGER NOT NULL,
+    suspected_at INTEGER,
+    unknown_user_repeats INTEGER NOT NULL,
+    flags TEXT NOT NULL,
+    call_id TEXT,
+    call_version INTEGER,
+    quarantine_version INTEGER,
+    quarantine_until INTEGER,
+    refused_at INTEGER,
+    refused_tie INTEGER,
+    refused_reason TEXT,
+    refused_seen TEXT,
+    overtaken INTEGER NOT NULL DEFAULT 0
+  ) STRICT;
+  INSERT INTO appended_outbox SELECT * FROM outbox ORDER BY seq;
+  DROP TABLE outbox;
+  ALTER TABLE appended_outbox RENAME TO outbox;
+  CREATE INDEX outbox_due ON outbox (lane, due_at) WHERE due_at IS NOT NULL AND call_id IS NULL;
+  CREATE INDEX outbox_calls ON outbox (lane) WHERE call_id IS NOT NULL;
+  CREATE INDEX outbox_quarantine ON outbox (lane) WHERE quarantine_until IS NOT NULL;
+  CREATE INDEX outbox_finished ON outbox (settled_at) WHERE settled_at IS NOT NULL;
+
+  CREATE TABLE ids (id TEXT PRIMARY KEY, seq INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  INSERT INTO ids SELECT id, seq FROM outbox ORDER BY id;
+  CREATE TABLE ids_merge (one INTEGER PRIMARY KEY CHECK (one = 1), merged_to INTEGER NOT NULL) STRICT;
+  INSERT INTO ids_merge SELECT 1, coalesce(max(seq), 0) FROM outbox;
+  `,
 ]
 
 export const SCHEMA_VERSION = migrations.length

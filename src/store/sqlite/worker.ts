@@ -1,6 +1,7 @@
 import { parentPort, receiveMessageOnPort, workerData, type MessagePort } from 'node:worker_threads'
 import type { DatabaseSync } from 'node:sqlite'
 import { explain, lockDatabase, openDatabase, openForReading } from './database.ts'
+import { createSqliteIds } from './ids.ts'
 import { createSqliteLeases } from './leases.ts'
 import { createSqliteOutbox } from './outbox.ts'
 import { createSqlitePortals } from './portals.ts'
@@ -96,7 +97,7 @@ function writerVerbs (db: DatabaseSync): Verbs {
   const profiles = createSqliteProfiles(db)
   const beat = db.prepare('INSERT INTO heartbeat (one, at) VALUES (1, ?1) ON CONFLICT (one) DO UPDATE SET at = ?1')
   const leases = createSqliteLeases(db)
-  const outbox = createSqliteOutbox(db, profiles, leases)
+  const outbox = createSqliteOutbox(db, createSqliteIds(db), profiles, leases)
   const accept = (edits: Wire) => encodeResults(outbox.accept(decodeEdits(edits)))
   const heartbeat = { beat: (at: number) => { beat.run(at) } }
   const rolledBack = () => {

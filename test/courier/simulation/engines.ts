@@ -1,5 +1,6 @@
 import { DatabaseSync } from 'node:sqlite'
 import type { Backlog, Ledger, Outbox } from '../../../src/store/store.ts'
+import { createSqliteIds } from '../../../src/store/sqlite/ids.ts'
 import { createSqliteLeases } from '../../../src/store/sqlite/leases.ts'
 import { createSqliteOutbox } from '../../../src/store/sqlite/outbox.ts'
 import { createSqliteProfiles } from '../../../src/store/sqlite/profiles.ts'
@@ -10,11 +11,11 @@ const empty = new DatabaseSync(':memory:')
 migrate(empty)
 const image = empty.serialize()
 
-/** The store's own verbs on a database in memory, one transaction each: thousands of commits a second, and still its SQL. */
+/** The store's own verbs on a database in memory, one transaction each: thousands of commits a second, and still its SQL. Ids are merged often. */
 export function openInMemory () {
   const db = new DatabaseSync(':memory:')
   db.deserialize(image)
-  const verbs = createSqliteOutbox(db, createSqliteProfiles(db), createSqliteLeases(db))
+  const verbs = createSqliteOutbox(db, createSqliteIds(db, 4, 1), createSqliteProfiles(db), createSqliteLeases(db))
   const reading = createSqliteReading(db)
 
   const commit = async <Result>(work: () => Result): Promise<Result> => {

@@ -15,8 +15,8 @@ async function open (t: Test, path = join(t.testdir(), 'relay.db'), lockWaitMs =
   return { store, path }
 }
 
-function startWriter (path: string) {
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'writer.ts'), path], { stdio: ['ignore', 'pipe', 'inherit'] })
+function startWriter (path: string, together = 20) {
+  const child = spawn(process.execPath, [join(import.meta.dirname, 'writer.ts'), path, String(together)], { stdio: ['ignore', 'pipe', 'inherit'] })
   return { child, lines: createInterface({ input: child.stdout }) }
 }
 
@@ -34,6 +34,40 @@ t.test('what was acknowledged before kill -9 is there afterwards', async t => {
   t.ok(accepted >= acknowledged.length)
   t.equal(accepted, pending)
   t.equal((await store.outbox.backlog(PORTAL)).pending, pending)
+})
+
+t.test('a message is known again after kill -9 while thousands of ids were being merged', async t => {
+  const path = join(t.testdir(), 'relay.db')
+  const { child, lines } = startWriter(path, 200)
+  let acknowledged = 0
+  // The merging begins with the 16,384th new message, and the commits of as many again go by until it ends.
+  for await (const line of lines) {
+    if (line.startsWith('m') && ++acknowledged === 18_000) child.kill('SIGKILL')
+  }
+  const db = new DatabaseSync(path, { readOnly: true })
+  t.teardown(() => db.close())
+  const { merged, mergedTo } = { ...db.prepare('SELECT (SELECT count(*) FROM ids) AS merged, merged_to AS mergedTo FROM ids_merge').get() } as { merged: number, mergedTo: number }
+  t.equal(mergedTo, 0, 'it was under way')
+  t.ok(merged > 0, `with ${merged} merged`)
+
+  const { store } = await open(t, path)
+  const again = await store.outbox.accept(Array.from({ length: acknowledged }, (_, number) => incoming({ message: `m${number}`, at: 1 })))
+  t.strictSame(again.filter(({ outcome }) => outcome !== 'duplicate'), [])
+  t.match(await store.outbox.find(incoming({ message: 'm0' }).id), { message: 'm0' })
+  t.match(await store.outbox.find(incoming({ message: 'm17999' }).id), { message: 'm17999' })
+})
+
+t.test('a message whose row somebody has deleted by hand is a new one', async t => {
+  const path = join(t.testdir(), 'relay.db')
+  const db = new DatabaseSync(path)
+  const first = await openSqliteStore({ path, lockWaitMs: 0, now: () => 1000 })
+  await first.outbox.accept([incoming({ message: 'kept' }), incoming({ message: 'gone' })])
+  await first.close()
+  db.exec('INSERT INTO ids SELECT id, seq FROM outbox; UPDATE ids_merge SET merged_to = 2; DELETE FROM outbox WHERE message = \'gone\'')
+  db.close()
+  const { store } = await open(t, path)
+  t.match(await store.outbox.accept([incoming({ message: 'kept' }), incoming({ message: 'gone' })]), [{ outcome: 'duplicate' }, { outcome: 'accepted' }])
+  t.match(await store.outbox.accept([incoming({ message: 'gone' })]), [{ outcome: 'duplicate' }])
 })
 
 t.test('a second process on the same file is refused, and gets it when the first has ended, however it ended', async t => {
