@@ -1,5 +1,5 @@
 import { createHash, hash } from 'node:crypto'
-import { pino, stdTimeFunctions, type DestinationStream, type Logger } from 'pino'
+import { pino, type DestinationStream, type Logger } from 'pino'
 import type { Config } from './config.ts'
 
 /** What the parts below `app.ts` need of a logger. */
@@ -18,10 +18,24 @@ export function createLog (level: string, destination?: DestinationStream): Logg
   return pino({
     level,
     base: null,
-    timestamp: stdTimeFunctions.isoTime,
+    timestamp: createIsoTime(),
     formatters: { log: fields => hide(fields, HIDDEN_TO_DEPTH) as Record<string, unknown> },
     serializers: { err: serializeError },
   }, destination)
+}
+
+/** As pino's own `isoTime`, written once for all lines of a millisecond. */
+function createIsoTime (): () => string {
+  let written = 0
+  let text = ''
+  return () => {
+    const now = Date.now()
+    if (now !== written) {
+      written = now
+      text = `,"time":"${new Date(now).toISOString()}"`
+    }
+    return text
+  }
 }
 
 /** The fields with what is hidden replaced, copied only where something is: every line passes here, and hardly one has anything to hide. */

@@ -8,7 +8,7 @@ import type { Fault, Job, WorkerMessage, WorkerOptions } from './worker.ts'
 const MAX_WAITING = 20_000
 
 /** So many jobs are told to the writer at once, within the turn of the event loop that brings them; fewer are at its end. */
-const TOLD_TOGETHER = 16
+const TOLD_TOGETHER = 8
 
 interface Waiting {
   readonly resolve: (value: unknown) => void
