@@ -3,16 +3,21 @@ import { prepareWebhooks } from './webhooks.ts'
 
 export const CONNECTIONS = 64
 
-const WINDOWS = 9
-const WINDOW_MS = 1500
-const WINDOW_REQUESTS = 50_000
+const WINDOWS = 41
+const WINDOW_MS = 500
+const WINDOW_REQUESTS = 15_000
+
+/** The window with the median rate; `p99Ms` is the median of the windows'. */
+export interface Measured extends LoadResult {
+  /** The rates of all windows, in order. */
+  readonly rates: readonly number[]
+}
 
 /**
  * Measures servers side by side: each gets the whole load for a short window in its turn, one way round and then the other, so that a busy
- * minute of the machine falls on all of them. The result of each is its window with the median rate; its p99 is the median of its windows'.
- * No webhook comes twice, and all servers get the same ones. They are running before and after.
+ * minute of the machine falls on all of them. No webhook comes twice, and all servers get the same ones. They are running before and after.
  */
-export async function alternate (sides: readonly Servers[]): Promise<LoadResult[]> {
+export async function alternate (sides: readonly Servers[]): Promise<Measured[]> {
   const warmUp = prepareWebhooks(WARM_UP.requests)
   for (const servers of sides) await runLoad({ servers, connections: CONNECTIONS, requests: warmUp, durationMs: WARM_UP.durationMs })
 
@@ -24,12 +29,19 @@ export async function alternate (sides: readonly Servers[]): Promise<LoadResult[
       windows[index]?.push(await runLoad({ servers: sides[index] as Servers, connections: CONNECTIONS, requests, durationMs: WINDOW_MS }))
     }
   }
-  return windows.map(median)
+  return windows.map(summarise)
 }
 
-function median (results: readonly LoadResult[]): LoadResult {
-  const middle = results.length >> 1
+/** How many times the rate of one is that of the other: the median over the rounds, since a machine that slows down does so for both sides of a round. */
+export function ratio (one: Measured, other: Measured): number {
+  return median(one.rates.map((rate, round) => rate / (other.rates[round] as number)))
+}
+
+function summarise (results: readonly LoadResult[]): Measured {
   const byRate = results.toSorted((one, other) => one.perSecond - other.perSecond)
-  const byP99 = results.toSorted((one, other) => one.p99Ms - other.p99Ms)
-  return { ...byRate[middle] as LoadResult, p99Ms: (byP99[middle] as LoadResult).p99Ms }
+  return { ...byRate[byRate.length >> 1] as LoadResult, p99Ms: median(results.map(({ p99Ms }) => p99Ms)), rates: results.map(({ perSecond }) => perSecond) }
+}
+
+function median (values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[values.length >> 1] as number
 }

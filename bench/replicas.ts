@@ -1,6 +1,6 @@
 import { startRelayProcess } from '../demo/processes.ts'
 import { startPostgres } from '../test/postgres.ts'
-import { alternate } from './alternate.ts'
+import { alternate, type Measured } from './alternate.ts'
 import type { LoadResult } from './load.ts'
 import { unreachablePortalEnv } from './webhooks.ts'
 
@@ -15,7 +15,7 @@ export async function measureReplicas (): Promise<ReplicasResult> {
   const alone = { ...unreachablePortalEnv(''), DATABASE_URL: await postgres.schema() }
   const shared = { ...unreachablePortalEnv(''), DATABASE_URL: await postgres.schema() }
   const relays = await Promise.all([alone, shared, shared, shared].map(env => startRelayProcess(env)))
-  const [one, three] = await alternate([relays.slice(0, 1), relays.slice(1)]) as [LoadResult, LoadResult]
+  const [one, three] = await alternate([relays.slice(0, 1), relays.slice(1)]) as [Measured, Measured]
   await Promise.all(relays.map(relay => relay.stop()))
   await postgres.stop()
   return { one, three }
