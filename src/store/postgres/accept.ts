@@ -3,15 +3,16 @@ import type { IdentifiedEdit } from '../identify.ts'
 import type { IntakeResult } from '../store.ts'
 import type { Client } from './connection.ts'
 import { findLanes, makeLanes, nameOf, type LaneIds } from './lanes.ts'
-import { remember } from './profiles.ts'
-import { count, readHeld, save, type Held } from './rows.ts'
+import type { Ending } from './link.ts'
+import { remembering } from './profiles.ts'
+import { counting, readHeld, saving, type Held } from './rows.ts'
 import { storable } from './values.ts'
 
 /**
  * Takes a batch within a transaction: what is held is read, the rules decide message by message in order of arrival, and what they decide is
- * written unless another replica was faster (Overtaken). Then the same is done with the rows locked, which can lose only against new rows.
+ * written unless another replica was faster. Then the same is done with the rows locked, which can lose only against new rows.
  */
-export async function acceptBatch (client: Client, edits: readonly IdentifiedEdit[], { replica, isLocked }: { replica: string, isLocked: boolean }): Promise<IntakeResult[]> {
+export async function acceptBatch (client: Client, edits: readonly IdentifiedEdit[], { replica, isLocked }: { replica: string, isLocked: boolean }): Promise<Ending<IntakeResult[]>> {
   const [found, held] = await Promise.all([findLanes(client, edits), readHeld(client, [...new Set(edits.map(edit => edit.id))], isLocked)])
   const lanes = edits.every(edit => found.has(nameOf(edit))) ? found : await makeLanes(client, edits)
   const changed = new Map<string, Held>()
@@ -25,8 +26,7 @@ export async function acceptBatch (client: Client, edits: readonly IdentifiedEdi
     return toIntakeResult(incoming, folded)
   })
   const profiles = edits.map(({ key, edit, now }) => ({ portal: key.portal, connector: key.connector, profile: edit.user, revision: edit.revision, now }))
-  await Promise.all([save(client, [...changed.values()]), remember(client, profiles), count(client, replica, deltas)])
-  return results
+  return { result: results, writes: [...saving([...changed.values()]), ...remembering(profiles), ...counting(replica, deltas)] }
 }
 
 function unknown (incoming: IdentifiedEdit, lanes: LaneIds): Omit<Held, 'row'> {

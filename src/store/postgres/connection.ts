@@ -12,6 +12,18 @@ import { explain } from './errors.ts'
 
 export type Client = pg.Client
 
+/** A query that is prepared once on each connection. */
+export interface Statement {
+  readonly name: string
+  readonly text: string
+  readonly values: unknown[]
+}
+
+/** Sends statements one after the other without waiting between them. */
+export async function send (client: Client, statements: readonly Statement[]): Promise<void> {
+  await Promise.all(statements.map(statement => client.query(statement)))
+}
+
 const CONNECT_TIMEOUT_MS = 5000
 
 /** How soon a connection that is silent is asked whether it is still there. */

@@ -6,8 +6,11 @@ import { StoreUnavailable } from '../../errors.ts'
  */
 const ABOUT_THE_SERVER = ['08', '0A', '25', '28', '3D', '40', '53', '55', '57', '58', 'XX']
 
-/** Serialization failure and deadlock: the whole transaction may be tried again at once. */
-const CONFLICTS = ['40001', '40P01']
+/**
+ * Serialization failure, deadlock, and the division by zero by which a write says that another replica was faster (rows.ts): the whole transaction
+ * may be tried again at once.
+ */
+const CONFLICTS = ['40001', '40P01', '22012']
 
 /** An error of the server itself has a SQLSTATE; one of the way to it has a code of the operating system, or none. */
 function sqlState (error: unknown): string | null {

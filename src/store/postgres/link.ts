@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ShuttingDown, StoreUnavailable } from '../../errors.ts'
-import { discard, type Client } from './connection.ts'
+import { discard, send, type Client, type Statement } from './connection.ts'
 import { explain, isConflict } from './errors.ts'
 
 /** How often a transaction is tried that lost against another one. */
@@ -8,9 +8,10 @@ const MAX_TRIES = 10
 
 const FAREWELL_MS = 2000
 
-/** A row was written by another replica between our reading and our writing it. */
-export class Overtaken extends Error {
-  override name = 'Overtaken'
+/** What is left of a transaction once all is read: its result, and the writes that end it. */
+export interface Ending<Result> {
+  readonly result: Result
+  readonly writes: readonly Statement[]
 }
 
 export interface Link {
@@ -18,6 +19,8 @@ export interface Link {
   run<Result> (work: (client: Client) => Promise<Result>): Promise<Result>
   /** Runs work in a transaction, again when it lost against another one; `tries` counts from 0. */
   transact<Result> (work: (client: Client, tries: number) => Promise<Result>): Promise<Result>
+  /** The same with one way to the server less: the last writes and the commit go together, so that what forbids the commit must fail on the server. */
+  transactAtOnce<Result> (work: (client: Client, tries: number) => Promise<Ending<Result>>): Promise<Result>
   close (): Promise<void>
 }
 
@@ -72,15 +75,8 @@ export function createLink ({ name, connect, onConnected }: LinkOptions): Link {
   return {
     run,
 
-    transact: work => run(async client => {
-      for (let tries = 0; ; tries++) {
-        try {
-          return await inTransaction(client, () => work(client, tries))
-        } catch (error) {
-          if (tries + 1 === MAX_TRIES || !(error instanceof Overtaken || isConflict(error))) throw error
-        }
-      }
-    }),
+    transact: work => run(client => repeated(tries => inTransaction(client, async () => ({ result: await work(client, tries), writes: [] })))),
+    transactAtOnce: work => run(client => repeated(tries => inTransaction(client, () => work(client, tries)))),
 
     async close () {
       isClosed = true
@@ -91,10 +87,21 @@ export function createLink ({ name, connect, onConnected }: LinkOptions): Link {
   }
 }
 
-async function inTransaction<Result> (client: Client, work: () => Promise<Result>): Promise<Result> {
+async function repeated<Result> (attempt: (tries: number) => Promise<Result>): Promise<Result> {
+  for (let tries = 0; ; tries++) {
+    try {
+      return await attempt(tries)
+    } catch (error) {
+      if (tries + 1 === MAX_TRIES || !isConflict(error)) throw error
+    }
+  }
+}
+
+async function inTransaction<Result> (client: Client, work: () => Promise<Ending<Result>>): Promise<Result> {
   try {
-    const [, result] = await Promise.all([client.query('BEGIN'), work()])
-    const { command } = await client.query('COMMIT')
+    const [, { result, writes }] = await Promise.all([client.query('BEGIN'), work()])
+    // After a write that failed, which is what rejects here, the server takes the commit for a rollback.
+    const [, { command }] = await Promise.all([send(client, writes), client.query('COMMIT')])
     if (command !== 'COMMIT') throw new Error('the transaction was rolled back')
     return result
   } catch (error) {

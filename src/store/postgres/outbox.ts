@@ -1,11 +1,11 @@
 import { attemptFor, giveBack, recover, redeliver, settle, settleLate, take, travelTogether, type Settled } from '../fold.ts'
 import { COLUMNS, toClaimed, toEdit } from '../rows.ts'
 import type { Attempt, ClaimedEdit, ClaimRequest, LaneDue, Outbox, Recovery, RedeliveryOutcome, Settling } from '../store.ts'
-import type { Client } from './connection.ts'
+import { send, type Client } from './connection.ts'
 import type { Link } from './link.ts'
 import { lockPortal } from './portals.ts'
 import { findProfiles } from './profiles.ts'
-import { count, readHeld, save, toHeld, type Held, type StoredRow } from './rows.ts'
+import { counting, readHeld, saving, toHeld, type Held, type StoredRow } from './rows.ts'
 import { storable } from './values.ts'
 
 /** An edit that waits for days behind a broken portal would gather hundreds. */
@@ -34,7 +34,7 @@ export function createPostgresOutbox ({ link, replica }: OutboxParts): Pick<Outb
   /** Writes what the rules made of rows that are locked. */
   async function write (client: Client, changes: ReadonlyArray<{ readonly held: Held, readonly settled: Settled | null }>): Promise<void> {
     const rows = changes.flatMap(({ held, settled }) => settled === null ? [] : [{ ...held, row: settled.row }])
-    await Promise.all([save(client, rows), count(client, replica, changes.flatMap(({ settled }) => settled === null ? [] : [settled.delta]))])
+    await send(client, [...saving(rows), ...counting(replica, changes.flatMap(({ settled }) => settled === null ? [] : [settled.delta]))])
   }
 
   async function lockCalls (client: Client, condition: string, values: unknown[]): Promise<Held[]> {
@@ -56,7 +56,7 @@ export function createPostgresOutbox ({ link, replica }: OutboxParts): Pick<Outb
     const chosen = travelTogether(stillDue, limit)
     const [known] = await Promise.all([
       findProfiles(client, portal, lane.connector, chosen.map(row => toEdit(row).user.id)),
-      save(client, chosen.map(row => ({ ...held.get(row.id) as Held, row: take(row, callId) }))),
+      send(client, saving(chosen.map(row => ({ ...held.get(row.id) as Held, row: take(row, callId) })))),
       client.query(`INSERT INTO portals (portal, bucket_level, bucket_at) VALUES ($1, $2, $3)
         ON CONFLICT (portal) DO UPDATE SET bucket_level = EXCLUDED.bucket_level, bucket_at = EXCLUDED.bucket_at`, [portal, bucket.level, bucket.at]),
     ])

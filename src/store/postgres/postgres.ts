@@ -44,7 +44,7 @@ export async function openPostgresStore ({ databaseUrl, waitMs, now, leaseMs = L
   const signals = createPostgresSignals(() => keeper)
 
   const replica = randomUUID()
-  const commits = createGroupCommit(edits => writer.transact((client, tries) => acceptBatch(client, edits, { replica, isLocked: tries > 0 })), observeCommit)
+  const commits = createGroupCommit(edits => writer.transactAtOnce((client, tries) => acceptBatch(client, edits, { replica, isLocked: tries > 0 })), observeCommit)
 
   return {
     outbox: { accept: async edits => await commits.accept(edits.map(identify)), ...createPostgresOutbox({ link: courier, replica }), ...createPostgresReading(reader) },

@@ -2,7 +2,7 @@ import { compareRevisions, type ClientProfile } from '../../edit.ts'
 import { isTooLong } from '../../courier/guard.ts'
 import { isNamed } from '../../profile.ts'
 import type { Profiles, SeenProfile } from '../store.ts'
-import type { Client } from './connection.ts'
+import { send, type Client, type Statement } from './connection.ts'
 import type { Link } from './link.ts'
 import { storable, toArray } from './values.ts'
 
@@ -22,7 +22,7 @@ const REMEMBER = `INSERT INTO profiles AS held (portal, connector, client, at, t
   WHERE ${IS_NEWER} OR EXCLUDED.seen_at - held.seen_at > ${SEEN_EVERY_MS}`
 
 /** Keeps the named ones of the profiles, of each client the newest. An id that the portal would refuse may be too long for an index as well. */
-export async function remember (client: Client, profiles: readonly SeenProfile[]): Promise<void> {
+export function remembering (profiles: readonly SeenProfile[]): Statement[] {
   const newest = new Map<string, SeenProfile>()
   for (const seen of profiles) {
     if (!isNamed(seen.profile) || isTooLong(seen.profile.id)) continue
@@ -30,9 +30,9 @@ export async function remember (client: Client, profiles: readonly SeenProfile[]
     const held = newest.get(key)
     if (held === undefined || compareRevisions(seen.revision, held.revision) >= 0) newest.set(key, seen)
   }
-  if (newest.size === 0) return
+  if (newest.size === 0) return []
   const rows = [...newest.values()].map(({ portal, connector, profile, revision, now }) => [portal, connector, profile.id, revision.at, revision.tie, JSON.stringify(profile), now])
-  await client.query({ name: 'remember', text: REMEMBER, values: [0, 1, 2, 3, 4, 5, 6].map(column => toArray(rows.map(row => row[column] ?? null))) })
+  return [{ name: 'remember', text: REMEMBER, values: [0, 1, 2, 3, 4, 5, 6].map(column => toArray(rows.map(row => row[column] ?? null))) }]
 }
 
 /** The newest profile of each of the clients who are known, by their ids. */
@@ -45,7 +45,7 @@ export async function findProfiles (client: Client, portal: string, connector: s
 
 export function createPostgresProfiles (writer: Link, reader: Link): Profiles {
   return {
-    remember: profiles => writer.transact(client => remember(client, profiles)),
+    remember: profiles => writer.transact(client => send(client, remembering(profiles))),
     find: async (portal, connector, user) => (await reader.run(client => findProfiles(client, portal, connector, [user]))).get(storable(user)) ?? null,
     prune: (seenBefore, limit) => reader.run(async client => {
       const { rowCount } = await client.query(`DELETE FROM profiles WHERE ctid = ANY(ARRAY(

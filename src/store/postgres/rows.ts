@@ -1,7 +1,6 @@
 import type { LedgerDelta, OutboxRow } from '../fold.ts'
 import { COLUMNS, toOutboxRow, WRITTEN, writtenValues, type SqlRow } from '../rows.ts'
-import type { Client } from './connection.ts'
-import { Overtaken } from './link.ts'
+import type { Client, Statement } from './connection.ts'
 import { toArray } from './values.ts'
 
 /** A row with what the rules do not know of it. */
@@ -19,12 +18,16 @@ const STORED = ['id', 'lane', 'chat', 'message', 'stamp', ...WRITTEN]
 
 const HELD = `SELECT ${COLUMNS}, lane, stamp FROM outbox WHERE id = ANY($1)`
 
-/** Rows are locked in the order of their ids, by every replica and every verb, so that none waits for another in a circle. */
-const SAVE = `INSERT INTO outbox AS held (${STORED.join(', ')}, seq)
+/**
+ * Rows are locked in the order of their ids, by every replica and every verb, so that none waits for another in a circle. A row that is not written
+ * must fail the transaction on the server, since the commit may be on its way already: there is no plainer way to say so than to divide by zero.
+ */
+const SAVE = `WITH saved AS (INSERT INTO outbox AS held (${STORED.join(', ')}, seq)
   SELECT * FROM (
     SELECT fresh.*, nextval('outbox_seq') FROM unnest(${STORED.map((column, index) => `$${index + 1}::${TEXTS.includes(column) ? 'text' : 'bigint'}[]`).join(', ')}) AS fresh (${STORED.join(', ')}) OFFSET 0
   ) AS numbered ORDER BY id
-  ON CONFLICT (id) DO UPDATE SET stamp = EXCLUDED.stamp, ${WRITTEN.map(column => `${column} = EXCLUDED.${column}`).join(', ')} WHERE held.stamp = EXCLUDED.stamp - 1`
+  ON CONFLICT (id) DO UPDATE SET stamp = EXCLUDED.stamp, ${WRITTEN.map(column => `${column} = EXCLUDED.${column}`).join(', ')} WHERE held.stamp = EXCLUDED.stamp - 1
+  RETURNING 1) SELECT 1 / (count(*) = $${STORED.length + 1})::integer FROM saved`
 
 const COUNT = `INSERT INTO ledger AS held (replica, accepted, superseded, delivered, dead) VALUES ($1, $2, $3, $4, $5)
   ON CONFLICT (replica) DO UPDATE SET accepted = held.accepted + EXCLUDED.accepted, superseded = held.superseded + EXCLUDED.superseded,
@@ -43,16 +46,15 @@ export function toHeld (sql: StoredRow): Held {
   return { row: toOutboxRow(sql), lane, chat, message, stamp }
 }
 
-/** Writes rows, each unless it was written by somebody else since it was read: then Overtaken. */
-export async function save (client: Client, rows: readonly Held[]): Promise<void> {
-  if (rows.length === 0) return
+/** Writes rows. One that was written by somebody else since it was read fails the transaction, to be tried again. */
+export function saving (rows: readonly Held[]): Statement[] {
+  if (rows.length === 0) return []
   const records = rows.map(({ row, lane, chat, message, stamp }) => [row.id, lane, chat, message, stamp + 1, ...writtenValues(row)])
-  const { rowCount } = await client.query({ name: 'save', text: SAVE, values: STORED.map((_, index) => toArray(records.map(record => record[index] ?? null))) })
-  if (rowCount !== rows.length) throw new Overtaken('a row was written by another replica')
+  return [{ name: 'save', text: SAVE, values: [...STORED.map((_, index) => toArray(records.map(record => record[index] ?? null))), rows.length] }]
 }
 
 /** Adds to this process's part of the ledger. */
-export async function count (client: Client, replica: string, deltas: readonly LedgerDelta[]): Promise<void> {
+export function counting (replica: string, deltas: readonly LedgerDelta[]): Statement[] {
   const sums = (['accepted', 'superseded', 'delivered', 'dead'] as const).map(name => deltas.reduce((sum, delta) => sum + (delta[name] ?? 0), 0))
-  if (sums.some(sum => sum !== 0)) await client.query({ name: 'count', text: COUNT, values: [replica, ...sums] })
+  return sums.some(sum => sum !== 0) ? [{ name: 'count', text: COUNT, values: [replica, ...sums] }] : []
 }
