@@ -33,59 +33,76 @@ interface Contestant {
   start (name: string, portal: Portal | null, env?: Record<string, string>): Promise<Running>
 }
 
-await runProgram(async ({ folder, ends }) => {
-  const postgres = await startPostgres()
-  ends.defer(postgres.stop)
+/** The relay and the peer that keeps its jobs in a store of the same kind. */
+interface Pair {
+  readonly name: string
+  readonly aim: number
+  readonly relay: Contestant
+  readonly peer: Contestant
+}
 
-  // Who is compared with whom stands side by side, as in a round of the race.
-  const contestants: Contestant[] = [
+await runProgram(async ({ folder, ends }) => {
+  // A server for each: what another has filled would slow it down, or be vacuumed in its time.
+  const startSchema = async (): Promise<string> => {
+    const postgres = await startPostgres()
+    ends.defer(postgres.stop)
+    return await postgres.schema()
+  }
+  const startOwnRedis = async (name: string): Promise<string> => {
+    const path = join(folder, `redis_${name}`)
+    await mkdir(path)
+    const redis = await startRedis(path)
+    ends.defer(redis.stop)
+    return String(redis.port)
+  }
+
+  const pairs: Pair[] = [
     {
-      title: 'imconnector-relay, SQLite (synchronous=FULL)',
-      start: async (name, portal) => await startRelayProcess(relayEnv(`file:${join(folder, `${name}.db`)}`, portal)),
-    },
-    {
-      title: 'Fastify + BullMQ, Redis (appendfsync always)',
-      // A Redis for each: a queue that another has filled would slow it down.
-      start: async (name, portal, env) => {
-        await mkdir(join(folder, `redis_${name}`))
-        const redis = await startRedis(join(folder, `redis_${name}`))
-        ends.defer(redis.stop)
-        return await startPeer('bullmq.ts', { ...env, REDIS_PORT: String(redis.port) }, portal)
+      name: 'SQLite / BullMQ',
+      aim: 1.3,
+      relay: {
+        title: 'imconnector-relay, SQLite (synchronous=FULL)',
+        start: async (name, portal) => await startRelayProcess(relayEnv(`file:${join(folder, `${name}.db`)}`, portal)),
+      },
+      peer: {
+        title: 'Fastify + BullMQ, Redis (appendfsync always)',
+        start: async (name, portal, env) => await startPeer('bullmq.ts', { ...env, REDIS_PORT: await startOwnRedis(name) }, portal),
       },
     },
     {
-      title: 'imconnector-relay, PostgreSQL',
-      start: async (_name, portal) => await startRelayProcess(relayEnv(await postgres.schema(), portal)),
-    },
-    {
-      title: 'Fastify + pg-boss, PostgreSQL',
-      start: async (name, portal, env) => await startPeer('pg-boss.ts', { ...env, DATABASE_URL: await postgres.schema(), BOSS_SCHEMA: `boss_${name}` }, portal),
+      name: 'PostgreSQL / pg-boss',
+      aim: 5,
+      relay: {
+        title: 'imconnector-relay, PostgreSQL',
+        start: async (_name, portal) => await startRelayProcess(relayEnv(await startSchema(), portal)),
+      },
+      peer: {
+        title: 'Fastify + pg-boss, PostgreSQL',
+        start: async (name, portal, env) => await startPeer('pg-boss.ts', { ...env, DATABASE_URL: await startSchema(), BOSS_SCHEMA: `boss_${name}` }, portal),
+      },
     },
   ]
 
   console.log(`${cpus().length} × ${cpus()[0]?.model.trim() ?? 'unknown processor'}, Node ${process.version}; load generator, Redis and PostgreSQL on the same machine, ${CONNECTIONS} connections\n`)
-  await race(contestants, contestants.filter(({ title }) => title.startsWith('Fastify')))
+  console.log('acknowledged after a durable write                requests/s   p50 ms   p99 ms')
+  for (const pair of pairs) await race(pair)
   console.log(`ten edits of one message, the last two overtaking each other, while the portal answers 503 ${REFUSALS} times`)
-  for (const { title, start } of contestants) console.log(`${title.padEnd(48)}  ${await tellStory(start)}`)
+  for (const { title, start } of pairs.flatMap(({ relay, peer }) => [relay, peer])) console.log(`${title.padEnd(48)}  ${await tellStory(start)}`)
 })
 
-/** All of them side by side, and the peers once more with the relay's other duties. */
-async function race (contestants: readonly Contestant[], peers: readonly Contestant[]): Promise<void> {
-  const servers: Running[] = []
-  for (const { start } of contestants) servers.push(await start('rate', null))
-  for (const { start } of peers) servers.push(await start('door', null, { SAME_DOOR: 'yes' }))
-  const loads = await alternate(servers)
+/** The two side by side, and the peer once more with the relay's other duties. Nothing else runs meanwhile. */
+async function race ({ name, aim, relay, peer }: Pair): Promise<void> {
+  const servers = [await relay.start('rate', null), await peer.start('rate', null), await peer.start('door', null, { SAME_DOOR: 'yes' })]
+  const [own, other, door] = await alternate(servers) as [Measured, Measured, Measured]
   await Promise.all(servers.map(server => server.stop()))
+  print(relay.title, own)
+  print(peer.title, other)
+  print('  with rate limit, validation and a line of log', door)
+  console.log(`${name} = ${ratio(own, other).toFixed(2)}   (aim: ${aim} or more), with the same duties ${ratio(own, door).toFixed(2)}\n`)
+}
 
-  console.log('acknowledged after a durable write                requests/s   p50 ms   p99 ms')
-  const titles = [...contestants, ...peers].map(({ title }) => title)
-  for (const [index, { perSecond, p50Ms, p99Ms }] of loads.entries()) {
-    if (index === contestants.length) console.log('the same two, with the relay\'s other duties at the door: rate limit, validation, a line of log')
-    console.log(`${titles[index]?.padEnd(48)}  ${Math.round(perSecond).toString().padStart(10)}   ${p50Ms.toFixed(1).padStart(6)}   ${p99Ms.toFixed(1).padStart(6)}`)
-  }
-  const [sqlite, bullmq, relayPostgres, boss, bullmqDoor, bossDoor] = loads as [Measured, Measured, Measured, Measured, Measured, Measured]
-  console.log(`SQLite / BullMQ = ${ratio(sqlite, bullmq).toFixed(2)}   (aim: 1.3 or more), with the same duties ${ratio(sqlite, bullmqDoor).toFixed(2)}`)
-  console.log(`PostgreSQL / pg-boss = ${ratio(relayPostgres, boss).toFixed(2)}   (aim: 5 or more), with the same duties ${ratio(relayPostgres, bossDoor).toFixed(2)}\n`)
+function print (title: string, { perSecond, p50Ms, p99Ms }: Measured): void {
+  console.log(`${title.padEnd(48)}  ${Math.round(perSecond).toString().padStart(10)}   ${p50Ms.toFixed(1).padStart(6)}   ${p99Ms.toFixed(1).padStart(6)}`)
 }
 
 function relayEnv (databaseUrl: string, portal: Portal | null): Record<string, string> {
