@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { Conflict, NotFound } from '../src/errors.ts'
 import type { Redelivery } from '../src/redelivery.ts'
 import type { Status } from '../src/status.ts'
-import type { EditRow, Outbox } from '../src/store/store.ts'
+import type { EditRow, Outbox } from '../src/outbox/outbox.ts'
 import { requireAdmin } from './admin.ts'
 import { describeProblems } from './problems.ts'
 

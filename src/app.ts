@@ -18,7 +18,8 @@ import { createIdMask } from './log.ts'
 import { unobserved, type WebhookObserver } from './metrics/observers.ts'
 import type { Redelivery } from './redelivery.ts'
 import type { Status } from './status.ts'
-import type { Outbox, Store } from './store/store.ts'
+import type { Outbox } from './outbox/outbox.ts'
+import type { Store } from './outbox/store.ts'
 import type { Reception } from './upstream/reception.ts'
 
 export interface Dependencies {

@@ -91,6 +91,11 @@ export function messageRowId (key: MessageKey): string {
   return digest([key.portal, key.connector, key.line, key.chat, key.message], 24)
 }
 
+/** What a client's profile is stored under: any id fits, however long. */
+export function profileId (portal: string, connector: string, user: string): string {
+  return digest([portal, connector, user], 24)
+}
+
 /** Identifies what the portal would show for an edit: its text and files, not the client's profile. */
 export function contentDigest ({ text, files }: Content): string {
   return digest([text, files.map(file => [file.url, file.name ?? null])], 22)

@@ -5,7 +5,8 @@ import type { MessageEdit } from './edit.ts'
 import { BadRequest, NotFound } from './errors.ts'
 import type { EditResult, IgnoredEvent, Messenger, Reading, SeenClient, WebhookContent, WebhookReply, WebhookRequest } from './messengers/messenger.ts'
 import { messengers } from './messengers/registry.ts'
-import type { IncomingEdit, IntakeResult, Outbox, Profiles } from './store/store.ts'
+import type { IncomingEdit, IntakeResult, Outbox } from './outbox/outbox.ts'
+import type { Profiles } from './outbox/profiles.ts'
 
 export interface IntakeOptions {
   /** The configured portal's host. */

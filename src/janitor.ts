@@ -1,6 +1,7 @@
 import { createAlarm } from './courier/alarm.ts'
 import type { Log } from './log.ts'
-import type { Outbox, Profiles } from './store/store.ts'
+import type { Outbox } from './outbox/outbox.ts'
+import type { Profiles } from './outbox/profiles.ts'
 
 const EVERY_MS = 10 * 60_000
 const DAY_MS = 24 * 3600_000

@@ -1,6 +1,6 @@
 import { createAlarm } from './courier/alarm.ts'
 import type { Log } from './log.ts'
-import type { Leases, Signals, Tenure } from './store/store.ts'
+import type { Leases, Signals, Tenure } from './outbox/leases.ts'
 
 /** A tenure as its holder has it. */
 export interface Lease extends Tenure {

@@ -1,4 +1,4 @@
-import type { EditFilter, Outbox, RedeliveryOutcome } from './store/store.ts'
+import type { EditFilter, Outbox, RedeliveryOutcome } from './outbox/outbox.ts'
 
 /** Rows in one transaction: webhooks wait for the writer meanwhile. */
 const BATCH = 500

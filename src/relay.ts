@@ -19,7 +19,7 @@ import { createNameSources } from './messengers/name-sources.ts'
 import { unobserved } from './metrics/observers.ts'
 import { createRedelivery } from './redelivery.ts'
 import { createStatus } from './status.ts'
-import { openStore } from './store/open.ts'
+import { openStore } from './outbox/open.ts'
 import { createFronts } from './upstream/fronts.ts'
 import { createReception } from './upstream/reception.ts'
 
@@ -79,7 +79,7 @@ export async function startRelay ({ config, version, log, onLost, leaseMs }: Rel
       ...courier,
       async stop (graceMs: number) {
         await courier.stop(graceMs)
-        await session.settled()
+        await session.idle()
       },
     }
   }

@@ -1,5 +1,5 @@
 import type { PortalCondition } from './courier/parks.ts'
-import type { Backlog, Ledger, Outbox } from './store/store.ts'
+import type { Backlog, Ledger, Outbox } from './outbox/outbox.ts'
 
 export interface StatusOptions {
   readonly portal: string

@@ -3,7 +3,8 @@ import { messageRowId, type ClientProfile } from '../src/edit.ts'
 import { BadRequest, NotFound, StoreUnavailable, Unauthenticated } from '../src/errors.ts'
 import { createIntake } from '../src/intake.ts'
 import { signStandardWebhook } from '../src/signatures/standard-webhooks.ts'
-import type { IncomingEdit, IntakeResult, SeenProfile } from '../src/store/store.ts'
+import type { IncomingEdit, IntakeResult } from '../src/outbox/outbox.ts'
+import type { SeenProfile } from '../src/outbox/profiles.ts'
 import { channel, KEY } from './channel.ts'
 
 const NOW = Date.UTC(2026, 10, 22, 10)

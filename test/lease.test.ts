@@ -1,7 +1,7 @@
 import t from 'tap'
 import { createKeeper, type Lease } from '../src/lease.ts'
 import { StoreUnavailable } from '../src/errors.ts'
-import type { Leases, Signal } from '../src/store/store.ts'
+import type { Leases, Signal } from '../src/outbox/leases.ts'
 import { eventually } from './portal.ts'
 
 const LEASE_MS = 300

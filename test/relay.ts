@@ -7,8 +7,8 @@ import { createLog } from '../src/log.ts'
 import { signStandardWebhook } from '../src/signatures/standard-webhooks.ts'
 import { createRedelivery } from '../src/redelivery.ts'
 import { createStatus } from '../src/status.ts'
-import { openStore } from '../src/store/open.ts'
-import type { Outbox } from '../src/store/store.ts'
+import { openStore } from '../src/outbox/open.ts'
+import type { Outbox } from '../src/outbox/outbox.ts'
 import { KEY, SECRET } from './channel.ts'
 
 export const NOW = Date.UTC(2026, 10, 22, 10)

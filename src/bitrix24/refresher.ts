@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { PortalConfig } from '../config.ts'
 import type { Log } from '../log.ts'
 import type { Lease } from '../lease.ts'
-import { ORPHANED_MS, type PortalPatch, type PortalRecord, type Portals, type WriteCondition } from '../store/store.ts'
+import { ORPHANED_MS } from '../outbox/leases.ts'
+import { type PortalPatch, type PortalRecord, type Portals, type WriteCondition } from '../outbox/portals.ts'
 import { allowedOAuthOrigin, defaultOAuthOrigin, pinnedOrigin } from './hosts.ts'
 import type { Grant, OAuth } from './oauth.ts'
 
@@ -22,7 +23,7 @@ export interface Refresher {
   /** The refresh that is being made, if any. */
   underWay (): Promise<Renewal> | null
   /** Fulfilled when no refresh is under way and what it brought is stored, however long the store takes. */
-  settled (): Promise<void>
+  idle (): Promise<void>
 }
 
 export interface RefresherOptions {
@@ -138,7 +139,7 @@ export function createRefresher ({ portal, portals, oauth, lease, now, log, onRe
       return current
     },
     underWay: () => current,
-    async settled () {
+    async idle () {
       await current?.catch(() => {})
       while (unsaved !== null) {
         const { grant, record } = unsaved

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { PortalConfig } from '../config.ts'
 import type { Log } from '../log.ts'
 import type { Lease } from '../lease.ts'
-import type { Portals } from '../store/store.ts'
+import type { Portals } from '../outbox/portals.ts'
 import type { CallResult, Client } from './client.ts'
 import { actionFor } from './codes.ts'
 import { pinnedOrigin } from './hosts.ts'
@@ -30,7 +30,7 @@ export interface Session {
   /** Where an administrator can grant new tokens, or null while the client id is not known. */
   authorizeUrl (): string | null
   /** Fulfilled when no refresh is under way and its pair is stored: ending the process earlier could lose it. */
-  settled (): Promise<void>
+  idle (): Promise<void>
 }
 
 export interface SessionOptions {
@@ -132,7 +132,7 @@ export function createSession ({ portal, portals, client, oauth, lease, now, log
 
     authorizeUrl: () => authorizeUrl(portal),
 
-    settled: () => refresher.settled(),
+    idle: () => refresher.idle(),
   }
 }
 

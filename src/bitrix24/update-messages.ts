@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { Chat, ClientProfile, EditedMessage, MessageEdit } from '../edit.ts'
-import type { Lane } from '../store/store.ts'
+import type { Lane } from '../outbox/outbox.ts'
 
 export const UPDATE_MESSAGES = 'imconnector.update.messages'
 

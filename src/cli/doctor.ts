@@ -3,8 +3,8 @@ import type { CallResult, Client } from '../bitrix24/client.ts'
 import { pinnedOrigin } from '../bitrix24/hosts.ts'
 import type { Config, PortalConfig } from '../config.ts'
 import { ConfigError } from '../errors.ts'
-import type { StoreReading } from '../store/inspect.ts'
-import type { Lane } from '../store/store.ts'
+import type { StoreReading } from '../outbox/inspect.ts'
+import type { Lane } from '../outbox/outbox.ts'
 
 /** One line of the report. `open`: it could not be examined now, and nothing says that it is wrong. */
 export interface Finding {

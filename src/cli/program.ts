@@ -10,7 +10,7 @@ import { wallClock } from '../clock.ts'
 import { loadConfig } from '../config.ts'
 import { readText } from '../config/environment.ts'
 import { generateSecret, readSecret } from '../signatures/standard-webhooks.ts'
-import { inspectStore } from '../store/inspect.ts'
+import { inspectStore } from '../outbox/inspect.ts'
 
 const { env } = process
 const readFile = (path: string) => readFileSync(path, 'utf8')

@@ -2,7 +2,7 @@ import { isIP } from 'node:net'
 import { z } from 'zod'
 import { allowedOAuthOrigin, isLoopback } from '../bitrix24/hosts.ts'
 import { readSecret } from '../signatures/standard-webhooks.ts'
-import { isPostgresUrl, readAddress } from '../store/postgres/address.ts'
+import { isPostgresUrl, readAddress } from '../outbox/postgres/address.ts'
 
 /** One environment variable: what it must be, in its schema's words, and what it is when it is not set. */
 export interface Variable<T> {

@@ -1,7 +1,7 @@
 import type { CallResult } from '../bitrix24/client.ts'
 import { actionFor, type CodeAction } from '../bitrix24/codes.ts'
 import { readAnswer, type ItemOutcome } from '../bitrix24/update-messages.ts'
-import type { ClaimedEdit, DeliveryHistory, Settlement } from '../store/store.ts'
+import type { ClaimedEdit, DeliveryHistory, CallOutcome } from '../outbox/outbox.ts'
 import { backoffMs, QUARANTINE_MS, UNKNOWN_USER_REPEATS_MS } from './retry.ts'
 
 /** Failures alone, with other messages' calls succeeding in between, after which an edit is taken to be the cause. */
@@ -19,7 +19,7 @@ export interface Circumstances {
 
 /** What a call came to: the ending of each of its messages, and what the courier as a whole has to do. */
 export interface Conclusion {
-  readonly settlements: Settlement[]
+  readonly outcomes: CallOutcome[]
   readonly action: CodeAction | 'none' | 'back-off'
   /** For the log, the park and the status: `ok`, a portal's code, or how the connection failed. */
   readonly code: string
@@ -32,25 +32,25 @@ export function conclude (claimed: readonly ClaimedEdit[], result: CallResult, c
     case 'answered': {
       const items = readAnswer(result.result, claimed.length)
       if (items === 'unreadable') return failed(claimed, circumstances, 'retry', 'unreadable-answer', null, null)
-      const settlements = claimed.map((edit, index) => settleItem(edit, items[index] as ItemOutcome, circumstances.now))
-      return { settlements, action: 'none', code: 'ok', words: null }
+      const outcomes = claimed.map((edit, index) => itemOutcome(edit, items[index] as ItemOutcome, circumstances.now))
+      return { outcomes, action: 'none', code: 'ok', words: null }
     }
     case 'refused': {
       const action = actionFor(result.code, result.status)
       if (action === 'retry') return failed(claimed, circumstances, action, result.code, result.words, null)
       // The call as a whole was turned away, which says nothing about its messages: they stay due, and the courier holds.
-      return { settlements: claimed.map(edit => again(edit, circumstances.now, edit.history, null)), action, code: result.code, words: result.words }
+      return { outcomes: claimed.map(edit => again(edit, circumstances.now, edit.history, null)), action, code: result.code, words: result.words }
     }
     case 'moved':
-      return { settlements: claimed.map(edit => again(edit, circumstances.now, edit.history, null)), action: 'park-portal', code: 'PORTAL_MOVED', words: null }
+      return { outcomes: claimed.map(edit => again(edit, circumstances.now, edit.history, null)), action: 'park-portal', code: 'PORTAL_MOVED', words: null }
     case 'unreachable':
-      return { settlements: claimed.map(edit => again(edit, circumstances.now, edit.history, null)), action: 'back-off', code: result.cause, words: null }
+      return { outcomes: claimed.map(edit => again(edit, circumstances.now, edit.history, null)), action: 'back-off', code: result.cause, words: null }
     case 'unknown':
       return failed(claimed, circumstances, 'back-off', result.cause, null, result.lastByteAt + QUARANTINE_MS)
   }
 }
 
-function settleItem (claimed: ClaimedEdit, item: ItemOutcome, now: number): Settlement {
+function itemOutcome (claimed: ClaimedEdit, item: ItemOutcome, now: number): CallOutcome {
   const { id, version, history } = claimed
   if (item.kind === 'rejected') return { id, version, result: 'dead', reason: 'rejected', words: item.words, quarantineUntil: null }
   // The first update creates the client whom the portal did not know, so on a repeat the echo no longer tells: the repeats run to their end.
@@ -65,13 +65,13 @@ function settleItem (claimed: ClaimedEdit, item: ItemOutcome, now: number): Sett
 function failed (
   claimed: readonly ClaimedEdit[], circumstances: Circumstances, action: 'retry' | 'back-off', code: string, words: string | null, quarantineUntil: number | null
 ): Conclusion {
-  const settlements = claimed.map(edit => settleFailure(edit, claimed.length, circumstances, code, words, quarantineUntil))
-  return { settlements, action, code, words }
+  const outcomes = claimed.map(edit => failureOutcome(edit, claimed.length, circumstances, code, words, quarantineUntil))
+  return { outcomes, action, code, words }
 }
 
-function settleFailure (
+function failureOutcome (
   claimed: ClaimedEdit, size: number, circumstances: Circumstances, code: string, words: string | null, quarantineUntil: number | null
-): Settlement {
+): CallOutcome {
   const { now, random, lastSuccessAt } = circumstances
   const { history } = claimed
   const attempts = history.attempts + 1
@@ -92,6 +92,6 @@ function settleFailure (
   return again(claimed, now + backoffMs(attempts, random()), { ...history, attempts, suspicions, suspectedAt, chunkLimit }, quarantineUntil)
 }
 
-function again (claimed: ClaimedEdit, dueAt: number, history: DeliveryHistory, quarantineUntil: number | null): Settlement {
+function again (claimed: ClaimedEdit, dueAt: number, history: DeliveryHistory, quarantineUntil: number | null): CallOutcome {
   return { id: claimed.id, version: claimed.version, result: 'retry', dueAt, history, quarantineUntil }
 }

@@ -3,11 +3,11 @@ import type { Session, SessionResult } from '../bitrix24/session.ts'
 import { StoreUnavailable } from '../errors.ts'
 import type { Lease } from '../lease.ts'
 import type { Log } from '../log.ts'
-import type { ClaimedEdit, Lane, Outbox, Settlement } from '../store/store.ts'
+import type { ClaimedEdit, Lane, Outbox, CallOutcome } from '../outbox/outbox.ts'
 import { conclude, type Conclusion } from './conclude.ts'
 import { unobserved, type CourierObserver } from './observer.ts'
 import { hasExpired } from './retry.ts'
-import { createSettle } from './settle.ts'
+import { createRecord } from './record.ts'
 
 export interface DeliveryOptions {
   readonly portal: string
@@ -33,7 +33,7 @@ export interface Delivered {
 export function createDelivery (options: DeliveryOptions) {
   const { session, log, now, wallTime, random, lastSuccessAt, signal, observer = unobserved } = options
 
-  const settle = createSettle(options)
+  const record = createRecord(options)
 
   /** A call that is not settled would keep its messages until the next start. The database fails a call only before or after it, never under way. */
   function withoutAnswer (error: unknown): SessionResult {
@@ -49,16 +49,16 @@ export function createDelivery (options: DeliveryOptions) {
     const isExpired = (edit: ClaimedEdit) => hasExpired(edit, time, wall)
     const sent = claimed.filter(edit => !isExpired(edit))
     const expired = claimed.filter(isExpired)
-      .map(({ id, version }): Settlement => ({ id, version, result: 'dead', reason: 'too-old', words: null, quarantineUntil: null }))
-    if (sent.length === 0) return await settle(callId, claimed, expired, null)
+      .map(({ id, version }): CallOutcome => ({ id, version, result: 'dead', reason: 'too-old', words: null, quarantineUntil: null }))
+    if (sent.length === 0) return await record(callId, claimed, expired, null)
 
     const wire = toWire(lane, sent.map(({ edit, history }) => ({ edit, omitFiles: history.flags.includes('files-omitted') })))
     const result = await session.call(UPDATE_MESSAGES, wire, { signal }).catch(withoutAnswer)
     const conclusion = conclude(sent, result, { now: now(), random, lastSuccessAt: lastSuccessAt() })
     observer.onCall({ messages: sent.length, result, action: conclusion.action })
-    const settlements = [...expired, ...conclusion.settlements]
+    const outcomes = [...expired, ...conclusion.outcomes]
     const attempt = { at: wall, durationMs: Math.round(result.durationMs), code: conclusion.code, words: conclusion.words }
-    await Promise.all([settle(callId, claimed, settlements, attempt), learn({ messages: sent.length, result, conclusion })])
+    await Promise.all([record(callId, claimed, outcomes, attempt), learn({ messages: sent.length, result, conclusion })])
     log.info({
       event: 'delivery.attempted',
       connector: lane.connector,
@@ -67,9 +67,9 @@ export function createDelivery (options: DeliveryOptions) {
       outcome: result.kind,
       code: conclusion.code,
       ...(conclusion.words === null ? {} : { words: conclusion.words }),
-      delivered: count(settlements, 'delivered'),
-      retried: count(settlements, 'retry'),
-      dead: count(settlements, 'dead'),
+      delivered: count(outcomes, 'delivered'),
+      retried: count(outcomes, 'retry'),
+      dead: count(outcomes, 'dead'),
       requests: result.requests,
       durationMs: Math.round(result.durationMs),
       edits: claimed.map(edit => edit.id),
@@ -77,6 +77,6 @@ export function createDelivery (options: DeliveryOptions) {
   }
 }
 
-function count (settlements: readonly Settlement[], result: Settlement['result']): number {
-  return settlements.filter(settlement => settlement.result === result).length
+function count (outcomes: readonly CallOutcome[], result: CallOutcome['result']): number {
+  return outcomes.filter(outcome => outcome.result === result).length
 }

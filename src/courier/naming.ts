@@ -4,9 +4,10 @@ import type { AskApi } from '../messengers/api.ts'
 import type { NameSource } from '../messengers/name-sources.ts'
 import type { LookUpAnswer } from '../messengers/profile-lookup.ts'
 import { isNamed } from '../profile.ts'
-import type { Attempt, ClaimedEdit, Lane, Profiles } from '../store/store.ts'
+import type { Attempt, ClaimedEdit, Lane } from '../outbox/outbox.ts'
+import type { Profiles } from '../outbox/profiles.ts'
 import { createInquiry, type Inquiry } from './inquiry.ts'
-import { createSettle, type SettleOptions } from './settle.ts'
+import { createRecord, type RecordOptions } from './record.ts'
 
 /** Edits of a channel that may wait for their question; more are claimed again later. */
 const MAX_WAITING = 500
@@ -31,7 +32,7 @@ export interface Names {
   readonly onLookUp: (report: LookUpReport) => void
 }
 
-export interface NamingOptions extends SettleOptions {
+export interface NamingOptions extends RecordOptions {
   /** Without it nobody can be asked. */
   readonly names?: Names
   readonly wallTime: () => number
@@ -66,7 +67,7 @@ export function lacksName ({ edit }: ClaimedEdit): boolean {
  */
 export function createNaming (options: NamingOptions) {
   const { portal, names, log, now, wallTime, halt } = options
-  const settle = createSettle(options)
+  const record = createRecord(options)
   const desks = new Map<string, Desk>()
   if (names !== undefined) {
     for (const [id, source] of names.sources) desks.set(id, { ...names, source, inquiry: createInquiry({ ...options, ...source, askApi: names.askApi }), waiting: 0 })
@@ -74,12 +75,12 @@ export function createNaming (options: NamingOptions) {
 
   async function postpone ({ callId }: Claim, edits: readonly ClaimedEdit[], dueAt: number, attempt: Attempt | null): Promise<void> {
     if (edits.length === 0) return
-    await settle(callId, edits, edits.map(({ id, version, history }) => ({ id, version, result: 'retry', dueAt, history, quarantineUntil: null })), attempt)
+    await record(callId, edits, edits.map(({ id, version, history }) => ({ id, version, result: 'retry', dueAt, history, quarantineUntil: null })), attempt)
   }
 
   async function bury ({ callId }: Claim, edits: readonly ClaimedEdit[], words: string, attempt: Attempt | null): Promise<void> {
     if (edits.length === 0) return
-    await settle(callId, edits, edits.map(({ id, version }) => ({ id, version, result: 'dead', reason: 'anonymous-user', words, quarantineUntil: null })), attempt)
+    await record(callId, edits, edits.map(({ id, version }) => ({ id, version, result: 'dead', reason: 'anonymous-user', words, quarantineUntil: null })), attempt)
   }
 
   async function lookUp (desk: Desk, claim: Claim, edits: readonly ClaimedEdit[]): Promise<void> {

@@ -1,4 +1,4 @@
-import type { BucketLevel } from '../store/store.ts'
+import type { BucketLevel } from '../outbox/outbox.ts'
 
 export interface BucketOptions {
   /** Our share of the plan's limit. */

@@ -1,5 +1,5 @@
 import type { CallResult } from '../bitrix24/client.ts'
-import type { ClaimedEdit } from '../store/store.ts'
+import type { ClaimedEdit } from '../outbox/outbox.ts'
 import { PORTAL_EDIT_WINDOW_MS } from './guard.ts'
 
 const FIRST_MS = 1000

@@ -2,7 +2,7 @@ import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 import type { SessionResult } from '../bitrix24/session.ts'
 import type { CourierObserver } from '../courier/observer.ts'
 import type { DeadReason } from '../edit.ts'
-import type { ClaimedEdit, EditFlag, Settlement } from '../store/store.ts'
+import type { ClaimedEdit, EditFlag, CallOutcome } from '../outbox/outbox.ts'
 import { codeLabel } from './code-label.ts'
 
 const DEAD_REASONS: readonly DeadReason[] = ['empty-text', 'too-old', 'id-too-long', 'anonymous-user', 'outgoing', 'rejected', 'poison']
@@ -72,11 +72,11 @@ export function createCourierMetrics (registry: Registry, now: () => number) {
       reportedAt = now()
     },
 
-    onSettled (claimed, settlements, at) {
-      for (const settlement of settlements) {
-        if (settlement.result === 'retry') continue
-        finished.inc(ending(settlement))
-        if (settlement.result === 'delivered') latency.observe(waitedS(claimed, settlement, at))
+    onRecorded (claimed, outcomes, at) {
+      for (const outcome of outcomes) {
+        if (outcome.result === 'retry') continue
+        finished.inc(ending(outcome))
+        if (outcome.result === 'delivered') latency.observe(waitedS(claimed, outcome, at))
       }
     },
 
@@ -85,13 +85,13 @@ export function createCourierMetrics (registry: Registry, now: () => number) {
   return { observer, onRefused: (reason: string) => finished.inc({ state: 'dead', reason }) }
 }
 
-function ending (settlement: Exclude<Settlement, { result: 'retry' }>) {
-  const reason = settlement.result === 'dead' ? settlement.reason : FLAGS.find(flag => settlement.flags.includes(flag)) ?? ''
-  return { state: settlement.result, reason }
+function ending (outcome: Exclude<CallOutcome, { result: 'retry' }>) {
+  const reason = outcome.result === 'dead' ? outcome.reason : FLAGS.find(flag => outcome.flags.includes(flag)) ?? ''
+  return { state: outcome.result, reason }
 }
 
-function waitedS (claimed: readonly ClaimedEdit[], settlement: Settlement, now: number): number {
-  const acceptedAt = claimed.find(edit => edit.id === settlement.id)?.acceptedAt ?? now
+function waitedS (claimed: readonly ClaimedEdit[], outcome: CallOutcome, now: number): number {
+  const acceptedAt = claimed.find(edit => edit.id === outcome.id)?.acceptedAt ?? now
   return Math.max(0, now - acceptedAt) / 1000
 }
 

@@ -1,7 +1,7 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { Renewal } from '../bitrix24/refresher.ts'
 import type { Channel } from '../config.ts'
-import type { CommitObserver } from '../store/store.ts'
+import type { CommitObserver } from '../outbox/store.ts'
 import { createCourierMetrics } from './courier.ts'
 import { createLookUpMetrics } from './look-ups.ts'
 import type { Observers } from './observers.ts'

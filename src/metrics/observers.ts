@@ -2,7 +2,7 @@ import type { Renewal } from '../bitrix24/refresher.ts'
 import type { LookUpReport } from '../courier/naming.ts'
 import { unobserved as unobservedCourier, type CourierObserver } from '../courier/observer.ts'
 import type { EditResult } from '../messengers/messenger.ts'
-import type { CommitObserver } from '../store/store.ts'
+import type { CommitObserver } from '../outbox/store.ts'
 import type { Passage } from '../upstream/upstream.ts'
 
 /** What the webhook routes tell; a webhook for no channel has the channel null. */

@@ -1,5 +1,5 @@
 import { StoreUnavailable } from '../../src/errors.ts'
-import type { PortalRecord, Portals } from '../../src/store/store.ts'
+import type { PortalRecord, Portals } from '../../src/outbox/portals.ts'
 
 const blank: PortalRecord = {
   memberId: null,

@@ -276,7 +276,7 @@ t.test('a caller that gives up leaves the refresh to finish', async t => {
   abort.abort()
   t.match(await call, { kind: 'unreachable', cause: 'ABORTED' })
   t.match(memory.record().tokens, { accessToken: 'access-1' })
-  await session.settled()
+  await session.idle()
   t.match(memory.record().tokens, { accessToken: 'access-2' })
 })
 
@@ -333,7 +333,7 @@ t.test('a refresh begins only under the present epoch, and a pair that comes aft
 
   const loser = createSession({ portal: config, portals: memory.portals, client, oauth, lease: { ...HELD, isHeld: () => isHeld }, now: Date.now, log })
   t.match(await loser.call('x', {}), { kind: 'unreachable', cause: 'LEASE_LOST' })
-  await loser.settled()
+  await loser.idle()
   t.match(memory.record(), { tokens: { accessToken: 'access-2', refreshToken: 'refresh-2' }, parked: null }, 'the next holder may have been refused for want of it')
 })
 
@@ -346,6 +346,6 @@ t.test('a pair that the store would not take is stored before the process may en
   const { session, memory } = openSession(t, portal.url)
   await t.rejects(session.call('x', {}), StoreUnavailable)
   setImmediate(() => { memory.failing = false })
-  await session.settled()
+  await session.idle()
   t.match(memory.record().tokens, { accessToken: 'access-2', refreshToken: 'refresh-2' })
 })

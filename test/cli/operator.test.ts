@@ -22,7 +22,7 @@ async function start (t: Test) {
   const kill = async () => {
     for (const claimed of await store.outbox.claim({ portal: PORTAL, epoch: 0, lane: { connector: 'relay_demo', line: 1, channel: 'default' }, callId: 'call', now: Number.MAX_SAFE_INTEGER, limit: 1, bucket: { level: 0, at: 0 } })) {
       const dead = { id: claimed.id, version: claimed.version, result: 'dead' as const, reason: 'rejected' as const, words: 'no', quarantineUntil: null }
-      await store.outbox.settle({ portal: PORTAL, epoch: 0, callId: 'call', settlements: [dead], attempt: null, now: 1 })
+      await store.outbox.record({ portal: PORTAL, epoch: 0, callId: 'call', outcomes: [dead], attempt: null, now: 1 })
     }
   }
   return { app, url, relay, kill }

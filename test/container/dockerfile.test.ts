@@ -49,7 +49,7 @@ for (const name of ['relay', 'sandbox']) {
     const check = JSON.parse(/ CMD (\[.*\])$/.exec(last(name, 'HEALTHCHECK') ?? '')?.[1] ?? '') as string[]
     t.same(check.slice(0, 2), ['node', 'docker/healthcheck.ts'], 'is asked for its health by Node itself')
 
-    const entries = [command.at(-1), check[1], ...(name === 'sandbox' ? ['docker/conversation.ts'] : ['src/cli.ts', 'src/store/sqlite/thread.ts'])]
+    const entries = [command.at(-1), check[1], ...(name === 'sandbox' ? ['docker/conversation.ts'] : ['src/cli.ts', 'src/outbox/sqlite/thread.ts'])]
     const { files, packages } = reach(entries.map(String))
     t.same(files.filter(file => !copied(name).some(path => file === path || file.startsWith(`${path}/`))), [], 'has every file that its code imports')
     t.same(packages.filter(found => !Object.hasOwn(manifest.dependencies, found)), [], 'has every package that its code imports')

@@ -1,9 +1,9 @@
 import t from 'tap'
 import type { CallResult } from '../../src/bitrix24/client.ts'
 import { conclude, type Circumstances } from '../../src/courier/conclude.ts'
-import { freshHistory } from '../../src/store/fold.ts'
-import type { ClaimedEdit, DeliveryHistory } from '../../src/store/store.ts'
-import { incoming } from '../store/edits.ts'
+import { freshHistory } from '../../src/outbox/rules/row.ts'
+import type { ClaimedEdit, DeliveryHistory } from '../../src/outbox/outbox.ts'
+import { incoming } from '../outbox/edits.ts'
 
 const circumstances: Circumstances = { now: 100_000, random: () => 0, lastSuccessAt: null }
 const durationMs = 5
@@ -28,8 +28,8 @@ const created = { user: 585, SUCCESS: true }
 
 t.test('each message has its own ending', async t => {
   const three = [claimed({ message: 'a' }), claimed({ message: 'b' }), claimed({ message: 'c' })]
-  const { settlements, action, code } = conclude(three, answered(known, { SUCCESS: false, ERRORS: ['Incomplete data'] }, known), circumstances)
-  t.match(settlements, [
+  const { outcomes, action, code } = conclude(three, answered(known, { SUCCESS: false, ERRORS: ['Incomplete data'] }, known), circumstances)
+  t.match(outcomes, [
     { id: three[0]?.id, version: 3, result: 'delivered', flags: [] },
     { id: three[1]?.id, result: 'dead', reason: 'rejected', words: 'Incomplete data' },
     { id: three[2]?.id, result: 'delivered' },
@@ -38,11 +38,11 @@ t.test('each message has its own ending', async t => {
 })
 
 t.test('an unknown client is asked about after 1 and 10 minutes, and the edit is then delivered with a flag', async t => {
-  const first = conclude([claimed()], answered(created), circumstances).settlements[0]
+  const first = conclude([claimed()], answered(created), circumstances).outcomes[0]
   t.match(first, { result: 'retry', dueAt: 160_000, history: { unknownUserRepeats: 1, attempts: 1 }, quarantineUntil: null })
-  const second = conclude([claimed({ history: { unknownUserRepeats: 1 } })], answered(known), circumstances).settlements[0]
+  const second = conclude([claimed({ history: { unknownUserRepeats: 1 } })], answered(known), circumstances).outcomes[0]
   t.match(second, { result: 'retry', dueAt: 700_000, history: { unknownUserRepeats: 2 } }, 'the first update has made the client, so being known proves nothing')
-  const third = conclude([claimed({ history: { unknownUserRepeats: 2 } })], answered(known), circumstances).settlements[0]
+  const third = conclude([claimed({ history: { unknownUserRepeats: 2 } })], answered(known), circumstances).outcomes[0]
   t.match(third, { result: 'delivered', flags: ['unknown-user'] })
 })
 
@@ -57,37 +57,37 @@ t.test('no code for the whole call makes an edit dead or counts against it', asy
   for (const [code, status, action] of codes) {
     const conclusion = conclude([claimed()], refused(code, status), circumstances)
     t.equal(conclusion.action, action)
-    t.match(conclusion.settlements, [{ result: 'retry', dueAt: 100_000, history: { attempts: 0, suspicions: 0, suspectedAt: null }, quarantineUntil: null }])
+    t.match(conclusion.outcomes, [{ result: 'retry', dueAt: 100_000, history: { attempts: 0, suspicions: 0, suspectedAt: null }, quarantineUntil: null }])
   }
 })
 
 t.test('a portal that cannot be reached has not seen the call', async t => {
-  const { settlements, action } = conclude([claimed()], { kind: 'unreachable', cause: 'ECONNREFUSED', durationMs }, circumstances)
+  const { outcomes, action } = conclude([claimed()], { kind: 'unreachable', cause: 'ECONNREFUSED', durationMs }, circumstances)
   t.equal(action, 'back-off')
-  t.match(settlements, [{ result: 'retry', history: { attempts: 0 }, quarantineUntil: null }])
+  t.match(outcomes, [{ result: 'retry', history: { attempts: 0 }, quarantineUntil: null }])
 })
 
 t.test('an unknown outcome keeps other versions away until 70 s after the last byte', async t => {
-  const { settlements } = conclude([claimed()], lost, circumstances)
-  t.match(settlements, [{ result: 'retry', dueAt: 101_000, quarantineUntil: 160_000, history: { attempts: 1 } }])
+  const { outcomes } = conclude([claimed()], lost, circumstances)
+  t.match(outcomes, [{ result: 'retry', dueAt: 101_000, quarantineUntil: 160_000, history: { attempts: 1 } }])
 })
 
 t.test('a JSON error has ended: it needs no quarantine', async t => {
-  t.match(conclude([claimed()], refused('INTERNAL_SERVER_ERROR', 500), circumstances).settlements, [{ result: 'retry', quarantineUntil: null }])
+  t.match(conclude([claimed()], refused('INTERNAL_SERVER_ERROR', 500), circumstances).outcomes, [{ result: 'retry', quarantineUntil: null }])
 })
 
 t.test('an edit with files is repeated without them after one time-out', async t => {
   const withFiles = claimed({ files: 1 })
-  t.match(conclude([withFiles], lost, circumstances).settlements, [{ result: 'retry', dueAt: 100_000, history: { flags: ['files-omitted'], suspicions: 0 } }])
+  t.match(conclude([withFiles], lost, circumstances).outcomes, [{ result: 'retry', dueAt: 100_000, history: { flags: ['files-omitted'], suspicions: 0 } }])
   const without = claimed({ files: 1, history: { flags: ['files-omitted'] } })
-  t.match(conclude([without], lost, circumstances).settlements, [{ result: 'retry', dueAt: 101_000, history: { suspicions: 1 } }])
-  t.match(conclude([without], answered(known), circumstances).settlements, [{ result: 'delivered', flags: ['files-omitted'] }])
+  t.match(conclude([without], lost, circumstances).outcomes, [{ result: 'retry', dueAt: 101_000, history: { suspicions: 1 } }])
+  t.match(conclude([without], answered(known), circumstances).outcomes, [{ result: 'delivered', flags: ['files-omitted'] }])
 })
 
 t.test('a failing chunk is split until one message stands alone', async t => {
   const size = (limit: number, count: number) => {
     const chunk = Array.from({ length: count }, (_, index) => claimed({ message: `m${index}`, history: { chunkLimit: limit } }))
-    const [first] = conclude(chunk, refused('INTERNAL_SERVER_ERROR', 500), circumstances).settlements
+    const [first] = conclude(chunk, refused('INTERNAL_SERVER_ERROR', 500), circumstances).outcomes
     return first?.result === 'retry' ? first.history.chunkLimit : null
   }
   t.equal(size(50, 20), 10)
@@ -100,7 +100,7 @@ t.test('a failing chunk is split until one message stands alone', async t => {
 t.test('while nothing succeeds a chunk is split only at every third failure, lest a storm leaves a backlog that travels alone', async t => {
   const limitAfter = (attempts: number, lastSuccessAt: number | null) => {
     const chunk = [claimed({ message: 'a', history: { attempts, suspectedAt: 50_000 } }), claimed({ message: 'b' })]
-    const [first] = conclude(chunk, refused('INTERNAL_SERVER_ERROR', 500), { ...circumstances, lastSuccessAt }).settlements
+    const [first] = conclude(chunk, refused('INTERNAL_SERVER_ERROR', 500), { ...circumstances, lastSuccessAt }).outcomes
     return first?.result === 'retry' ? first.history.chunkLimit : null
   }
   t.equal(limitAfter(1, null), 2)
@@ -111,7 +111,7 @@ t.test('while nothing succeeds a chunk is split only at every third failure, les
 
 t.test('an edit is poison after five failures alone with successes of others in between, and never in a storm', async t => {
   const failAlone = (history: Partial<DeliveryHistory>, lastSuccessAt: number | null) =>
-    conclude([claimed({ history: { chunkLimit: 1, ...history } })], refused('INTERNAL_SERVER_ERROR', 500, 'Internal server error'), { ...circumstances, lastSuccessAt }).settlements[0]
+    conclude([claimed({ history: { chunkLimit: 1, ...history } })], refused('INTERNAL_SERVER_ERROR', 500, 'Internal server error'), { ...circumstances, lastSuccessAt }).outcomes[0]
   t.match(failAlone({}, null), { result: 'retry', history: { suspicions: 1, suspectedAt: 100_000 } })
   t.match(failAlone({ suspicions: 4, suspectedAt: 50_000 }, null), { result: 'retry', history: { suspicions: 4 } }, 'nothing has ever succeeded')
   t.match(failAlone({ suspicions: 4, suspectedAt: 50_000 }, 40_000), { result: 'retry', history: { suspicions: 4 } }, 'nothing has succeeded since')
@@ -120,7 +120,7 @@ t.test('an edit is poison after five failures alone with successes of others in 
 })
 
 t.test('an answer that cannot be read is tried again', async t => {
-  const { settlements, code } = conclude([claimed()], { kind: 'answered', status: 200, time: null, durationMs, result: 'nonsense' }, circumstances)
+  const { outcomes, code } = conclude([claimed()], { kind: 'answered', status: 200, time: null, durationMs, result: 'nonsense' }, circumstances)
   t.equal(code, 'unreadable-answer')
-  t.match(settlements, [{ result: 'retry', history: { attempts: 1 } }])
+  t.match(outcomes, [{ result: 'retry', history: { attempts: 1 } }])
 })

@@ -7,8 +7,8 @@ import type { PortalConfig } from '../../src/config.ts'
 import { createCourier } from '../../src/courier/courier.ts'
 import type { LookUpReport, Names } from '../../src/courier/naming.ts'
 import { messageRowId, type MessageEdit } from '../../src/edit.ts'
-import { openStore } from '../../src/store/open.ts'
-import type { IncomingEdit } from '../../src/store/store.ts'
+import { openStore } from '../../src/outbox/open.ts'
+import type { IncomingEdit } from '../../src/outbox/outbox.ts'
 import { startPortal } from '../portal.ts'
 
 export interface HarnessOptions {

@@ -28,7 +28,7 @@ async function start (t: Test, people = [ANNA, BORIS]) {
 /** An original as the connector sent it, and an edit of it by a client who is only a number. */
 const nameless = (message: string, id: number, text: string, at = 1) => ({ message, text, at, user: String(id), lookUpId: String(id) })
 
-async function attempts (store: { outbox: { attempts (id: string): Promise<unknown[]> } }, row: { id: string } | null) {
+async function attempts (store: { outbox: { attempts (id: string): Promise<readonly unknown[]> } }, row: { id: string } | null) {
   return await store.outbox.attempts(row?.id ?? '')
 }
 

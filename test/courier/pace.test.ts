@@ -2,8 +2,8 @@ import t from 'tap'
 import { createBucket, createChunk } from '../../src/courier/pace.ts'
 import type { CallResult } from '../../src/bitrix24/client.ts'
 import { askedMs, backoffMs, hasExpired } from '../../src/courier/retry.ts'
-import { freshHistory } from '../../src/store/fold.ts'
-import { incoming } from '../store/edits.ts'
+import { freshHistory } from '../../src/outbox/rules/row.ts'
+import { incoming } from '../outbox/edits.ts'
 
 const share = { ratePerSecond: 1, burst: 25 }
 

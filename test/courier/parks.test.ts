@@ -4,7 +4,7 @@ import { HELD } from '../lease.ts'
 import { unobserved } from '../../src/courier/observer.ts'
 import { createParks } from '../../src/courier/parks.ts'
 import { StoreUnavailable } from '../../src/errors.ts'
-import type { PortalRecord } from '../../src/store/store.ts'
+import type { PortalRecord } from '../../src/outbox/portals.ts'
 
 const MINUTE_MS = 60_000
 const LINE = { connector: 'relay_demo', line: 1 }

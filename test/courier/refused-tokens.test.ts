@@ -1,8 +1,8 @@
 import t from 'tap'
 import { startPostgres } from '../postgres.ts'
 import { eventually, original, startPortal } from '../portal.ts'
-import { openStore } from '../../src/store/open.ts'
-import type { Portals } from '../../src/store/store.ts'
+import { openStore } from '../../src/outbox/open.ts'
+import type { Portals } from '../../src/outbox/portals.ts'
 import { attach } from './harness.ts'
 
 const postgres = await startPostgres()

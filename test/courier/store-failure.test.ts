@@ -2,10 +2,10 @@ import t from 'tap'
 import { createCourier } from '../../src/courier/courier.ts'
 import type { Session, SessionResult } from '../../src/bitrix24/session.ts'
 import { StoreUnavailable } from '../../src/errors.ts'
-import type { PortalRecord, Portals } from '../../src/store/store.ts'
+import type { PortalRecord, Portals } from '../../src/outbox/portals.ts'
 import { HELD } from '../lease.ts'
 import { eventually } from '../portal.ts'
-import { incoming, PORTAL } from '../store/edits.ts'
+import { incoming, PORTAL } from '../outbox/edits.ts'
 import { openInMemory } from './simulation/engines.ts'
 
 const record = { tokens: { accessToken: 'a', refreshToken: 'r', accessExpiresAt: null }, parked: null, parkedLines: [], bucket: null, restsUntil: null } as unknown as PortalRecord

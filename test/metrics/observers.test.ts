@@ -1,6 +1,6 @@
 import t from 'tap'
 import { createMetrics } from '../../src/metrics/metrics.ts'
-import type { ClaimedEdit, Settlement } from '../../src/store/store.ts'
+import type { ClaimedEdit, CallOutcome } from '../../src/outbox/outbox.ts'
 import { readSamples } from './running.ts'
 
 function build () {
@@ -17,13 +17,13 @@ function claimed (id: string, acceptedAt: number): ClaimedEdit {
 
 t.test('an edit\'s way is measured from its acknowledgement; what is to be repeated has not ended', async t => {
   const { courier, read } = build()
-  const settlements: Settlement[] = [
+  const outcomes: CallOutcome[] = [
     { id: 'a', version: 1, result: 'delivered', flags: [] },
     { id: 'b', version: 1, result: 'delivered', flags: ['files-omitted', 'unknown-user'] },
     { id: 'c', version: 1, result: 'dead', reason: 'rejected', words: null, quarantineUntil: null },
     { id: 'd', version: 1, result: 'retry', dueAt: 1, history: claimed('d', 1).history, quarantineUntil: null },
   ]
-  courier.onSettled(settlements.map(({ id }) => claimed(id, 1000)), settlements, 4500)
+  courier.onRecorded(outcomes.map(({ id }) => claimed(id, 1000)), outcomes, 4500)
   const samples = await read()
   t.equal(samples.get('relay_delivery_latency_seconds_sum'), 7)
   t.equal(samples.get('relay_delivery_latency_seconds_bucket{le="2.5"}'), 0)

@@ -2,7 +2,7 @@ import { Registry } from 'prom-client'
 import t from 'tap'
 import { StoreUnavailable } from '../../src/errors.ts'
 import { createScrape } from '../../src/metrics/scrape.ts'
-import type { Ledger } from '../../src/store/store.ts'
+import type { Ledger } from '../../src/outbox/outbox.ts'
 import { readSamples } from './running.ts'
 
 const LEDGER = { accepted: 10, superseded: 4, delivered: 3, dead: 1, pending: 2 }

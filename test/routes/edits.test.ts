@@ -1,5 +1,5 @@
 import t, { type Test } from 'tap'
-import type { EditRow } from '../../src/store/store.ts'
+import type { EditRow } from '../../src/outbox/outbox.ts'
 import { edit as clientEdit, startScraped } from '../metrics/running.ts'
 import { eventually, original } from '../portal.ts'
 import { buildRelay, webhook } from '../relay.ts'
@@ -23,7 +23,7 @@ async function start (t: Test) {
     const lane = { connector: row.connector, line: row.line, channel: row.channel }
     for (const edit of await store.outbox.claim({ portal, epoch: 0, lane, callId: 'call', now: Number.MAX_SAFE_INTEGER, limit: 1, bucket: { level: 0, at: 0 } })) {
       const ending = result === 'dead' ? { result, reason: 'rejected' as const, words: 'Incomplete data', quarantineUntil: null } : { result, flags: [] }
-      await store.outbox.settle({ portal, epoch: 0, callId: 'call', settlements: [{ id: edit.id, version: edit.version, ...ending }], attempt: { at: 0, durationMs: 12, code: 'ok', words: null }, now: 1 })
+      await store.outbox.record({ portal, epoch: 0, callId: 'call', outcomes: [{ id: edit.id, version: edit.version, ...ending }], attempt: { at: 0, durationMs: 12, code: 'ok', words: null }, now: 1 })
     }
   }
   return { ...relay, send, get, post, finish }

@@ -1,28 +1,26 @@
 import { DatabaseSync } from 'node:sqlite'
-import type { Backlog, Ledger, Outbox } from '../../../src/store/store.ts'
-import { createSqliteIds } from '../../../src/store/sqlite/ids.ts'
-import { createSqliteLeases } from '../../../src/store/sqlite/leases.ts'
-import { createSqliteOutbox } from '../../../src/store/sqlite/outbox.ts'
-import { createSqliteProfiles } from '../../../src/store/sqlite/profiles.ts'
-import { createSqliteReading } from '../../../src/store/sqlite/reading.ts'
-import { migrate } from '../../../src/store/sqlite/schema.ts'
+import type { Backlog, Ledger, Outbox } from '../../../src/outbox/outbox.ts'
+import { createSqliteLeases } from '../../../src/outbox/sqlite/leases.ts'
+import { createSqliteOutbox } from '../../../src/outbox/sqlite/outbox.ts'
+import { createSqlitePortals } from '../../../src/outbox/sqlite/portals.ts'
+import { createSqliteProfiles } from '../../../src/outbox/sqlite/profiles.ts'
+import { createSqliteReading } from '../../../src/outbox/sqlite/reading.ts'
+import { createTables } from '../../../src/outbox/sqlite/schema.ts'
 
 const empty = new DatabaseSync(':memory:')
-migrate(empty)
+createTables(empty)
 const image = empty.serialize()
 
-/** The store's own verbs on a database in memory, one transaction each: thousands of commits a second, and still its SQL. Ids are merged often. */
+/** The store's own verbs on a database in memory, one transaction each: thousands of commits a second, and still its SQL. */
 export function openInMemory () {
   const db = new DatabaseSync(':memory:')
   db.deserialize(image)
-  const verbs = createSqliteOutbox(db, createSqliteIds(db, 4, 1), createSqliteProfiles(db), createSqliteLeases(db))
+  const verbs = createSqliteOutbox(db, { portals: createSqlitePortals(db), profiles: createSqliteProfiles(db), leases: createSqliteLeases(db) })
   const reading = createSqliteReading(db)
 
   const commit = async <Result>(work: () => Result): Promise<Result> => {
     db.exec('BEGIN IMMEDIATE')
-    verbs.begin()
     const result = work()
-    verbs.end()
     db.exec('COMMIT')
     return result
   }
@@ -32,7 +30,7 @@ export function openInMemory () {
     lanes: portal => commit(() => verbs.lanes(portal)),
     claim: request => commit(() => verbs.claim(request)),
     giveBack: call => commit(() => verbs.giveBack(call)),
-    settle: settling => commit(() => verbs.settle(settling)),
+    record: call => commit(() => verbs.record(call)),
     recover: recovery => commit(() => verbs.recover(recovery)),
     redeliver: (ids, now) => commit(() => verbs.redeliver(ids, now)),
     prune: (before, limit) => commit(() => verbs.prune(before, limit)),

@@ -1,7 +1,8 @@
 import type { SessionResult } from '../../../src/bitrix24/session.ts'
 import { createCourier, type Courier } from '../../../src/courier/courier.ts'
 import type { MessageEdit, MessageKey } from '../../../src/edit.ts'
-import type { IncomingEdit, Outbox, PortalRecord, Portals } from '../../../src/store/store.ts'
+import type { IncomingEdit, Outbox } from '../../../src/outbox/outbox.ts'
+import type { PortalRecord, Portals } from '../../../src/outbox/portals.ts'
 import { HELD } from '../../lease.ts'
 import { createLife, quiet, type Life } from './steps.ts'
 import { createModelPortal, type Ending } from './portal.ts'
@@ -107,7 +108,7 @@ export function createWorld (outbox: Outbox, portalName: string, sent: readonly 
       lanes: name => mine.step(() => outbox.lanes(name)),
       claim: request => mine.durably(() => outbox.claim(request)),
       giveBack: call => mine.durably(() => outbox.giveBack(call)),
-      settle: settling => mine.durably(() => outbox.settle(settling)),
+      record: call => mine.durably(() => outbox.record(call)),
       recover: recovery => mine.durably(() => outbox.recover(recovery)),
     }
     createCourier({

@@ -1,0 +1,70 @@
+import { ShuttingDown, StoreUnavailable } from '../errors.ts'
+import type { CommitObserver } from './store.ts'
+
+/** Jobs that may wait for a commit. More are refused, since a sender that is answered late repeats anyway. */
+const MAX_WAITING = 20_000
+
+/** A batch keeps the database busy while it runs. */
+const MAX_BATCH = 2_000
+
+interface Waiting<Job, Value> {
+  readonly job: Job
+  readonly resolve: (value: Value) => void
+  readonly reject: (error: Error) => void
+}
+
+export interface GroupCommit<Job, Value> {
+  /** Runs a job in the next commit. Rejects with StoreUnavailable when it could not be made durable, else with a fault of ours. */
+  run (job: Job): Promise<Value>
+  /** Waits for the jobs that were taken. */
+  close (): Promise<void>
+}
+
+export interface GroupCommitOptions<Job, Value> {
+  /** Runs jobs in one transaction and answers in their order. It rejects when the transaction was rolled back. */
+  readonly commit: (jobs: readonly Job[]) => Promise<readonly Value[]>
+  readonly observe: CommitObserver
+}
+
+/**
+ * Group commit: the jobs that gather while one commit runs share the next, without a timer. A batch that fails because of what it holds is
+ * committed job by job, so one bad job fails alone; when the database cannot be used, all of them fail.
+ */
+export function createGroupCommit<Job, Value> ({ commit, observe }: GroupCommitOptions<Job, Value>): GroupCommit<Job, Value> {
+  const waiting: Array<Waiting<Job, Value>> = []
+  let running: Promise<void> | null = null
+  let isClosed = false
+
+  async function runBatch (batch: ReadonlyArray<Waiting<Job, Value>>): Promise<void> {
+    const started = performance.now()
+    try {
+      const values = await commit(batch.map(({ job }) => job))
+      observe({ jobs: batch.length, commitMs: performance.now() - started })
+      batch.forEach(({ resolve }, index) => resolve(values[index] as Value))
+    } catch (error) {
+      if (batch.length === 1 || error instanceof StoreUnavailable) for (const { reject } of batch) reject(error as Error)
+      else for (const one of batch) await runBatch([one])
+    }
+  }
+
+  async function drain (): Promise<void> {
+    // Jobs of one turn of the event loop share a commit.
+    await new Promise(resolve => setImmediate(resolve))
+    while (waiting.length > 0) await runBatch(waiting.splice(0, MAX_BATCH))
+    running = null
+  }
+
+  return {
+    run: job => new Promise((resolve, reject) => {
+      if (isClosed) return reject(new ShuttingDown('the store is closed'))
+      if (waiting.length >= MAX_WAITING) return reject(new StoreUnavailable('too many edits wait for the database'))
+      waiting.push({ job, resolve, reject })
+      running ??= drain()
+    }),
+
+    async close () {
+      isClosed = true
+      await running
+    },
+  }
+}

@@ -1,0 +1,91 @@
+import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { StoreUnavailable } from '../../errors.ts'
+import type { CommitObserver, Store } from '../store.ts'
+import { createGroupCommit } from '../group-commit.ts'
+import type { IncomingEdit, IntakeResult } from '../outbox.ts'
+import { acceptBatch } from './accept.ts'
+import { readAddress } from './address.ts'
+import { connect, discard, type Client } from './connection.ts'
+import { explain } from './errors.ts'
+import { createPostgresLeases } from './leases.ts'
+import { createLink } from './link.ts'
+import { createPostgresOutbox } from './outbox.ts'
+import { createPostgresPortals } from './portals.ts'
+import { createPostgresProfiles } from './profiles.ts'
+import { createReadPool } from './read-pool.ts'
+import { createPostgresReading } from './reading.ts'
+import { createTables, NewerSchema } from './schema.ts'
+import { createPostgresSignals } from './signals.ts'
+
+/** Another process follows a leader that crashed after this long at the latest, and a third of it until it looks. */
+const LEASE_MS = 10_000
+
+export interface PostgresOptions {
+  readonly databaseUrl: string
+  /** How long to wait for a server that cannot be used yet. */
+  readonly waitMs: number
+  readonly now: () => number
+  readonly leaseMs?: number | undefined
+  readonly observeCommit?: CommitObserver
+}
+
+/** The store for many replicas: one PostgreSQL, each commit is on disk there before it is acknowledged. */
+export async function openPostgresStore ({ databaseUrl, waitMs, now, leaseMs = LEASE_MS, observeCommit = () => {} }: PostgresOptions): Promise<Store> {
+  const address = readAddress(databaseUrl)
+  if (address === null) throw new Error('DATABASE_URL is no address of a PostgreSQL')
+  const { name } = address
+  const open = (): Promise<Client> => connect(address)
+  await prepare(open, name, waitMs)
+
+  // Webhooks, the courier, the lease and operators do not wait for each other. Parks and the bucket's level rely on the order of one connection.
+  const writer = createLink({ name, connect: open })
+  const courier = createLink({ name, connect: open })
+  const leases = createLink({ name, connect: open, onConnected: client => signals.attach(client) })
+  const readers = createReadPool(address)
+  const signals = createPostgresSignals(() => leases)
+
+  const replica = randomUUID()
+  const commits = createGroupCommit<readonly IncomingEdit[], IntakeResult[]>({
+    async commit (jobs) {
+      const results = await writer.transact(client => acceptBatch(client, replica, jobs.flat()))
+      return jobs.map(job => results.splice(0, job.length))
+    },
+    observe: observeCommit,
+  })
+
+  return {
+    outbox: { accept: edits => commits.run(edits), ...createPostgresOutbox({ link: courier, replica }), ...createPostgresReading(readers) },
+    portals: createPostgresPortals(courier),
+    profiles: createPostgresProfiles(writer, courier),
+    leases: createPostgresLeases(leases, leaseMs, now),
+    signals,
+    probe: () => writer.run(async client => {
+      await client.query('INSERT INTO heartbeat VALUES (1, $1) ON CONFLICT (one) DO UPDATE SET at = excluded.at', [now()])
+    }),
+    async close () {
+      await commits.close()
+      await Promise.all([writer, courier, leases, readers].map(connections => connections.close()))
+    },
+  }
+}
+
+/** Makes the tables where there are none, as soon as the database can be used. */
+async function prepare (open: () => Promise<Client>, name: string, waitMs: number): Promise<void> {
+  const deadline = performance.now() + waitMs
+  for (;;) {
+    try {
+      const client = await open()
+      try {
+        return await createTables(client, name)
+      } catch (error) {
+        throw error instanceof NewerSchema ? error : explain(error, name)
+      } finally {
+        discard(client)
+      }
+    } catch (error) {
+      if (!(error instanceof StoreUnavailable) || performance.now() >= deadline) throw error
+    }
+    await sleep(Math.min(500, waitMs))
+  }
+}

@@ -1,0 +1,65 @@
+import pg from 'pg'
+import { ShuttingDown, StoreUnavailable } from '../../errors.ts'
+import type { Address } from './address.ts'
+import { clientOptions, CONNECT_TIMEOUT_MS, prepare, type Client } from './connection.ts'
+import { explain } from './errors.ts'
+
+/** An operator's query may take long; webhooks and the courier have connections of their own. */
+const MAX_CONNECTIONS = 4
+
+export interface ReadPool {
+  /** Runs a read on a connection of its own. Rejects with StoreUnavailable, ShuttingDown or a fault of ours. */
+  run<Result> (work: (client: Client) => Promise<Result>): Promise<Result>
+  close (): Promise<void>
+}
+
+/** Connections for operators' reads, each to the host that takes writes. */
+export function createReadPool ({ urls, name }: Address): ReadPool {
+  let tried = 0
+
+  class HostClient extends pg.Client {
+    constructor () {
+      super(clientOptions(urls[tried % urls.length] as string))
+    }
+  }
+
+  const pool = new pg.Pool({ Client: HostClient, max: MAX_CONNECTIONS, connectionTimeoutMillis: CONNECT_TIMEOUT_MS, onConnect: (client: Client) => prepare(client, name) } as unknown as pg.PoolConfig)
+  // The pool replaces an idle connection that breaks.
+  pool.on('error', () => {})
+
+  /** An idle or new connection. When the host of a new one fails, the next host is tried. */
+  async function acquire (): Promise<pg.PoolClient> {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await pool.connect()
+      } catch (error) {
+        tried++
+        if (tries === urls.length) throw error
+      }
+    }
+  }
+
+  async function perform<Result> (work: (client: Client) => Promise<Result>): Promise<Result> {
+    const client = await acquire()
+    let isBroken = false
+    try {
+      return await work(client as unknown as Client)
+    } catch (error) {
+      isBroken = explain(error, name) instanceof StoreUnavailable
+      throw error
+    } finally {
+      client.release(isBroken)
+    }
+  }
+
+  return {
+    async run (work) {
+      if (pool.ending) throw new ShuttingDown('the store is closed')
+      return await perform(work).catch((error: unknown) => { throw explain(error, name) })
+    },
+
+    async close () {
+      if (!pool.ending) await pool.end()
+    },
+  }
+}

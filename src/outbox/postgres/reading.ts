@@ -1,0 +1,61 @@
+import { COLUMNS, searchable, toAttempts, toEditRow, type Columns } from '../columns.ts'
+import type { Backlog, Ledger, Outbox } from '../outbox.ts'
+import type { Client } from './connection.ts'
+import type { ReadPool } from './read-pool.ts'
+
+type NamedColumns = Columns & { readonly seq: number, readonly connector: string, readonly line: number }
+
+const NAMED = `SELECT seq, ${COLUMNS.map(name => `outbox.${name}`).join(', ')}, connector, line FROM outbox JOIN lanes ON lanes.id = lane`
+
+/** What an operator asks of the outbox. It may look through many rows, so it has connections of its own. */
+export function createPostgresReading (pool: ReadPool): Pick<Outbox, 'ledger' | 'backlog' | 'oldestPending' | 'find' | 'attempts' | 'list'> {
+  const find = (id: string): Promise<NamedColumns | undefined> => pool.run(async client => {
+    const { rows: [row] } = await client.query<NamedColumns>(`${NAMED} WHERE outbox.id = $1`, [searchable(id)])
+    return row
+  })
+
+  return {
+    ledger: () => pool.run(async client => {
+      const { rows: [row] } = await client.query<Ledger>(`SELECT accepted, superseded, delivered, dead, accepted - superseded - delivered - dead AS pending FROM (
+        SELECT coalesce(sum(accepted), 0)::bigint AS accepted, coalesce(sum(superseded), 0)::bigint AS superseded,
+          coalesce(sum(delivered), 0)::bigint AS delivered, coalesce(sum(dead), 0)::bigint AS dead FROM ledger) AS sums`)
+      return row as Ledger
+    }),
+
+    backlog: portal => pool.run(client => readBacklog(client, portal)),
+
+    oldestPending: portal => pool.run(async client => {
+      const { rows: [row] } = await client.query<{ oldest: number | null }>(`SELECT min(waiting_since) AS oldest FROM lanes, LATERAL (
+        (SELECT waiting_since FROM outbox WHERE lane = lanes.id AND due_at IS NOT NULL AND call_id IS NULL ORDER BY due_at LIMIT 1000)
+        UNION ALL SELECT waiting_since FROM outbox WHERE lane = lanes.id AND call_id IS NOT NULL AND state = 'pending') AS waiting WHERE portal = $1`, [portal])
+      return row?.oldest ?? null
+    }),
+
+    async find (id) {
+      const sql = await find(id)
+      return sql === undefined ? null : toEditRow(sql)
+    },
+
+    async attempts (id) {
+      const sql = await find(id)
+      return sql === undefined ? [] : toAttempts(sql)
+    },
+
+    list: (filter, { after, limit }) => pool.run(async client => {
+      const { state, reason, channel, chat, message } = filter
+      const { rows } = await client.query<NamedColumns>(`${NAMED} WHERE seq < coalesce($1::bigint, seq + 1)
+        AND ($2::text IS NULL OR state = $2) AND ($3::text IS NULL OR reason = $3 OR refused_reason = $3)
+        AND ($4::text IS NULL OR outbox.channel = $4) AND ($5::text IS NULL OR chat = $5) AND ($6::text IS NULL OR message = $6)
+        ORDER BY seq DESC LIMIT $7`, [after, ...[state, reason, channel, chat, message].map(asked => asked === undefined ? null : searchable(asked)), limit + 1])
+      const edits = rows.slice(0, limit)
+      return { edits: edits.map(toEditRow), next: rows.length > limit ? edits.at(-1)?.seq ?? null : null }
+    }),
+  }
+}
+
+export async function readBacklog (client: Client, portal: string): Promise<Backlog> {
+  const { rows: [row] } = await client.query<{ pending: number, oldest: number | null }>(`
+    SELECT count(*) + count(*) FILTER (WHERE call_id IS NOT NULL AND call_version <> version) AS pending, min(waiting_since) AS oldest
+    FROM outbox JOIN lanes ON lanes.id = lane WHERE state = 'pending' AND portal = $1`, [portal])
+  return { pending: row?.pending ?? 0, oldestPendingAt: row?.oldest ?? null }
+}

@@ -1,0 +1,129 @@
+import { compareRevisions, contentDigest, messageRowId, type RefusalReason } from '../../edit.ts'
+import type { IncomingEdit, IntakeResult } from '../outbox.ts'
+import { emptyRow, freshHistory, type LedgerDelta, type OutboxRow } from './row.ts'
+
+/** An edit with the hashes that tell messages and contents apart. */
+export interface IdentifiedEdit extends IncomingEdit {
+  readonly id: string
+  readonly digest: string
+  /** The digest of what the message showed before, where the messenger tells. */
+  readonly replaced: string | null
+}
+
+/** `row: null` means that nothing is to be written. */
+export interface Acceptance {
+  readonly result: IntakeResult
+  readonly row: OutboxRow | null
+  readonly delta: LedgerDelta
+}
+
+const MAX_SEEN = 32
+
+/** A debounce, and the age below which a message is young, are at most this many times `settleMs`. */
+const DEBOUNCE_FACTOR = 5
+
+export function identify (incoming: IncomingEdit): IdentifiedEdit {
+  const { key, edit } = incoming
+  return { ...incoming, id: messageRowId(key), digest: contentDigest(edit.message), replaced: edit.replaces === undefined ? null : contentDigest(edit.replaces) }
+}
+
+/** What one incoming edit does to the row that is held for its message, or to none. */
+export function accept (held: OutboxRow | null, incoming: IdentifiedEdit): Acceptance {
+  return incoming.refusal === null ? acceptDeliverable(held, incoming) : acceptRefused(held, incoming, incoming.refusal)
+}
+
+/**
+ * At one revision the last new content wins, and content seen there before is late. An edit that says what it replaces tells more: what it
+ * replaced has been seen, even if it comes later or never; and a return to an earlier content is real if it replaces the last one.
+ */
+function acceptDeliverable (held: OutboxRow | null, incoming: IdentifiedEdit): Acceptance {
+  const { id, edit, digest, key, channel, now } = incoming
+  let seen = remember([], incoming)
+  if (held !== null && held.revision !== null) {
+    const order = compareRevisions(edit.revision, held.revision)
+    if (order < 0) return unchanged(id, 'stale')
+    if (order === 0) {
+      if (held.seen.includes(digest) && !replacesLast(held.seen, incoming)) return repeated(held, incoming)
+      seen = remember(held.seen, incoming)
+    } else if (held.seen.at(-1) === digest && held.state !== 'dead') {
+      return { ...unchanged(id, 'duplicate'), row: { ...held, revision: edit.revision, seen } }
+    }
+  }
+  const supersedes = held !== null && isWaiting(held)
+  const waitingSince = supersedes ? held.waitingSince ?? now : now
+  const dueAt = Math.max(debouncedUntil(incoming, waitingSince), held?.quarantineUntil ?? 0)
+  const row: OutboxRow = {
+    ...(held ?? emptyRow(id, key, channel, now)),
+    channel,
+    revision: edit.revision,
+    seen,
+    edit: { user: edit.user, message: edit.message, chat: edit.chat },
+    version: (held?.version ?? 0) + 1,
+    state: 'pending',
+    reason: null,
+    words: null,
+    acceptedAt: now,
+    waitingSince,
+    finishedAt: null,
+    dueAt,
+    history: freshHistory(edit.message.files.length),
+  }
+  return { result: { id, outcome: 'accepted', dueAt }, row, delta: { accepted: 1, superseded: supersedes ? 1 : 0 } }
+}
+
+/** What a late edit replaced is older still: it stands first among the contents seen. */
+function repeated (held: OutboxRow, { id, replaced }: IdentifiedEdit): Acceptance {
+  if (replaced === null || held.seen.includes(replaced)) return unchanged(id, 'duplicate')
+  return { ...unchanged(id, 'duplicate'), row: { ...held, seen: newest([replaced, ...held.seen]) } }
+}
+
+/**
+ * A refused revision is kept beside the deliverable one and never guards against it: if the refused one counted as the newest, an older
+ * deliverable edit that comes late would be lost although nothing newer can ever be shown.
+ */
+function acceptRefused (held: OutboxRow | null, incoming: IdentifiedEdit, reason: RefusalReason): Acceptance {
+  const { id, digest, key, channel, now } = incoming
+  const { revision } = incoming.edit
+  let seen: readonly string[] = [digest]
+  if (held?.refused) {
+    const order = compareRevisions(revision, held.refused.revision)
+    if (order < 0) return unchanged(id, 'stale')
+    if (order === 0) {
+      if (held.refused.seen.includes(digest)) return unchanged(id, 'duplicate')
+      seen = remember(held.refused.seen, incoming)
+    }
+  }
+  if (held !== null && held.revision !== null && compareRevisions(revision, held.revision) < 0) return unchanged(id, 'stale')
+  const refused = { revision, reason, seen }
+  const row: OutboxRow = held?.state === 'pending'
+    ? { ...held, refused }
+    : { ...(held ?? emptyRow(id, key, channel, now)), state: 'dead', reason, words: null, acceptedAt: now, finishedAt: now, dueAt: null, refused }
+  return { result: { id, outcome: 'refused', dueAt: null }, row, delta: { accepted: 1, dead: 1 } }
+}
+
+function unchanged (id: string, outcome: IntakeResult['outcome']): Acceptance {
+  return { result: { id, outcome, dueAt: null }, row: null, delta: {} }
+}
+
+function isWaiting (row: OutboxRow): boolean {
+  return row.state === 'pending' && !(row.callId !== null && row.callVersion === row.version)
+}
+
+/** A young message waits too: the portal stores an original's external id after the message, and an update that overtakes it is lost silently. */
+function debouncedUntil ({ now, settleMs, edit: { message: { date } } }: IdentifiedEdit, waitingSince: number): number {
+  const debounced = Math.min(now + settleMs, waitingSince + DEBOUNCE_FACTOR * settleMs)
+  const grown = date === undefined ? 0 : Math.min(date, now) + DEBOUNCE_FACTOR * settleMs
+  return Math.max(now, debounced, grown)
+}
+
+function replacesLast (seen: readonly string[], { digest, replaced }: IdentifiedEdit): boolean {
+  return replaced !== null && replaced !== digest && seen.at(-1) === replaced
+}
+
+function remember (seen: readonly string[], { digest, replaced }: IdentifiedEdit): readonly string[] {
+  return newest([...seen, ...replaced === null || seen.includes(replaced) ? [] : [replaced], digest])
+}
+
+function newest (seen: readonly string[]): readonly string[] {
+  return seen.slice(-MAX_SEEN)
+}

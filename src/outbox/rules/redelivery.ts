@@ -1,0 +1,21 @@
+import { compareRevisions } from '../../edit.ts'
+import { freshHistory, MAX_CHUNK, type Change, type OutboxRow } from './row.ts'
+
+/** Makes a finished row due again with the content that it holds, or says why not. */
+export function redeliver (held: OutboxRow, now: number): Change | 'pending' | 'nothing-held' {
+  if (held.state === 'pending') return 'pending'
+  if (held.revision === null || isDeadByRefusal(held)) return 'nothing-held'
+  return makeDue(held, now)
+}
+
+/** Whether a newer edit was refused after everything deliverable was finished: the content that is held is the older one. */
+export function isDeadByRefusal ({ refused, reason, revision }: OutboxRow): boolean {
+  return refused !== null && reason === refused.reason && (revision === null || compareRevisions(refused.revision, revision) > 0)
+}
+
+export function makeDue (held: OutboxRow, now: number): Change {
+  const dueAt = Math.max(now, held.quarantineVersion === held.version ? 0 : held.quarantineUntil ?? 0)
+  const history = { ...freshHistory(0), chunkLimit: Math.min(held.history.chunkLimit, MAX_CHUNK), attempts: held.history.attempts }
+  const row: OutboxRow = { ...held, state: 'pending', reason: null, words: null, waitingSince: now, finishedAt: null, dueAt, history }
+  return { row, delta: held.state === 'dead' ? { dead: -1 } : { delivered: -1 } }
+}

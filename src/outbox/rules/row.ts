@@ -1,0 +1,109 @@
+import type { DeadReason, EditState, MessageEdit, MessageKey, RefusalReason, Revision } from '../../edit.ts'
+import type { Attempt, DeliveryHistory, Ledger } from '../outbox.ts'
+
+/*
+ * The rules of the outbox are pure functions over one row. An engine reads the row inside its transaction, asks a rule what becomes of it,
+ * and writes the answer and the ledger's change in the same transaction.
+ */
+
+/** One message's row. */
+export interface OutboxRow {
+  readonly id: string
+  readonly channel: string
+  readonly chat: string
+  readonly message: string
+  /** Null as long as only refused revisions of the message are known. */
+  readonly revision: Revision | null
+  /** The digests of the contents accepted at `revision`, in order of arrival; the last is the content held. */
+  readonly seen: readonly string[]
+  /** The content held, or null. Its revision stands beside it, because a newer revision of the same content only raises that. */
+  readonly edit: HeldEdit | null
+  readonly version: number
+  readonly state: EditState
+  readonly reason: DeadReason | null
+  readonly words: string | null
+  readonly acceptedAt: number
+  /** Since when, without a break, some content has been waiting for its first call. */
+  readonly waitingSince: number | null
+  readonly finishedAt: number | null
+  readonly dueAt: number | null
+  readonly history: DeliveryHistory
+  /** The call that carries the message now, and the version that it carries; a newer edit never touches them. */
+  readonly callId: string | null
+  readonly callVersion: number | null
+  /** Until then `quarantineVersion` may still be applied by the portal, and no other version is sent. */
+  readonly quarantineVersion: number | null
+  readonly quarantineUntil: number | null
+  /** A late call of a former leader may have shown an older version during the present call: the present call is not the last one. */
+  readonly overtaken: boolean
+  readonly refused: RefusedRevision | null
+  /** The last calls that carried the message, the oldest first. */
+  readonly calls: ReadonlyArray<Attempt & { readonly callId: string }>
+}
+
+export type HeldEdit = Pick<MessageEdit, 'user' | 'message' | 'chat'>
+
+export interface RefusedRevision {
+  readonly revision: Revision
+  readonly reason: RefusalReason
+  readonly seen: readonly string[]
+}
+
+export type LedgerDelta = Partial<Omit<Ledger, 'pending'>>
+
+/** What a rule makes of a row, and what that adds to the ledger. */
+export interface Change {
+  readonly row: OutboxRow
+  readonly delta: LedgerDelta
+}
+
+export const MAX_CHUNK = 50
+
+export function freshHistory (files: number): DeliveryHistory {
+  return { attempts: 0, chunkLimit: files > 0 ? 1 : MAX_CHUNK, suspicions: 0, suspectedAt: null, unknownUserRepeats: 0, flags: [] }
+}
+
+export function emptyRow (id: string, { chat, message }: MessageKey, channel: string, now: number): OutboxRow {
+  return {
+    id,
+    channel,
+    chat,
+    message,
+    revision: null,
+    seen: [],
+    edit: null,
+    version: 0,
+    state: 'pending',
+    reason: null,
+    words: null,
+    acceptedAt: now,
+    waitingSince: null,
+    finishedAt: null,
+    dueAt: null,
+    history: freshHistory(0),
+    callId: null,
+    callVersion: null,
+    quarantineVersion: null,
+    quarantineUntil: null,
+    overtaken: false,
+    refused: null,
+    calls: [],
+  }
+}
+
+/** What a row counts as in the ledger's `pending`: its waiting content, and the claimed one while a call carries it. */
+export function pendingRevisions (row: OutboxRow): number {
+  if (row.state !== 'pending') return 0
+  return row.callId !== null && row.callVersion !== row.version ? 2 : 1
+}
+
+export function sumDeltas (deltas: readonly LedgerDelta[]): Omit<Ledger, 'pending'> {
+  const sum = { accepted: 0, superseded: 0, delivered: 0, dead: 0 }
+  for (const { accepted = 0, superseded = 0, delivered = 0, dead = 0 } of deltas) {
+    sum.accepted += accepted
+    sum.superseded += superseded
+    sum.delivered += delivered
+    sum.dead += dead
+  }
+  return sum
+}

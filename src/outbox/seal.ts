@@ -1,0 +1,62 @@
+import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
+import type { PortalPatch, Portals, PortalTokens } from './portals.ts'
+
+const PREFIX = 'sealed:1:'
+const NONCE_BYTES = 12
+const TAG_BYTES = 16
+
+/**
+ * Portals whose secrets are encrypted at rest (AES-256-GCM, bound to the portal's name). Secrets that were stored before the key was given
+ * are read as they are and encrypted at their next write. Without a key, or with another one, reading sealed secrets rejects.
+ */
+export function sealPortals (portals: Portals, key: Buffer | null): Portals {
+  return {
+    async read (portal) {
+      const record = await portals.read(portal)
+      return { ...record, tokens: openTokens(record.tokens, portal, key), applicationToken: openSecret(record.applicationToken, portal, key) }
+    },
+    async write (portal, patch, condition) {
+      if (key === null) return await portals.write(portal, patch, condition)
+      const sealed: { -readonly [Name in keyof PortalPatch]: PortalPatch[Name] } = { ...patch }
+      if (patch.tokens) {
+        sealed.tokens = {
+          accessToken: sealSecret(patch.tokens.accessToken, portal, key),
+          refreshToken: sealSecret(patch.tokens.refreshToken, portal, key),
+          accessExpiresAt: patch.tokens.accessExpiresAt,
+        }
+      }
+      if (patch.applicationToken) sealed.applicationToken = sealSecret(patch.applicationToken, portal, key)
+      return await portals.write(portal, sealed, condition)
+    },
+  }
+}
+
+function openTokens (tokens: PortalTokens | null, portal: string, key: Buffer | null): PortalTokens | null {
+  if (tokens === null) return null
+  return {
+    accessToken: openSecret(tokens.accessToken, portal, key) as string,
+    refreshToken: openSecret(tokens.refreshToken, portal, key) as string,
+    accessExpiresAt: tokens.accessExpiresAt,
+  }
+}
+
+function sealSecret (secret: string, portal: string, key: Buffer): string {
+  const nonce = randomBytes(NONCE_BYTES)
+  const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(Buffer.from(portal))
+  const sealed = Buffer.concat([nonce, cipher.update(secret, 'utf8'), cipher.final(), cipher.getAuthTag()])
+  return PREFIX + sealed.toString('base64')
+}
+
+function openSecret (stored: string | null, portal: string, key: Buffer | null): string | null {
+  if (stored === null || !stored.startsWith(PREFIX)) return stored
+  if (key === null) throw new Error('the portal\'s tokens are encrypted: set ENCRYPTION_KEY to the key that they were stored with')
+  const sealed = Buffer.from(stored.slice(PREFIX.length), 'base64')
+  const decipher = createDecipheriv('aes-256-gcm', key, sealed.subarray(0, NONCE_BYTES), { authTagLength: TAG_BYTES })
+    .setAAD(Buffer.from(portal))
+    .setAuthTag(sealed.subarray(-TAG_BYTES))
+  try {
+    return decipher.update(sealed.subarray(NONCE_BYTES, -TAG_BYTES), undefined, 'utf8') + decipher.final('utf8')
+  } catch (cause) {
+    throw new Error('the portal\'s tokens cannot be decrypted: ENCRYPTION_KEY is not the key that they were stored with; give that key, or install the application again', { cause })
+  }
+}

@@ -1,0 +1,63 @@
+import type { DatabaseSync } from 'node:sqlite'
+import { COLUMNS, searchable, toAttempts, toEditRow, type Columns } from '../columns.ts'
+import type { Attempt, Backlog, EditFilter, EditPage, EditRow, Ledger } from '../outbox.ts'
+
+export type SqliteReading = ReturnType<typeof createSqliteReading>
+
+type NamedColumns = Columns & { readonly seq: number, readonly connector: string, readonly line: number }
+
+/** What an operator asks of the outbox. It may look through many rows, so it runs beside the writer. */
+export function createSqliteReading (db: DatabaseSync) {
+  const named = `SELECT seq, ${COLUMNS.map(name => `outbox.${name}`).join(', ')}, connector, line FROM outbox JOIN lanes ON lanes.id = lane`
+  const one = db.prepare(`${named} WHERE outbox.id = ?`)
+  const page = db.prepare(`${named} WHERE seq < :after
+    AND (:state IS NULL OR state = :state) AND (:reason IS NULL OR reason = :reason OR refused_reason = :reason)
+    AND (:channel IS NULL OR outbox.channel = :channel) AND (:chat IS NULL OR chat = :chat) AND (:message IS NULL OR message = :message)
+    ORDER BY seq DESC LIMIT :limit`)
+  const readLedger = db.prepare('SELECT accepted, superseded, delivered, dead, accepted - superseded - delivered - dead AS pending FROM ledger')
+  const countPending = db.prepare(`SELECT count(*) + coalesce(sum(call_id IS NOT NULL AND call_version <> version), 0) AS pending, min(waiting_since) AS oldest
+    FROM outbox JOIN lanes ON lanes.id = lane WHERE state = 'pending' AND portal = ?`)
+  const lanesOf = db.prepare('SELECT id FROM lanes WHERE portal = ?')
+  const oldestOf = db.prepare(`SELECT min(waiting_since) AS oldest FROM (
+    SELECT waiting_since FROM (SELECT waiting_since FROM outbox WHERE lane = ?1 AND due_at IS NOT NULL AND call_id IS NULL ORDER BY due_at LIMIT 1000)
+    UNION ALL SELECT waiting_since FROM outbox WHERE lane = ?1 AND call_id IS NOT NULL AND state = 'pending')`)
+
+  const find = (id: string): NamedColumns | undefined => one.get(id) as NamedColumns | undefined
+
+  return {
+    ledger (): Ledger {
+      return { ...readLedger.get() } as unknown as Ledger
+    },
+
+    backlog (portal: string): Backlog {
+      const counted = countPending.get(portal)
+      return { pending: counted?.pending as number, oldestPendingAt: counted?.oldest as number | null }
+    },
+
+    oldestPending (portal: string): number | null {
+      const times = lanesOf.all(portal).map(lane => oldestOf.get(lane.id as number)?.oldest as number | null).filter(time => time !== null)
+      return times.length === 0 ? null : Math.min(...times)
+    },
+
+    find (id: string): EditRow | null {
+      const sql = find(id)
+      return sql === undefined ? null : toEditRow(sql)
+    },
+
+    attempts (id: string): readonly Attempt[] {
+      const sql = find(id)
+      return sql === undefined ? [] : toAttempts(sql)
+    },
+
+    list (filter: EditFilter, { after, limit }: { readonly after: number | null, readonly limit: number }): EditPage {
+      const { state = null, reason = null, channel = null, chat, message } = filter
+      const rows = page.all({ after: after ?? Number.MAX_SAFE_INTEGER, state, reason, channel, chat: asked(chat), message: asked(message), limit: limit + 1 }) as unknown as NamedColumns[]
+      const edits = rows.slice(0, limit)
+      return { edits: edits.map(toEditRow), next: rows.length > limit ? edits.at(-1)?.seq ?? null : null }
+    },
+  }
+}
+
+function asked (id: string | undefined): string | null {
+  return id === undefined ? null : searchable(id)
+}

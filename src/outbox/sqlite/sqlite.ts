@@ -1,0 +1,95 @@
+import { accessSync, closeSync, constants, mkdirSync, openSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { createGroupCommit } from '../group-commit.ts'
+import type { CommitObserver, Store } from '../store.ts'
+import { startWorker, type WorkerHandle } from './worker-handle.ts'
+import type { Job } from './worker.ts'
+
+export interface SqliteOptions {
+  /** The database's file; its folder is made when it is missing. */
+  readonly path: string
+  /** How long to wait for another process that still holds the file. */
+  readonly lockWaitMs: number
+  readonly now: () => number
+  readonly observeCommit?: CommitObserver
+  /** Called when the writer thread is lost: nothing can be stored any more and the process should end. */
+  readonly onLost?: (error: Error) => void
+}
+
+/** The embedded store: one file, one process, every write durable at `synchronous=FULL`. */
+export async function openSqliteStore (options: SqliteOptions): Promise<Store> {
+  prepareFile(options.path)
+  const { path, lockWaitMs, now, observeCommit = () => {}, onLost = () => {} } = options
+  const writer = await startWorker({ path, role: 'writer', lockWaitMs }, onLost)
+  const commits = createGroupCommit<Job, unknown>({ commit: writer.commit, observe: observeCommit })
+  const write = async <Result>(part: string, verb: string, ...args: readonly unknown[]): Promise<Result> => await commits.run({ part, verb, args }) as Result
+
+  // The reader's thread starts when an operator first asks for something, since it costs some 30 MB.
+  let reader: Promise<WorkerHandle> | null = null
+  const reads = createGroupCommit<Job, unknown>({
+    async commit (jobs) {
+      reader ??= startWorker({ path, role: 'reader', lockWaitMs }, onLost)
+      return await (await reader.catch((error: unknown) => { reader = null; throw error })).commit(jobs)
+    },
+    observe () {},
+  })
+  const read = async <Result>(verb: string, ...args: readonly unknown[]): Promise<Result> => await reads.run({ part: 'reading', verb, args }) as Result
+
+  return {
+    outbox: {
+      accept: edits => write('outbox', 'accept', edits),
+      lanes: portal => write('outbox', 'lanes', portal),
+      claim: request => write('outbox', 'claim', request),
+      giveBack: call => write('outbox', 'giveBack', call),
+      record: call => write('outbox', 'record', call),
+      recover: recovery => write('outbox', 'recover', recovery),
+      redeliver: (ids, at) => write('outbox', 'redeliver', ids, at),
+      prune: (finishedBefore, limit) => write('outbox', 'prune', finishedBefore, limit),
+      ledger: () => read('ledger'),
+      backlog: portal => read('backlog', portal),
+      oldestPending: portal => read('oldestPending', portal),
+      find: id => read('find', id),
+      attempts: id => read('attempts', id),
+      list: (filter, page) => read('list', filter, page),
+    },
+    portals: {
+      read: portal => write('portals', 'read', portal),
+      write: (portal, patch, condition) => write('portals', 'write', portal, patch, condition),
+    },
+    profiles: {
+      remember: seen => write('profiles', 'remember', seen),
+      find: (portal, connector, user) => write('profiles', 'find', portal, connector, user),
+      prune: (seenBefore, limit) => write('profiles', 'prune', seenBefore, limit),
+    },
+    leases: {
+      leaseMs: Infinity,
+      acquire: (portal, holder) => write('leases', 'acquire', portal, holder),
+      renew: (portal, epoch) => write('leases', 'renew', portal, epoch),
+      release: (portal, epoch) => write('leases', 'release', portal, epoch),
+    },
+    // There is no other process to tell.
+    signals: { send () {}, listen () {} },
+    probe: () => write('heartbeat', 'beat', now()),
+    async close () {
+      await Promise.all([commits.close(), reads.close()])
+      await (await reader)?.close()
+      await writer.close()
+    },
+  }
+}
+
+/** Makes the folder and the file readable for their owner only: they hold customers' texts and the portal's tokens. */
+function prepareFile (path: string): void {
+  const folder = dirname(path)
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    accessSync(folder, constants.W_OK | constants.X_OK)
+    closeSync(openSync(path, 'a', 0o600))
+  } catch (error) {
+    const uid = process.getuid?.() ?? 'the user of this process'
+    if (error instanceof Error && 'code' in error && error.code === 'EROFS') {
+      throw new Error(`the folder ${folder} is on a file system that is mounted for reading only: mount it for writing, or give the database a volume of its own`, { cause: error })
+    }
+    throw new Error(`the folder ${folder} cannot be written by uid ${uid}: run \`chown -R ${uid} ${folder}\` on the host, or set \`fsGroup: ${uid}\` in the pod's securityContext`, { cause: error })
+  }
+}

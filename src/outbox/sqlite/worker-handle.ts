@@ -1,0 +1,45 @@
+import { once } from 'node:events'
+import { Worker } from 'node:worker_threads'
+import { StoreUnavailable } from '../../errors.ts'
+import type { Answer, Job, WorkerOptions } from './worker.ts'
+
+export interface WorkerHandle {
+  /** Runs jobs in one transaction and answers in their order. Rejects when the transaction was rolled back. One batch at a time. */
+  commit (jobs: readonly Job[]): Promise<readonly unknown[]>
+  close (): Promise<void>
+}
+
+/** Starts a thread with a connection to the database. `onLost` is called when it ends by itself: nothing can be stored any more. */
+export async function startWorker (options: WorkerOptions, onLost: (error: Error) => void): Promise<WorkerHandle> {
+  // The thread needs none of the process's own flags, and starts much faster without a test runner's.
+  const worker = new Worker(new URL('./thread.ts', import.meta.url), { workerData: options, execArgv: [], resourceLimits: { maxYoungGenerationSizeMb: 12 } })
+  const [first] = await once(worker, 'message') as ['ready' | { readonly failed: string }]
+  if (first !== 'ready') {
+    await worker.terminate()
+    throw new Error(first.failed)
+  }
+
+  let lost: StoreUnavailable | null = null
+  let closed: Promise<unknown> | null = null
+  worker.on('error', cause => {
+    lost = new StoreUnavailable('the writer of the database has stopped', { cause })
+    onLost(lost)
+  })
+
+  return {
+    async commit (jobs) {
+      if (lost !== null) throw lost
+      worker.postMessage(jobs)
+      const [answer] = await once(worker, 'message').catch((error: unknown) => { throw lost ?? error }) as [Answer]
+      if ('values' in answer) return answer.values
+      throw answer.transient ? new StoreUnavailable(`the database cannot write: ${answer.error}`) : new Error(`the store failed: ${answer.error}`)
+    },
+
+    async close () {
+      if (lost !== null) return
+      closed ??= once(worker, 'exit')
+      worker.postMessage('close')
+      await closed
+    },
+  }
+}

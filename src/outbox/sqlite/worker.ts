@@ -1,0 +1,80 @@
+import type { DatabaseSync } from 'node:sqlite'
+import { parentPort, workerData } from 'node:worker_threads'
+import { explain, isTransient, lockDatabase, openDatabase, openForReading } from './database.ts'
+import { createSqliteLeases } from './leases.ts'
+import { createSqliteOutbox } from './outbox.ts'
+import { createSqlitePortals } from './portals.ts'
+import { createSqliteProfiles } from './profiles.ts'
+import { createSqliteReading } from './reading.ts'
+
+/*
+ * A thread with a connection of its own to the database. It runs each batch of jobs in one transaction and answers once the commit is on disk.
+ * A slow disk therefore stops neither the HTTP server nor the jobs that gather meanwhile.
+ */
+
+/** One verb of a part, and its arguments, all of which survive a structured clone. */
+export interface Job {
+  readonly part: string
+  readonly verb: string
+  readonly args: readonly unknown[]
+}
+
+/** `transient`: the database cannot be used now (full, locked, read-only), as against a fault of ours. */
+export type Answer =
+  | { readonly values: readonly unknown[] }
+  | { readonly error: string, readonly transient: boolean }
+
+export interface WorkerOptions {
+  readonly path: string
+  /** There is one writer, which owns the file; a reader works beside it on what is committed. */
+  readonly role: 'writer' | 'reader'
+  readonly lockWaitMs: number
+}
+
+type Parts = Readonly<Record<string, object>>
+
+const port = parentPort
+if (port === null) throw new Error('this module is a worker thread of the store')
+const { path, role, lockWaitMs } = workerData as WorkerOptions
+
+try {
+  const lock = role === 'writer' ? await lockDatabase(path, lockWaitMs) : null
+  const db = role === 'writer' ? openDatabase(path) : openForReading(path)
+  const parts = role === 'writer' ? writerParts(db) : { reading: createSqliteReading(db) }
+  port.on('message', (jobs: readonly Job[] | 'close') => {
+    if (jobs !== 'close') return port.postMessage(runInTransaction(db, parts, jobs))
+    db.close()
+    lock?.close()
+    port.close()
+  })
+  port.postMessage('ready')
+} catch (error) {
+  port.postMessage({ failed: explain(error, path) })
+}
+
+function writerParts (db: DatabaseSync): Parts {
+  const portals = createSqlitePortals(db)
+  const profiles = createSqliteProfiles(db)
+  const leases = createSqliteLeases(db)
+  const beat = db.prepare('INSERT INTO heartbeat (one, at) VALUES (1, ?1) ON CONFLICT (one) DO UPDATE SET at = ?1')
+  return { outbox: createSqliteOutbox(db, { portals, profiles, leases }), portals, profiles, leases, heartbeat: { beat: (at: number) => { beat.run(at) } } }
+}
+
+function runInTransaction (db: DatabaseSync, parts: Parts, jobs: readonly Job[]): Answer {
+  try {
+    db.exec(role === 'writer' ? 'BEGIN IMMEDIATE' : 'BEGIN')
+    const values = jobs.map(job => run(parts, job))
+    db.exec('COMMIT')
+    return { values }
+  } catch (error) {
+    // SQLite has already rolled back by itself after a full disk or an I/O error.
+    if (db.isTransaction) db.exec('ROLLBACK')
+    return { error: explain(error, path), transient: isTransient(error) }
+  }
+}
+
+function run (parts: Parts, { part, verb, args }: Job): unknown {
+  const run = (parts[part] as Readonly<Record<string, (...args: readonly unknown[]) => unknown>> | undefined)?.[verb]
+  if (run === undefined) throw new Error(`the store has no verb ${part}.${verb}`)
+  return run(...args)
+}

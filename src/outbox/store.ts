@@ -1,0 +1,21 @@
+import type { Leases, Signals } from './leases.ts'
+import type { Outbox } from './outbox.ts'
+import type { Portals } from './portals.ts'
+import type { Profiles } from './profiles.ts'
+
+/** Gets each group commit: how many jobs shared it, and how long it took. */
+export interface CommitObserver {
+  (batch: { readonly jobs: number, readonly commitMs: number }): void
+}
+
+export interface Store {
+  readonly outbox: Outbox
+  readonly portals: Portals
+  readonly profiles: Profiles
+  readonly leases: Leases
+  readonly signals: Signals
+  /** Fulfilled when a write has just been made durable. */
+  probe (): Promise<void>
+  /** Waits for running work, then closes the database. */
+  close (): Promise<void>
+}

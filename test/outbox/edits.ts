@@ -1,0 +1,39 @@
+import type { MessageEdit } from '../../src/edit.ts'
+import { identify, type IdentifiedEdit } from '../../src/outbox/rules/accept.ts'
+import type { IncomingEdit } from '../../src/outbox/outbox.ts'
+
+export const PORTAL = 'example.bitrix24.ru'
+
+export interface EditOptions {
+  message?: string
+  connector?: string
+  line?: number
+  at?: number
+  tie?: bigint
+  text?: string
+  replaces?: string
+  files?: number
+  date?: number
+  refusal?: IncomingEdit['refusal']
+  now?: number
+  settleMs?: number
+}
+
+/** An edit as the intake hands it over, and as an engine knows it; every test names only what it is about. */
+export function incoming (options: EditOptions = {}): IdentifiedEdit {
+  const { message = 'm1', connector = 'relay_demo', line = 1, at = 1, tie = 0n, text = 'Hello', files = 0, refusal = null, now = 1000, settleMs = 0 } = options
+  const edit: MessageEdit = {
+    user: { id: 'u1', name: 'Anna' },
+    message: {
+      id: message,
+      ...(options.date === undefined ? {} : { date: options.date }),
+      text,
+      files: Array.from({ length: files }, (_, index) => ({ url: `https://files.example/${index}` })),
+    },
+    ...(options.replaces === undefined ? {} : { replaces: { text: options.replaces, files: [] } }),
+    chat: { id: 'c1' },
+    revision: { at, tie },
+  }
+  const key = { portal: PORTAL, connector, line, chat: edit.chat.id, message }
+  return identify({ key, channel: 'default', edit, refusal, now, settleMs })
+}
