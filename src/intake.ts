@@ -3,7 +3,7 @@ import type { Channel } from './config.ts'
 import { guard } from './courier/guard.ts'
 import type { MessageEdit } from './edit.ts'
 import { BadRequest, NotFound } from './errors.ts'
-import type { EditResult, IgnoredEvent, Messenger, Reading, SeenClient, WebhookContent, WebhookReply, WebhookRequest } from './messengers/messenger.ts'
+import type { EditResult, IgnoredEvent, Messenger, SeenClient, WebhookContent, WebhookReply, WebhookRequest } from './messengers/messenger.ts'
 import { messengers } from './messengers/registry.ts'
 import type { IncomingEdit, IntakeResult, Outbox } from './outbox/outbox.ts'
 import type { Profiles } from './outbox/profiles.ts'
@@ -100,8 +100,7 @@ export function createIntake (options: IntakeOptions): Intake {
       if (request.method === 'GET') throw new NotFound('there is nothing at this address for this method')
       messenger.verify(request, wallTime)
       await admit?.()
-      const reading = parse(messenger, request, wallTime, channel.upstream === null ? messenger.unreadable : 'acknowledge')
-      const content = reading instanceof Promise ? await reading : reading
+      const content = await parse(messenger, request, wallTime, channel.upstream === null ? messenger.unreadable : 'acknowledge')
       if (content.clients.length > 0) await remember(content.clients, channel, wallTime)
       const edits = [...await accept(content.edits, channel, wallTime), ...content.ignored.map(toIgnored)]
       return { kind: kindOf(content), reply: content.reply ?? messenger.reply(edits.map(({ result }) => result)), edits }
@@ -110,16 +109,12 @@ export function createIntake (options: IntakeOptions): Intake {
 }
 
 /** What is authentic and cannot be read is refused or ignored, whichever keeps the messenger sending. A connector behind us may read it. */
-function parse (messenger: Messenger, request: WebhookRequest, wallTime: number, unreadable: Messenger['unreadable']): Reading {
-  const passOver = (error: unknown): WebhookContent => {
+async function parse (messenger: Messenger, request: WebhookRequest, wallTime: number, unreadable: Messenger['unreadable']): Promise<WebhookContent> {
+  try {
+    return await messenger.parse(request, wallTime)
+  } catch (error) {
     if (unreadable === 'refuse' || !(error instanceof BadRequest)) throw error
     return { edits: [], ignored: [{ reason: 'unreadable', detail: error.message }], clients: [] }
-  }
-  try {
-    const reading = messenger.parse(request, wallTime)
-    return reading instanceof Promise ? reading.catch(passOver) : reading
-  } catch (error) {
-    return passOver(error)
   }
 }
 

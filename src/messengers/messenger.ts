@@ -58,7 +58,7 @@ export interface WebhookReply {
   readonly body: unknown
 }
 
-/** Most messengers read a webhook at once; one whose reading takes turns promises to have read it. */
+/** Most messengers read a webhook at once. JSONata gives a promise. */
 export type Reading = WebhookContent | Promise<WebhookContent>
 
 /** One kind of source, made for one channel. It is asked in this order: nothing is parsed that is not authentic. */

@@ -3,8 +3,6 @@ import type jsonata from 'jsonata'
 import type { ExprNode, JsonataError } from 'jsonata'
 import { BadRequest, Overloaded } from '../../errors.ts'
 import { collectNodes, namesGiven, type Node } from './ast.ts'
-import { compileDirect } from './direct.ts'
-import { BEYOND } from './direct-values.ts'
 import { describeFault, describePlace } from './faults.ts'
 import { bindFunctions, FUNCTIONS, REFUSED } from './functions.ts'
 
@@ -14,7 +12,7 @@ export interface Sight {
   readonly receivedAt: number
 }
 
-/** How many steps are left to the expressions of one webhook. A mapping takes about sixty, and a step a few microseconds. */
+/** How many steps are left to the expressions of one webhook. A mapping takes 40 to 150, and a step about two microseconds. */
 export interface Budget { steps: number }
 
 /** Rejects with BadRequest, which names the expression and holds no word of the input's, or with Overloaded when the time is up. */
@@ -45,11 +43,7 @@ const EVERY_STEP = Symbol.for('jsonata.__evaluate_entry') as unknown as string
 export function compileExpression (source: string, name: string, guardrails = GUARDRAILS): Evaluate {
   if (source.length > MAX_SOURCE) throw new ExpressionFault(`it has more than ${MAX_SOURCE} characters`)
   const expression = parse(source, guardrails)
-  const ast = expression.ast()
-  const nodes = collectNodes(ast)
-  const own = new Set(nodes.flatMap(namesGiven))
-  examine(source, nodes, own)
-  const direct = compileDirect(ast, own)
+  examine(source, collectNodes(expression.ast()))
   bindFunctions(expression)
   expression.assign(EVERY_STEP, (_node: ExprNode, _input: unknown, environment: jsonata.Environment) => {
     const budget = environment.lookup(BUDGET) as Budget
@@ -57,11 +51,6 @@ export function compileExpression (source: string, name: string, guardrails = GU
   })
 
   return async (input, sight, budget) => {
-    try {
-      if (direct !== null) return direct(input, sight as unknown as Record<string, unknown>)
-    } catch (error) {
-      if (error !== BEYOND) throw error
-    }
     try {
       return await expression.evaluate(input, { ...sight, [BUDGET]: budget })
     } catch (error) {
@@ -84,7 +73,8 @@ function parse (source: string, guardrails: jsonata.JsonataOptions): jsonata.Exp
 }
 
 /** Throws ExpressionFault at what the guardrails cannot hold, and at names that nothing has. */
-function examine (source: string, nodes: readonly Node[], own: ReadonlySet<unknown>): void {
+function examine (source: string, nodes: readonly Node[]): void {
+  const own = new Set(nodes.flatMap(namesGiven))
   for (const { type, value, position = 0 } of nodes) {
     const refuse = (token: string, why: string): never => { throw new ExpressionFault(`${describePlace(source, position, token)}: ${why}`) }
     // JSONata has added the flag g.
