@@ -89,6 +89,22 @@ t.test('the vector of GitHub, https://docs.github.com/en/webhooks/using-webhooks
   t.notOk(isAuthentic(HUB, { 'x-hub-signature-256': signature }, 'Hello, World', secrets))
 })
 
+t.test('the second vectors of RFC 2202 and RFC 4231, by each digest and encoding', async t => {
+  const digests = {
+    sha1: 'effcdf6ae5eb2fa2d27416d5f184df9c259a7c79',
+    sha256: '5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843',
+    sha512: '164b7a7bfcf819e2e395fbe73b56e0a387bd64222e831fd610270cd7ea2505549758bf75c05a994a6d034f65f8f0e6fdcaeab1a34d4a6b4b636e070a38bce737',
+  } as const
+  for (const algorithm of ['sha1', 'sha256', 'sha512'] as const) {
+    for (const encoding of ['hex', 'base64'] as const) {
+      const scheme: HmacScheme = { kind: 'hmac', header: 'x-signature', prefix: '', algorithm, encoding, content: 'what do ya want {body}' }
+      const signature = Buffer.from(digests[algorithm], 'hex').toString(encoding)
+      t.ok(isAuthentic(scheme, { 'x-signature': signature }, 'for nothing?', ['Jefe']), `${algorithm}, ${encoding}`)
+      t.notOk(isAuthentic(scheme, { 'x-signature': signature }, 'for nothing', ['Jefe']), `${algorithm}, ${encoding}, another body`)
+    }
+  }
+})
+
 t.test('Meta signs the bytes that it sends, escapes and all', async t => {
   const body = '{"text":"\\u043f\\u0440\\u0438\\u0432\\u0435\\u0442 \\/ \\ud83e\\udd94"}'
   const signature = `sha256=${createHmac('sha256', SECRET).update(body).digest('hex')}`
