@@ -13,56 +13,27 @@ const HIDDEN: ReadonlySet<string> = new Set([
 ])
 const HIDDEN_TO_DEPTH = 4
 
-/** JSON lines with the time in ISO 8601 and no secret. pino's own redaction with wildcards took 20 times as long as the line itself. */
+/** JSON lines with the time in ISO 8601 and no secret. pino's own redaction, at each depth, takes a hundred times as long as the line itself. */
 export function createLog (level: string, destination?: DestinationStream): Logger {
   return pino({
     level,
     base: null,
-    timestamp: createIsoTime(),
-    formatters: { log: fields => hide(fields, HIDDEN_TO_DEPTH) as Record<string, unknown> },
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { log: fields => hide({ ...fields }, HIDDEN_TO_DEPTH) as Record<string, unknown> },
     serializers: { err: serializeError },
   }, destination)
 }
 
-/** As pino's own `isoTime`, written once for all lines of a millisecond. */
-function createIsoTime (): () => string {
-  let written = 0
-  let text = ''
-  return () => {
-    const now = Date.now()
-    if (now !== written) {
-      written = now
-      text = `,"time":"${new Date(now).toISOString()}"`
-    }
-    return text
-  }
+/** A copy without secrets. Only lists and plain objects are searched; anything else is left as it is. */
+function hide (value: unknown, depth: number): unknown {
+  if (depth < 0) return value
+  if (Array.isArray(value)) return value.map(item => hide(item, depth - 1))
+  if (!isPlainObject(value)) return value
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, HIDDEN.has(key) && item !== null && item !== undefined ? '[hidden]' : hide(item, depth - 1)]))
 }
 
-/** The fields with what is hidden replaced, copied only where something is: every line passes here, and hardly one has anything to hide. */
-function hide (fields: object, depth: number): object {
-  if (Array.isArray(fields)) return hideInList(fields, depth)
-  let copy: Record<string, unknown> | null = null
-  for (const key in fields) {
-    const value = (fields as Readonly<Record<string, unknown>>)[key]
-    const shown = value !== null && value !== undefined && HIDDEN.has(key) ? '[hidden]' : hideWithin(value, depth)
-    if (shown === value) continue
-    copy ??= { ...fields }
-    copy[key] = shown
-  }
-  return copy ?? fields
-}
-
-function hideInList (list: readonly unknown[], depth: number): readonly unknown[] {
-  const shown = list.map(item => hideWithin(item, depth))
-  return shown.every((item, index) => item === list[index]) ? list : shown
-}
-
-function hideWithin (value: unknown, depth: number): unknown {
-  return depth > 0 && isPlain(value) ? hide(value, depth - 1) : value
-}
-
-function isPlain (value: unknown): value is object {
-  return typeof value === 'object' && value !== null && (Array.isArray(value) || Object.getPrototypeOf(value) === Object.prototype)
+function isPlainObject (value: unknown): value is object {
+  return typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype
 }
 
 /** An error without whatever else was hung on it: errors of HTTP clients and servers carry whole packets. */

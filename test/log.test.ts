@@ -11,24 +11,8 @@ t.test('a line has its time, its level and its fields', async t => {
   const { log, lines } = capture()
   log.info({ event: 'webhook.accepted', edits: [{ id: 'x' }] }, 'webhook.accepted')
   log.debug('not shown')
-  t.match(lines, [{ level: 30, time: /^\d{4}-\d\d-\d\dT.*Z$/, event: 'webhook.accepted', edits: [{ id: 'x' }], msg: 'webhook.accepted' }])
+  t.match(lines, [{ level: 30, time: /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/, event: 'webhook.accepted', edits: [{ id: 'x' }], msg: 'webhook.accepted' }])
   t.equal(lines.length, 1)
-})
-
-t.test('each line has the time at which it was written', async t => {
-  const { log, lines } = capture()
-  const written: Array<{ from: number, to: number }> = []
-  for (const before = Date.now(); Date.now() < before + 5;) {
-    const from = Date.now()
-    log.info('a line')
-    written.push({ from, to: Date.now() })
-  }
-  t.ok(new Set(lines.map(line => line.time)).size > 1)
-  const wrong = written.filter(({ from, to }, index) => {
-    const time = Date.parse(lines[index]?.time as string)
-    return !(time >= from && time <= to)
-  })
-  t.strictSame(wrong, [])
 })
 
 t.test('secrets and texts are hidden wherever they stand', async t => {
