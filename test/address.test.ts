@@ -1,5 +1,5 @@
 import t from 'tap'
-import { address } from '../src/address.ts'
+import { address, addressClient } from '../src/address.ts'
 import type { MessageEdit } from '../src/edit.ts'
 import { channel } from './channel.ts'
 
@@ -23,6 +23,9 @@ t.test('ids are made by the channel\'s templates, in one pass', async t => {
   t.match(address(EDIT, channel({ ids })), { user: { id: 'tg-42' }, message: { id: 'c_1001' }, chat: { id: 'c' } })
   const tricky = { ...EDIT, chat: { id: '{message}$&' } }
   t.match(address(tricky, channel({ ids })), { message: { id: '{message}$&_1001' }, chat: { id: '{message}$&' } })
+  const posing = { ...EDIT, user: { id: '{chat}' }, chat: { id: '{user}' } }
+  t.match(address(posing, channel({ ids: { user: '{user}', chat: '{chat}', message: '{user}/{message}' } })), { user: { id: '{chat}' }, message: { id: '{chat}/1001' }, chat: { id: '{user}' } })
+  t.equal(addressClient({ user: { id: '{chat}' }, chat: 'c', revision: EDIT.revision }, channel())?.id, '{chat}', 'and so for a client who is only seen')
 })
 
 t.test('in names of users, chats and files nothing acts as BB code', async t => {
