@@ -175,8 +175,8 @@ t.test('a wrong value is named with its remedy', async t => {
     [{ TRUST_PROXY: 'proxy.example' }, /^TRUST_PROXY must/],
     [{ ADMIN_TOKEN: 'short' }, /^ADMIN_TOKEN must be 16/],
     [{ ADMIN_TOKEN: 'with a blank in it, and long' }, /^ADMIN_TOKEN must/],
-    [{ BITRIX24_PORTAL: 'x' }, /^BITRIX24_PORTAL is not a variable of the relay: did you mean BITRIX24_PORTAL_URL\?$/],
-    [{ BITRIX24_CLIENT_SECERT: 'x' }, /did you mean BITRIX24_CLIENT_SECRET\?$/],
+    [{ BITRIX24_PORTAL: 'x' }, /^BITRIX24_PORTAL is not a variable of the relay: use one of BITRIX24_PORTAL_URL, BITRIX24_\w+, .*BITRIX24_CLIENT_SECRET, BITRIX24_CLIENT_SECRET_FILE, /],
+    [{ BITRIX24_LINE_FILE: 'x' }, /^BITRIX24_LINE_FILE is not a variable of the relay: use one of [A-Z0-9_, ]+$/],
   ]
   for (const [env, fault] of cases) {
     const found = faults(env)

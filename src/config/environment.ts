@@ -38,27 +38,16 @@ export function readValues (env: Environment, readFile: ReadFile, faults: string
   return Object.fromEntries(entries) as Values
 }
 
-/** A misspelt name would be unset in silence. Only names of ours are judged: the environment holds those of others too. */
+/** A misspelt name would be unset in silence. Only names that begin with BITRIX24_ are judged: the environment holds those of others too. */
 export function findUnknownNames (env: Environment, faults: string[]): void {
-  const known = Object.entries<Variable<unknown>>(variables).flatMap(([name, { secret }]) => secret ? [name, `${name}_FILE`] : [name])
-  for (const name of Object.keys(env)) {
-    if (!name.startsWith('BITRIX24_') || known.includes(name)) continue
-    const [nearest] = known.filter(candidate => candidate.startsWith('BITRIX24_')).sort((a, b) => distance(name, a) - distance(name, b))
-    faults.push(`${name} is not a variable of the relay: did you mean ${nearest}?`)
+  const names = Object.entries<Variable<unknown>>(variables).flatMap(([name, { secret }]) => secret ? [name, `${name}_FILE`] : [name]).filter(isOurs)
+  for (const name of Object.keys(env).filter(isOurs)) {
+    if (!names.includes(name)) faults.push(`${name} is not a variable of the relay: use one of ${names.join(', ')}`)
   }
 }
 
-/** How many letters must be put in, taken out or changed to make `b` of `a`. */
-function distance (a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index)
-  for (const [i, letter] of [...a].entries()) {
-    const next = [i + 1]
-    for (const [j, other] of [...b].entries()) {
-      next.push(Math.min((row[j] ?? 0) + (letter === other ? 0 : 1), (row[j + 1] ?? 0) + 1, (next[j] ?? 0) + 1))
-    }
-    row = next
-  }
-  return row.at(-1) ?? 0
+function isOurs (name: string): boolean {
+  return name.startsWith('BITRIX24_')
 }
 
 export function isSet (name: VariableName, env: Environment): boolean {
