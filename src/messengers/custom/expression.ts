@@ -1,6 +1,4 @@
-import { createRequire } from 'node:module'
-import type jsonata from 'jsonata'
-import type { ExprNode, JsonataError } from 'jsonata'
+import jsonata, { type ExprNode, type JsonataError } from 'jsonata'
 import { BadRequest, Overloaded } from '../../errors.ts'
 import { collectNodes, namesGiven, type Node } from './ast.ts'
 import { describeFault, describePlace } from './faults.ts'
@@ -22,8 +20,6 @@ export type Evaluate = (input: unknown, sight: Sight, budget: Budget) => Promise
 export class ExpressionFault extends Error {
   override name = 'ExpressionFault'
 }
-
-const require = createRequire(import.meta.url)
 
 const MAX_SOURCE = 20_000
 
@@ -61,10 +57,8 @@ export function compileExpression (source: string, name: string, guardrails = GU
 }
 
 function parse (source: string, guardrails: jsonata.JsonataOptions): jsonata.Expression {
-  // Loaded by the first expression: it takes 25 ms, and most relays have no custom channel.
-  const compile = require('jsonata') as typeof jsonata
   try {
-    return compile(source, guardrails)
+    return jsonata(source, guardrails)
   } catch (error) {
     const { position, token, message } = error as JsonataError
     // The engine, which finds the faults of regular expressions, knows no place.
