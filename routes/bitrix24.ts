@@ -1,5 +1,6 @@
 import type {} from '@fastify/rate-limit'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { parse } from 'qs'
 import { z } from 'zod'
 import type { Install } from '../src/bitrix24/install.ts'
 import { finishPage, grantedPage, purposePage } from '../src/bitrix24/install-page.ts'
@@ -19,11 +20,9 @@ const querySchema = z.object({ code: z.string().min(1).max(512).optional() })
 
 /** `/bitrix24/install`: where the portal posts an installation, and where an authorization code comes back. */
 export async function bitrix24Routes (app: FastifyInstance, { install, portalUrl }: Bitrix24RoutesOptions): Promise<void> {
-  // PHP's brackets become objects, as deep as an event goes. A relay is hardly ever installed, so that its start need not load what reads them.
-  app.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string', bodyLimit }, async (_request: FastifyRequest, form: string) => {
-    const { parse } = await import('qs')
-    return parse(form, { depth: 4, parameterLimit: 200, ignoreQueryPrefix: false })
-  })
+  // PHP's brackets become objects, as deep as an event goes.
+  app.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string', bodyLimit }, async (_request: FastifyRequest, form: string) =>
+    parse(form, { depth: 4, parameterLimit: 200 }))
 
   app.post('/bitrix24/install', { bodyLimit, config }, async (request, reply) => {
     const { answer, portalOrigin } = await install.post(request.body, request.query)
