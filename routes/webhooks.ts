@@ -25,7 +25,7 @@ export interface WebhookRoutesOptions {
   readonly stopping: () => boolean
   /** How the ids of chats stand in the log. */
   readonly maskId: (id: string) => string
-  readonly observer: WebhookObserver
+  readonly observer?: WebhookObserver | undefined
   readonly log: Logger
 }
 
@@ -85,7 +85,7 @@ export async function webhookRoutes (app: FastifyInstance, options: WebhookRoute
     const status = sendProblem(reply, error)
     const level = status === 429 ? 'debug' : status >= 500 ? 'error' : 'warn'
     const channel = channels.has(request.params.channel) ? request.params.channel : null
-    observer.onRejected(channel, status)
+    observer?.onRejected(channel, status)
     log[level]({ event: 'webhook.rejected', channel, status, durationMs: reply.elapsedTime, err: error }, 'webhook.rejected')
   })
 
@@ -109,7 +109,7 @@ export async function webhookRoutes (app: FastifyInstance, options: WebhookRoute
 
     const { status, headers = {}, body } = receipt.reply
     reply.code(status).headers(headers)
-    observer.onReceived(channel, receipt.edits)
+    observer?.onReceived(channel, receipt.edits)
     logReceipt(receipt, { channel, bytes: webhook.body.length, status, durationMs: reply.elapsedTime })
     return body === '' || (Buffer.isBuffer(body) && body.length === 0) ? reply.send() : body
   }

@@ -15,7 +15,7 @@ import type { Config } from './config.ts'
 import { NotFound } from './errors.ts'
 import { answerClientError } from './http/client-error.ts'
 import { createIdMask } from './log.ts'
-import { unobserved, type WebhookObserver } from './metrics/observers.ts'
+import type { WebhookObserver } from './metrics/observers.ts'
 import type { Redelivery } from './redelivery.ts'
 import type { Status } from './status.ts'
 import type { Outbox } from './outbox/outbox.ts'
@@ -54,7 +54,7 @@ const PATIENCE: Patience = { requestTimeoutMs: 15_000, checkEveryMs: 5_000 }
 
 /** All that the relay says by HTTP. */
 export function buildApp (config: Config, dependencies: Dependencies, patience = PATIENCE): FastifyInstance {
-  const { version, log, probe, outbox, reception, install, redelivery, status, condition, webhookObserver: observer = unobserved.webhooks, scrape, stopping, now } = dependencies
+  const { version, log, probe, outbox, reception, install, redelivery, status, condition, webhookObserver: observer, scrape, stopping, now } = dependencies
 
   const app = Fastify({
     loggerInstance: log as FastifyBaseLogger,

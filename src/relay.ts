@@ -16,7 +16,7 @@ import { createJanitor } from './janitor.ts'
 import { createKeeper, type Lease } from './lease.ts'
 import { createApi, createApiDispatcher } from './messengers/api.ts'
 import { createNameSources } from './messengers/name-sources.ts'
-import { unobserved } from './metrics/observers.ts'
+import { createMetrics } from './metrics/metrics.ts'
 import { createRedelivery } from './redelivery.ts'
 import { createStatus } from './status.ts'
 import { openStore } from './outbox/open.ts'
@@ -58,9 +58,7 @@ export async function startRelay ({ config, version, log, onLost, leaseMs }: Rel
   const wallTime = wallClock
   const wait = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms))
 
-  // Loaded only where somebody may ask for them.
-  const metrics = config.adminToken === null ? null : (await import('./metrics/metrics.ts')).createMetrics({ version, channels: config.channels.values(), now })
-  const observers = metrics?.observers ?? unobserved
+  const { observers, createScrape } = createMetrics({ version, channels: config.channels.values(), now })
   const store = await openStore({ databaseUrl: config.databaseUrl, encryptionKey: config.encryptionKey, now, observeCommit: observers.onCommit, onLost, leaseMs })
   const { outbox, portals, profiles, leases, signals } = store
   const dispatcher = createDispatcher()
@@ -105,7 +103,7 @@ export async function startRelay ({ config, version, log, onLost, leaseMs }: Rel
   const reception = createReception({ intake, fronts: connectors.fronts, onForwarded: observers.onForwarded })
   const redelivery = createRedelivery({ outbox, now, onDue })
   const status = createStatus({ portal: portal.host, outbox, condition, authorizeUrl: () => authorizeUrl(portal) })
-  const scrape = metrics?.createScrape({ portal: portal.host, outbox, duty: keeper.duty, burst: portal.bucket.burst, now })
+  const scrape = createScrape({ portal: portal.host, outbox, duty: keeper.duty, burst: portal.bucket.burst, now })
 
   let isStopping = false
   // Loaded only where there is one.

@@ -5,7 +5,7 @@ import type { Lease } from '../lease.ts'
 import type { Log } from '../log.ts'
 import type { ClaimedEdit, Lane, Outbox, CallOutcome } from '../outbox/outbox.ts'
 import { conclude, type Conclusion } from './conclude.ts'
-import { unobserved, type CourierObserver } from './observer.ts'
+import type { CourierObserver } from './observer.ts'
 import { hasExpired } from './retry.ts'
 import { createRecord } from './record.ts'
 
@@ -31,7 +31,7 @@ export interface Delivered {
 
 /** Carries claimed edits of one lane to the portal and notes in the outbox what became of each; null when none was worth a call. */
 export function createDelivery (options: DeliveryOptions) {
-  const { session, log, now, wallTime, random, lastSuccessAt, signal, observer = unobserved } = options
+  const { session, log, now, wallTime, random, lastSuccessAt, signal, observer } = options
 
   const record = createRecord(options)
 
@@ -55,7 +55,7 @@ export function createDelivery (options: DeliveryOptions) {
     const wire = toWire(lane, sent.map(({ edit, history }) => ({ edit, omitFiles: history.flags.includes('files-omitted') })))
     const result = await session.call(UPDATE_MESSAGES, wire, { signal }).catch(withoutAnswer)
     const conclusion = conclude(sent, result, { now: now(), random, lastSuccessAt: lastSuccessAt() })
-    observer.onCall({ messages: sent.length, result, action: conclusion.action })
+    observer?.onCall({ messages: sent.length, result, action: conclusion.action })
     const outcomes = [...expired, ...conclusion.outcomes]
     const attempt = { at: wall, durationMs: Math.round(result.durationMs), code: conclusion.code, words: conclusion.words }
     await Promise.all([record(callId, claimed, outcomes, attempt), learn({ messages: sent.length, result, conclusion })])

@@ -10,5 +10,3 @@ export interface CourierObserver {
   onRecorded (claimed: readonly ClaimedEdit[], outcomes: readonly CallOutcome[], now: number): void
   onParked (what: 'portal' | 'line', code: string): void
 }
-
-export const unobserved: CourierObserver = { onCall () {}, onRecorded () {}, onParked () {} }

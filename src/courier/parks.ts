@@ -4,7 +4,7 @@ import type { Lease } from '../lease.ts'
 import type { Log } from '../log.ts'
 import type { Lane } from '../outbox/outbox.ts'
 import type { ParkedLine, PortalRecord, Portals } from '../outbox/portals.ts'
-import { unobserved, type CourierObserver } from './observer.ts'
+import type { CourierObserver } from './observer.ts'
 import { begin, prolong, restore, resume, type Park } from './park.ts'
 
 export interface ParksOptions {
@@ -36,7 +36,7 @@ export type Parks = ReturnType<typeof createParks>
  * a call that succeeds closes it, and one that is refused for the same code continues it.
  */
 export function createParks (options: ParksOptions, record: PortalRecord) {
-  const { portal, lease, portals, session, log, now, wallTime, signal, observer = unobserved } = options
+  const { portal, lease, portals, session, log, now, wallTime, signal, observer } = options
   const condition = { epoch: lease.epoch }
   const lines = new Map(record.parkedLines.map((line): [string, Park & Lane] => [laneName(line), { ...line, ...restore(line.code, line.since, now()) }]))
   let parked = restorePortal()
@@ -60,7 +60,7 @@ export function createParks (options: ParksOptions, record: PortalRecord) {
     const park = continued ?? begin(code, wallTime(), now())
     parked = park
     if (continued === null) {
-      observer.onParked('portal', code)
+      observer?.onParked('portal', code)
       report(code)
     }
     if (!await writePortal({ code, since: park.since }, tokensVersion) && parked === park) wakePortal()
@@ -88,7 +88,7 @@ export function createParks (options: ParksOptions, record: PortalRecord) {
     halfOpenLines.delete(name)
     lines.set(name, { connector, line, ...continued ?? begin(code, wallTime(), now()) })
     if (continued === null) {
-      observer.onParked('line', code)
+      observer?.onParked('line', code)
       log.error({ event: 'line.parked', connector, line, code }, 'line.parked')
     }
     await writeLines()

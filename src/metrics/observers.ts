@@ -1,6 +1,6 @@
 import type { Renewal } from '../bitrix24/refresher.ts'
 import type { LookUpReport } from '../courier/naming.ts'
-import { unobserved as unobservedCourier, type CourierObserver } from '../courier/observer.ts'
+import type { CourierObserver } from '../courier/observer.ts'
 import type { EditResult } from '../messengers/messenger.ts'
 import type { CommitObserver } from '../outbox/store.ts'
 import type { Passage } from '../upstream/upstream.ts'
@@ -19,14 +19,4 @@ export interface Observers {
   readonly onLookUp: (report: LookUpReport) => void
   readonly onCommit: CommitObserver
   readonly onRenewal: (renewal: Renewal) => void
-}
-
-/** Where nobody may ask for metrics, nothing is counted, and what counts is not even loaded. */
-export const unobserved: Observers = {
-  courier: unobservedCourier,
-  webhooks: { onReceived () {}, onRejected () {} },
-  onForwarded () {},
-  onLookUp () {},
-  onCommit () {},
-  onRenewal () {},
 }

@@ -1,7 +1,6 @@
 import t from 'tap'
 import type { SessionResult } from '../../src/bitrix24/session.ts'
 import { HELD } from '../lease.ts'
-import { unobserved } from '../../src/courier/observer.ts'
 import { createParks } from '../../src/courier/parks.ts'
 import { StoreUnavailable } from '../../src/errors.ts'
 import type { PortalRecord } from '../../src/outbox/portals.ts'
@@ -56,7 +55,7 @@ function build (record: PortalRecord = installed) {
     now: () => time,
     wallTime: () => 1_700_000_000_000 + time,
     signal: new AbortController().signal,
-    observer: { ...unobserved, onParked: (what, code) => { counted.push(`${what} ${code}`) } },
+    observer: { onCall: () => {}, onRecorded: () => {}, onParked: (what, code) => { counted.push(`${what} ${code}`) } },
   }, record)
   return {
     parks,
