@@ -13,7 +13,7 @@ import { webhookRoutes } from '../routes/webhooks.ts'
 import type { Install } from './bitrix24/install.ts'
 import type { Config } from './config.ts'
 import { NotFound } from './errors.ts'
-import { answerClientError } from './http/client-error.ts'
+import { answerClientError, trackResponses } from './http/client-error.ts'
 import { createIdMask } from './log.ts'
 import type { WebhookObserver } from './metrics/observers.ts'
 import type { Redelivery } from './redelivery.ts'
@@ -75,6 +75,7 @@ export function buildApp (config: Config, dependencies: Dependencies, patience =
     frameworkErrors: (error, _request, reply) => { sendProblem(reply, error) },
   })
 
+  trackResponses(app.server)
   app.setValidatorCompiler(validatorCompiler)
   app.setSerializerCompiler(serializerCompiler)
   app.setNotFoundHandler((_request, reply) => { sendProblem(reply, new NotFound('there is nothing at this address for this method')) })

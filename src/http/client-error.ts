@@ -1,12 +1,21 @@
-import type { ServerResponse } from 'node:http'
+import type { Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { problem, PROBLEM_TYPE } from '../problem.ts'
 
-/** Node's own note of the response that a socket is writing; with pipelining the next one takes its place as soon as that has finished. */
-type ServingSocket = Socket & { readonly _httpMessage?: ServerResponse | null }
+/** The responses that a connection still owes, in the order of their requests. */
+const unfinished = new WeakMap<Socket, Set<ServerResponse>>()
 
 /** A parser that has failed once fails again with every byte that comes after. */
 const failed = new WeakSet<Socket>()
+
+/** Notes the responses that each connection owes, for `answerClientError`. */
+export function trackResponses (server: Server): void {
+  server.on('request', ({ socket }, response) => {
+    const responses = unfinished.get(socket) ?? new Set<ServerResponse>()
+    unfinished.set(socket, responses.add(response))
+    response.once('finish', () => { responses.delete(response) })
+  })
+}
 
 /**
  * Answers what the HTTP server could not take, in its turn: a good request pipelined before it gets its own answer first.
@@ -19,7 +28,7 @@ export function answerClientError (error: Error & { readonly code?: string }, so
 }
 
 function answerInTurn (code: string | undefined, socket: Socket): void {
-  const serving = (socket as ServingSocket)._httpMessage
+  const [serving] = unfinished.get(socket) ?? []
   // A response to a request that has not come to its end is the response to the very bytes that failed.
   if (serving?.req.complete) {
     serving.once('finish', () => answerInTurn(code, socket))

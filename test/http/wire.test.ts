@@ -1,23 +1,28 @@
 import t, { type Test } from 'tap'
+import { once } from 'node:events'
 import { connect } from 'node:net'
 import { buildRelay, edit, webhook, type RelayChanges } from '../relay.ts'
 
-/** A relay that listens, and a client that writes raw bytes and gives all that came back once the relay has closed the connection. */
+/** A relay that listens, and clients that write raw bytes. `talk` gives all that came back once the relay has closed the connection. */
 async function listen (t: Test, changes: RelayChanges = {}) {
   const relay = await buildRelay(t, changes)
   const port = Number(new URL(await relay.app.listen({ host: '127.0.0.1', port: 0 })).port)
 
-  async function talk (...parts: Array<string | Buffer>): Promise<string> {
+  function open () {
     const socket = connect(port, '127.0.0.1')
-    const received: Buffer[] = []
-    socket.on('data', (data: Buffer) => received.push(data))
-    const closed = new Promise(resolve => socket.once('close', resolve))
+    const chunks: Buffer[] = []
+    socket.on('data', (data: Buffer) => chunks.push(data))
     socket.on('error', () => {})
+    return { socket, received: () => Buffer.concat(chunks).toString(), closed: new Promise(resolve => socket.once('close', resolve)) }
+  }
+
+  async function talk (...parts: Array<string | Buffer>): Promise<string> {
+    const { socket, received, closed } = open()
     for (const part of parts) socket.write(part)
     await closed
-    return Buffer.concat(received).toString()
+    return received()
   }
-  return { ...relay, talk }
+  return { ...relay, open, talk }
 }
 
 /** The bytes of a webhook. */
@@ -57,6 +62,77 @@ t.test('bytes that are not HTTP are answered after the good webhook before them'
   t.strictSame(statuses(received), [202, 202, 400])
   t.match(received, /application\/problem\+json/)
   t.match(await store.outbox.ledger(), { accepted: 2 })
+})
+
+t.test('three pipelined webhooks are answered in order before the bytes behind them, however they end', async t => {
+  const held = new Map<string, PromiseWithResolvers<void>>(['1', '2', '3'].map(id => [id, Promise.withResolvers()]))
+  const { store, app, open } = await listen(t, {
+    accept: accept => async edits => {
+      await held.get(edits[0]?.edit.message.id ?? '')?.promise
+      return await accept(edits)
+    },
+  })
+  const { socket, received, closed } = open()
+  const refused = once(app.server, 'clientError')
+  socket.write(['1', '2', '3'].map(id => raw(webhook(edit('x', id)))).join('') + 'what is this?\r\n\r\n')
+  await refused
+  held.get('3')?.resolve()
+  held.get('1')?.resolve()
+  while (statuses(received()).length < 1) await once(socket, 'data')
+  held.get('2')?.resolve()
+  await closed
+  t.strictSame(statuses(received()), [202, 202, 202, 400])
+  t.match(await store.outbox.ledger(), { accepted: 3 })
+})
+
+t.test('a sender that goes on with such bytes gets one answer and piles up nothing', async t => {
+  const { promise: held, resolve: release } = Promise.withResolvers<void>()
+  const warnings: string[] = []
+  const onWarning = ({ name }: Error) => { warnings.push(name) }
+  process.on('warning', onWarning)
+  t.teardown(() => process.off('warning', onWarning))
+  const { app, open } = await listen(t, {
+    accept: accept => async edits => {
+      await held
+      return await accept(edits)
+    },
+  })
+  const { socket, received, closed } = open()
+  socket.write(raw(webhook(edit())))
+  for (let count = 0; count < 12; count++) {
+    const refused = once(app.server, 'clientError')
+    socket.write('what is this?\r\n\r\n')
+    await refused
+  }
+  release()
+  await closed
+  t.strictSame(statuses(received()), [202, 400])
+  t.strictSame(warnings, [], 'more than ten listeners would be one')
+})
+
+t.test('an answered webhook does not hold up the answer to what comes after it', async t => {
+  const { open } = await listen(t)
+  const { socket, received, closed } = open()
+  socket.write(raw(webhook(edit())))
+  while (statuses(received()).length < 1) await once(socket, 'data')
+  socket.write('what is this?\r\n\r\n')
+  await closed
+  t.strictSame(statuses(received()), [202, 400])
+})
+
+t.test('a webhook whose body turns out to be faulty is answered at once, but behind the good one before it', async t => {
+  const { promise: held, resolve: release } = Promise.withResolvers<void>()
+  const { store, app, talk } = await listen(t, {
+    accept: accept => async edits => {
+      await held
+      return await accept(edits)
+    },
+  })
+  const chunked = 'POST /webhooks/default HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\nno length\r\n'
+  t.strictSame(statuses(await talk(chunked)), [400])
+  app.server.once('clientError', () => release())
+  t.strictSame(statuses(await talk(raw(webhook(edit())) + chunked)), [202, 400])
+  t.match(await store.outbox.ledger(), { accepted: 1 })
 })
 
 t.test('bytes that are not HTTP are answered and the connection ends', async t => {
