@@ -87,10 +87,10 @@ export async function createCourier (options: CourierOptions) {
         start(calls, probe())
         continue
       }
-      if (parks.isPortalParked()) return Math.max(pausedUntil, parks.nextProbeAt())
+      if (parks.isParked('portal')) return Math.max(pausedUntil, parks.nextProbeAt())
       if (heldUntil > time) return heldUntil
 
-      const lanes = (await outbox.lanes(portal)).filter(lane => !parks.isLineParked(lane))
+      const lanes = (await outbox.lanes(portal)).filter(lane => !parks.isParked(lane))
       const lane = nextInTurn(lanes.filter(lane => lane.dueAt <= time), served)
       if (lane === null) return Math.min(parks.nextProbeAt(), ...lanes.map(lane => lane.dueAt))
       served = turnName(lane)
@@ -138,9 +138,9 @@ export async function createCourier (options: CourierOptions) {
     failuresInARow++
     if (result.kind === 'unknown') chunk.timedOut()
     switch (conclusion.action) {
-      case 'park-line': return parks.parkLine(lane, conclusion.code)
+      case 'park-line': return parks.park(lane, conclusion.code)
       case 'park-portal':
-      case 'refresh': return parks.parkPortal(conclusion.code, result.tokensVersion)
+      case 'refresh': return parks.park('portal', conclusion.code, result.tokensVersion)
       case 'pause-method':
         budget.blocked()
         return undefined

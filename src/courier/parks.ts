@@ -4,8 +4,10 @@ import type { Lease } from '../lease.ts'
 import type { Log } from '../log.ts'
 import type { Lane } from '../outbox/outbox.ts'
 import type { ParkedLine, PortalRecord, Portals } from '../outbox/portals.ts'
-import type { CourierObserver } from './observer.ts'
-import { begin, prolong, restore, resume, type Park } from './park.ts'
+import { unobserved, type CourierObserver } from './observer.ts'
+
+const FIRST_PROBE_MS = 60_000
+const SLOWEST_PROBE_MS = 15 * 60_000
 
 export interface ParksOptions {
   readonly portal: string
@@ -27,201 +29,193 @@ export interface PortalCondition {
   readonly lines: readonly ParkedLine[]
 }
 
-export type Parks = ReturnType<typeof createParks>
+/** What can be parked: the whole portal, or one line of a connector. */
+type Scope = 'portal' | Lane
+
+interface Park {
+  readonly scope: Scope
+  readonly since: number
+  code: string
+  intervalMs: number
+  /** Null when only an install can end the park. */
+  probeAt: number | null
+  isHalfOpen: boolean
+}
 
 /**
- * The portal and the lines that take nothing at present. A park loses no edit: it is reported once, asked about from every minute to
- * every 15 minutes, and ends by itself or by an install. It stands in the portal's record, for whoever is asked and whoever comes next.
- * A probe cannot see every cause (a scope or a confirmation of one method), so a park that it ends is half-open, as of a circuit breaker:
- * a call that succeeds closes it, and one that is refused for the same code continues it.
+ * The portal or the lines that get no calls at present. A park loses no edit. It is logged once, probed every minute at first and every
+ * 15 minutes in the end, and ends by itself or by an install. It is stored in the portal's record, for other processes and for the next holder
+ * of the lease. A probe cannot see every cause (a missing scope, a confirmation of one method). So a good probe leaves the park half-open,
+ * like a circuit breaker: a call that succeeds ends it, and a call that is refused for the same code continues it.
  */
 export function createParks (options: ParksOptions, record: PortalRecord) {
-  const { portal, lease, portals, session, log, now, wallTime, signal, observer } = options
-  const condition = { epoch: lease.epoch }
-  const lines = new Map(record.parkedLines.map((line): [string, Park & Lane] => [laneName(line), { ...line, ...restore(line.code, line.since, now()) }]))
-  let parked = restorePortal()
-  let halfOpen: Park | null = null
-  const halfOpenLines = new Map<string, Park>()
-  /** Writes of the portal's park: while one is under way, the record does not tell whether an install has ended it. */
+  const { portal, lease: { epoch }, portals, session, log, now, wallTime, signal, observer = unobserved } = options
+  const parks = new Map<string, Park>()
+  /** Writes of the portal's park. While one is running, the record does not tell whether an install has ended the park. */
   let writesBegun = 0
   let writesEnded = 0
-  if (parked !== null) report(parked.code)
 
-  function restorePortal (): Park | null {
-    const { portal: code, since } = conditionOf(record)
-    return code === 'ready' ? null : restore(code, since ?? wallTime(), now())
+  // The parks of an earlier process may be over, whatever their codes: each is probed at once.
+  const restored = conditionOf(record)
+  if (restored.portal !== 'ready') report(add('portal', restored.portal, restored.since ?? wallTime()))
+  for (const line of restored.lines) add(line, line.code, line.since)
+
+  function add (scope: Scope, code: string, since: number): Park {
+    const park = { scope, code, since, intervalMs: FIRST_PROBE_MS, probeAt: now(), isHalfOpen: false }
+    parks.set(nameOf(scope), park)
+    return park
   }
 
-  /** `tokensVersion`: which tokens were refused. Where an install has brought newer ones meanwhile, by whichever process, the portal is not parked. */
-  async function parkPortal (code: string, tokensVersion?: number): Promise<void> {
-    if (parked !== null) return
-    const continued = resume(halfOpen, code, now())
-    halfOpen = null
-    const park = continued ?? begin(code, wallTime(), now())
-    parked = park
-    if (continued === null) {
-      observer?.onParked('portal', code)
-      report(code)
+  function parkOf (scope: Scope): Park | null {
+    const park = parks.get(nameOf(scope))
+    return park === undefined || park.isHalfOpen ? null : park
+  }
+
+  /** `tokensVersion`: the tokens that were refused. When an install, in any process, has stored newer ones, the portal is not parked. */
+  async function park (scope: Scope, code: string, tokensVersion?: number): Promise<void> {
+    if (parkOf(scope) !== null) return
+    const halfOpen = parks.get(nameOf(scope))
+    const isContinued = halfOpen?.code === code
+    const park = isContinued ? halfOpen : add(scope, code, wallTime())
+    park.isHalfOpen = false
+    schedule(park)
+    if (!isContinued) {
+      observer.onParked(scope === 'portal' ? 'portal' : 'line', code)
+      report(park)
     }
-    if (!await writePortal({ code, since: park.since }, tokensVersion) && parked === park) wakePortal()
+    if (!await store(scope, tokensVersion) && parkOf(scope) === park) wake(scope)
   }
 
-  async function writePortal (parked: PortalRecord['parked'], tokensVersion?: number): Promise<boolean> {
+  function schedule (park: Park): void {
+    park.probeAt = isProbed(park.code) ? now() + park.intervalMs : null
+  }
+
+  /** When only an install can end the park, the log says where an administrator can grant new tokens. */
+  function report ({ scope, code }: Park): void {
+    const event = scope === 'portal' ? 'portal.parked' : 'line.parked'
+    const authorizeUrl = isProbed(code) ? null : session.authorizeUrl()
+    log.error({ event, ...fieldsOf(scope), code, ...(authorizeUrl === null ? {} : { authorizeUrl }) }, event)
+  }
+
+  function wake (scope: Scope): void {
+    const event = scope === 'portal' ? 'portal.woken' : 'line.woken'
+    parks.delete(nameOf(scope))
+    log.info({ event, ...fieldsOf(scope) }, event)
+  }
+
+  /** Stores the portal's park or those of all lines. False when newer tokens are stored or another tenure has begun; nothing is stored then. */
+  async function store (scope: Scope, tokensVersion?: number): Promise<boolean> {
+    if (scope !== 'portal') return await portals.write(portal, { parkedLines: parkedLines() }, { epoch })
+    const park = parkOf(scope)
     writesBegun++
     try {
-      return await portals.write(portal, { parked }, { ...condition, tokensVersion })
+      return await portals.write(portal, { parked: park && { code: park.code, since: park.since } }, { epoch, tokensVersion })
     } finally {
       writesEnded++
     }
   }
 
-  /** A park that only an install ends says where an administrator can grant new tokens. */
-  function report (code: string): void {
-    const authorizeUrl = isProbed(code) ? null : session.authorizeUrl()
-    log.error({ event: 'portal.parked', code, ...(authorizeUrl === null ? {} : { authorizeUrl }) }, 'portal.parked')
-  }
-
-  async function parkLine ({ connector, line }: Lane, code: string): Promise<void> {
-    const name = laneName({ connector, line })
-    if (lines.has(name)) return
-    const continued = resume(halfOpenLines.get(name) ?? null, code, now())
-    halfOpenLines.delete(name)
-    lines.set(name, { connector, line, ...continued ?? begin(code, wallTime(), now()) })
-    if (continued === null) {
-      observer?.onParked('line', code)
-      log.error({ event: 'line.parked', connector, line, code }, 'line.parked')
-    }
-    await writeLines()
-  }
-
-  async function writeLines (): Promise<void> {
-    await portals.write(portal, { parkedLines: parkedLines() }, condition)
-  }
-
   function parkedLines (): ParkedLine[] {
-    return [...lines.values()].map(({ connector, line, code, since }) => ({ connector, line, code, since }))
+    return [...parks.values()].flatMap(({ scope, code, since, isHalfOpen }) =>
+      scope === 'portal' || isHalfOpen ? [] : [{ connector: scope.connector, line: scope.line, code, since }])
   }
 
   /**
-   * Wakes the portal when its record says so: an install has been taken, by whichever process. A park that could not be stored ends here
-   * too; if its cause is still there, the next call begins it again.
+   * Ends the portal's park when its record says so: some process has taken an install. A park that could not be stored ends here too; if
+   * its cause is still there, the next call parks the portal again.
    */
   async function recheck (): Promise<void> {
-    if (parked === null || writesEnded < writesBegun) return
+    if (parkOf('portal') === null || writesEnded < writesBegun) return
     const writes = writesBegun
     const record = await portals.read(portal)
-    if (parked === null || writes < writesBegun || conditionOf(record).portal !== 'ready') return
-    wakePortal()
+    if (parkOf('portal') !== null && writes === writesBegun && conditionOf(record).portal === 'ready') wake('portal')
   }
 
-  function wakePortal (): void {
-    parked = null
-    log.info({ event: 'portal.woken' }, 'portal.woken')
-  }
-
-  /** A probe that cannot be made (the database fails a renewal of the token) tells nothing: the park lasts. */
-  async function probePortal (asked: Park): Promise<void> {
-    try {
-      const result = await session.call('app.info', {}, { signal })
-      // An install has woken it meanwhile.
-      if (parked !== asked) return
-      if (result.kind === 'answered') {
-        await writePortal(null)
-        halfOpen = asked
-        parked = null
-        return
-      }
-      // That the portal is busy, say, does not tell whether it is still parked for what it was.
-      const isOther = result.kind === 'refused' && actionFor(result.code, result.status) === 'park-portal'
-      const code = isOther ? result.code : asked.code
-      if (code !== asked.code) {
-        if (!await writePortal({ code, since: asked.since }, result.tokensVersion)) {
-          parked = prolong(asked, now())
-          return await recheck()
-        }
-        report(code)
-      }
-      parked = prolong(asked, now(), code)
-    } catch (error) {
-      if (parked === asked) parked = prolong(asked, now())
-      throw error
+  async function probe (park: Park): Promise<void> {
+    const { scope } = park
+    const result = scope === 'portal'
+      ? await session.call('app.info', {}, { signal })
+      : await session.call('imconnector.status', { CONNECTOR: scope.connector, LINE: scope.line }, { signal })
+    // An install has ended the park meanwhile.
+    if (parkOf(scope) !== park) return
+    if (result.kind === 'answered' && (scope === 'portal' || isActive(result.result))) {
+      await change(park, { isHalfOpen: true })
+    } else if (scope === 'portal' && result.kind === 'refused' && result.code !== park.code && actionFor(result.code, result.status) === 'park-portal') {
+      // Other codes name no cause. A busy portal, for example, does not tell whether the first cause is gone.
+      if (!await change(park, { code: result.code }, result.tokensVersion)) return await recheck()
+      schedule(park)
+      report(park)
     }
   }
 
-  async function probeLine (asked: Park & Lane): Promise<void> {
-    const { connector, line } = asked
-    const name = laneName(asked)
+  /** Changes a park and stores it. Takes the change back when it is not stored. */
+  async function change (park: Park, patch: Partial<Park>, tokensVersion?: number): Promise<boolean> {
+    const former = { ...park }
+    Object.assign(park, patch)
+    let isStored = false
     try {
-      const result = await session.call('imconnector.status', { CONNECTOR: connector, LINE: line }, { signal })
-      if (result.kind !== 'answered' || !isActive(result.result)) {
-        lines.set(name, { connector, line, ...prolong(asked, now()) })
-        return
-      }
-      lines.delete(name)
-      halfOpenLines.set(name, asked)
-      await writeLines()
-    } catch (error) {
-      // It may have been parked again while its waking was being stored.
-      if ((lines.get(name) ?? asked) === asked) lines.set(name, { connector, line, ...prolong(asked, now()) })
-      throw error
+      isStored = await store(park.scope, tokensVersion)
+    } finally {
+      if (!isStored) Object.assign(park, former)
     }
+    return isStored
+  }
+
+  /** Which parks are probed at present. Lines are not while the portal is parked. */
+  function probed (): Park[] {
+    const park = parkOf('portal')
+    return park === null ? [...parks.values()].filter(park => !park.isHalfOpen) : [park]
   }
 
   return {
-    parkPortal,
-    parkLine,
+    park,
     recheck,
 
-    /** A call for this lane has succeeded: what a probe has woken is well. */
-    succeeded ({ connector, line }: Lane): void {
-      if (halfOpen !== null) log.info({ event: 'portal.woken' }, 'portal.woken')
-      halfOpen = null
-      if (halfOpenLines.delete(laneName({ connector, line }))) log.info({ event: 'line.woken', connector, line }, 'line.woken')
+    /** A call for this lane has succeeded: half-open parks of it are over. */
+    succeeded (lane: Lane): void {
+      for (const scope of ['portal', lane] as const) {
+        if (parks.get(nameOf(scope))?.isHalfOpen) wake(scope)
+      }
     },
 
-    isPortalParked: (): boolean => parked !== null,
-    isLineParked: (lane: Lane): boolean => lines.has(laneName(lane)),
+    isParked: (scope: Scope): boolean => parkOf(scope) !== null,
 
-    /** When the next probe is due; a parked portal's lines are not asked about. */
-    nextProbeAt (): number {
-      const times = parked === null ? [...lines.values()].map(line => line.probeAt) : [parked.probeAt]
-      return Math.min(...times.filter(time => time !== null))
-    },
+    nextProbeAt: (): number => Math.min(...probed().map(park => park.probeAt ?? Infinity)),
 
-    /** The probe that is due, marked as being asked; null when none is. */
+    /** The probe that is due; null when none is. The next one is scheduled already: a probe that fails tells nothing, and the park lasts. */
     dueProbe (): (() => Promise<void>) | null {
       const time = now()
-      if (parked !== null) {
-        if (parked.probeAt === null || parked.probeAt > time) return null
-        const asked = { ...parked, probeAt: null }
-        parked = asked
-        return () => probePortal(asked)
-      }
-      const line = [...lines.values()].find(line => line.probeAt !== null && line.probeAt <= time)
-      if (line === undefined) return null
-      const asked = { ...line, probeAt: null }
-      lines.set(laneName(asked), asked)
-      return () => probeLine(asked)
+      const due = probed().find(park => park.probeAt !== null && park.probeAt <= time)
+      if (due === undefined) return null
+      due.intervalMs = Math.min(SLOWEST_PROBE_MS, due.intervalMs * 2)
+      schedule(due)
+      return () => probe(due)
     },
 
     condition (): PortalCondition {
-      return {
-        portal: parked?.code ?? 'ready',
-        since: parked?.since ?? null,
-        lines: parkedLines(),
-      }
+      const park = parkOf('portal')
+      return { portal: park?.code ?? 'ready', since: park?.since ?? null, lines: parkedLines() }
     },
   }
 }
 
-/** What the portal's record says of it, to a process that does not hold its lease. */
+/** The condition that the portal's record shows, for a process that does not hold the lease. */
 export function conditionOf ({ parked, tokens, parkedLines }: PortalRecord): PortalCondition {
   const installed = tokens === null ? 'not-installed' : 'ready'
   return { portal: parked?.code ?? installed, since: parked?.since ?? null, lines: parkedLines }
 }
 
-export function laneName (lane: Lane): string {
-  return `${lane.connector}/${lane.line}`
+export function laneName ({ connector, line }: Lane): string {
+  return `${connector}/${line}`
+}
+
+function nameOf (scope: Scope): string {
+  return scope === 'portal' ? scope : laneName(scope)
+}
+
+/** What names the scope in a log line. */
+function fieldsOf (scope: Scope): Partial<Lane> {
+  return scope === 'portal' ? {} : { connector: scope.connector, line: scope.line }
 }
 
 function isActive (status: unknown): boolean {

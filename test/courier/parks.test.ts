@@ -79,15 +79,15 @@ function build (record: PortalRecord = installed) {
 
 t.test('a portal that works is not parked and not asked', async t => {
   const { parks, probe } = build()
-  t.equal(parks.isPortalParked(), false)
+  t.equal(parks.isParked('portal'), false)
   t.equal(await probe(), null)
   t.strictSame(parks.condition(), { portal: 'ready', since: null, lines: [] })
 })
 
 t.test('a parked portal is asked from every minute to every fifteen, is reported once, and wakes by itself', async t => {
   const { parks, probe, logged, counted, written, asked, answer } = build()
-  await parks.parkPortal('insufficient_scope')
-  await parks.parkPortal('insufficient_scope')
+  await parks.park('portal', 'insufficient_scope')
+  await parks.park('portal', 'insufficient_scope')
   const waits = []
   for (let n = 0; n < 6; n++) waits.push(await probe())
   t.strictSame(waits.map(wait => (wait ?? 0) / MINUTE_MS), [1, 2, 4, 8, 15, 15])
@@ -95,14 +95,14 @@ t.test('a parked portal is asked from every minute to every fifteen, is reported
   t.match(parks.condition(), { portal: 'insufficient_scope', since: 1_700_000_000_000 })
   answer({ kind: 'answered' })
   await probe()
-  t.equal(parks.isPortalParked(), false)
+  t.equal(parks.isParked('portal'), false)
   t.strictSame(written, [{ code: 'insufficient_scope', since: 1_700_000_000_000 }, null])
   t.strictSame(new Set(asked), new Set(['app.info']))
   parks.succeeded(LINE)
   parks.succeeded(LINE)
   t.strictSame(logged, [{ event: 'portal.parked', code: 'insufficient_scope' }, { event: 'portal.woken' }])
   t.strictSame(counted, ['portal insufficient_scope'])
-  await parks.parkPortal('insufficient_scope')
+  await parks.park('portal', 'insufficient_scope')
   t.equal(await probe(), MINUTE_MS, 'after a success it is another park')
   t.strictSame(counted, ['portal insufficient_scope', 'portal insufficient_scope'])
 })
@@ -110,7 +110,7 @@ t.test('a parked portal is asked from every minute to every fifteen, is reported
 t.test('a park that no probe can see, of the portal or a line, is one park and not one each minute', async t => {
   const { parks, probe, logged, counted, answer } = build()
   answer({ kind: 'answered', result: { STATUS: true } })
-  for (const park of [async () => await parks.parkPortal('METHOD_CONFIRM_WAITING'), async () => await parks.parkLine(LINE, 'NOT_ACTIVE_LINE')]) {
+  for (const park of [async () => await parks.park('portal', 'METHOD_CONFIRM_WAITING'), async () => await parks.park(LINE, 'NOT_ACTIVE_LINE')]) {
     const waits = []
     await park()
     const { portal, since, lines } = parks.condition()
@@ -127,7 +127,7 @@ t.test('a park that no probe can see, of the portal or a line, is one park and n
   t.match(logged, [{ event: 'portal.parked' }, { event: 'line.parked' }])
   parks.succeeded({ ...LINE, line: 2 })
   t.match(logged.slice(2), [{ event: 'portal.woken' }])
-  await parks.parkLine(LINE, 'IMCONNECTOR_NO_CORRECT_PROVIDER')
+  await parks.park(LINE, 'IMCONNECTOR_NO_CORRECT_PROVIDER')
   t.match(logged.slice(3), [{ event: 'line.parked', code: 'IMCONNECTOR_NO_CORRECT_PROVIDER' }], 'another code is another park')
   t.equal(await probe(), MINUTE_MS)
 })
@@ -135,11 +135,11 @@ t.test('a park that no probe can see, of the portal or a line, is one park and n
 t.test('what only an install can end is not asked about, and the log says where to grant new tokens', async t => {
   for (const code of ['invalid_grant', 'not-installed']) {
     const { parks, probe, logged } = build()
-    await parks.parkPortal(code)
+    await parks.park('portal', code)
     t.equal(await probe(), null)
     t.match(logged, [{ event: 'portal.parked', code, authorizeUrl: /oauth\/authorize/ }])
     await parks.recheck()
-    t.equal(parks.isPortalParked(), false)
+    t.equal(parks.isParked('portal'), false)
   }
 })
 
@@ -147,36 +147,36 @@ t.test('an install ends a park that could not be stored, and one that is still b
   const { parks, probe, beforeWrite } = build()
   const full = new StoreUnavailable('the database cannot write: database or disk is full')
   beforeWrite(() => Promise.reject(full))
-  await t.rejects(parks.parkPortal('invalid_grant'), full)
+  await t.rejects(parks.park('portal', 'invalid_grant'), full)
   t.match(parks.condition(), { portal: 'invalid_grant' })
   t.equal(await probe(), null)
   await parks.recheck()
-  t.equal(parks.isPortalParked(), false)
+  t.equal(parks.isParked('portal'), false)
 
   const { promise, resolve } = Promise.withResolvers<void>()
   beforeWrite(() => promise)
-  const parking = parks.parkPortal('invalid_grant')
+  const parking = parks.park('portal', 'invalid_grant')
   await parks.recheck()
-  t.equal(parks.isPortalParked(), true, 'the record is not of this park yet')
+  t.equal(parks.isParked('portal'), true, 'the record is not of this park yet')
   resolve()
   await parking
 })
 
 t.test('what is known of earlier tokens parks nothing, whether a call or a probe has come to know it', async t => {
   const { parks, probe, written, logged, answer } = build({ ...installed, tokensVersion: 2 })
-  await parks.parkPortal('invalid_grant', 1)
-  t.equal(parks.isPortalParked(), false)
-  await parks.parkPortal('PAYMENT_REQUIRED', 2)
+  await parks.park('portal', 'invalid_grant', 1)
+  t.equal(parks.isParked('portal'), false)
+  await parks.park('portal', 'PAYMENT_REQUIRED', 2)
   answer({ kind: 'refused', code: 'invalid_grant', status: 400, tokensVersion: 1 })
   await probe()
-  t.equal(parks.isPortalParked(), false)
+  t.equal(parks.isParked('portal'), false)
   t.match(written, [{ code: 'PAYMENT_REQUIRED' }])
   t.match(logged, [{ code: 'invalid_grant' }, { event: 'portal.woken' }, { code: 'PAYMENT_REQUIRED' }, { event: 'portal.woken' }])
 })
 
 t.test('a probe that finds another trouble reports that one', async t => {
   const { parks, probe, logged, written, answer } = build()
-  await parks.parkPortal('PAYMENT_REQUIRED')
+  await parks.park('portal', 'PAYMENT_REQUIRED')
   for (const [code, status] of [['QUERY_LIMIT_EXCEEDED', 503], ['OPERATION_TIME_LIMIT', 429], ['INTERNAL_SERVER_ERROR', 500]] as const) {
     answer({ kind: 'refused', code, status })
     await probe()
@@ -199,16 +199,16 @@ t.test('a park of an earlier life is asked about at once, and a portal without t
 
 t.test('a parked line is asked about, and wakes when it is active', async t => {
   const { parks, probe, logged, asked, answer } = build()
-  parks.parkLine(LINE, 'NOT_ACTIVE_LINE')
-  parks.parkLine(LINE, 'NOT_ACTIVE_LINE')
-  t.equal(parks.isLineParked(LINE), true)
-  t.equal(parks.isLineParked({ ...LINE, line: 2 }), false)
+  parks.park(LINE, 'NOT_ACTIVE_LINE')
+  parks.park(LINE, 'NOT_ACTIVE_LINE')
+  t.equal(parks.isParked(LINE), true)
+  t.equal(parks.isParked({ ...LINE, line: 2 }), false)
   answer({ kind: 'answered', result: { STATUS: false } })
   t.equal(await probe(), MINUTE_MS)
   t.equal(await probe(), 2 * MINUTE_MS)
   answer({ kind: 'answered', result: { STATUS: true } })
   await probe()
-  t.equal(parks.isLineParked(LINE), false)
+  t.equal(parks.isParked(LINE), false)
   t.strictSame(new Set(asked), new Set(['imconnector.status']))
   parks.succeeded({ ...LINE, line: 2 })
   t.match(logged, [{ event: 'line.parked', code: 'NOT_ACTIVE_LINE' }])
@@ -219,8 +219,8 @@ t.test('a parked line is asked about, and wakes when it is active', async t => {
 t.test('a probe that the database failed, before or after it, is made again later, and the park is the same', async t => {
   const { parks, probe, answer, beforeWrite, logged } = build()
   const full = new StoreUnavailable('the database cannot write: database or disk is full')
-  await parks.parkPortal('insufficient_scope')
-  await parks.parkLine(LINE, 'NOT_ACTIVE_LINE')
+  await parks.park('portal', 'insufficient_scope')
+  await parks.park(LINE, 'NOT_ACTIVE_LINE')
   answer(full)
   await t.rejects(probe(), full)
   t.match(parks.condition(), { portal: 'insufficient_scope' })
@@ -234,7 +234,7 @@ t.test('a probe that the database failed, before or after it, is made again late
   beforeWrite(async () => {})
   answer({ kind: 'answered' })
   t.equal(await probe(), 8 * MINUTE_MS)
-  t.equal(parks.isPortalParked(), false)
+  t.equal(parks.isParked('portal'), false)
 
   answer(full)
   await t.rejects(probe(), full)
