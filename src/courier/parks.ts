@@ -83,7 +83,7 @@ export function createParks (options: ParksOptions, record: PortalRecord) {
       observer.onParked(scope === 'portal' ? 'portal' : 'line', code)
       report(park)
     }
-    if (!await store(scope, tokensVersion) && parkOf(scope) === park) wake(scope)
+    if (!await store(scope, tokensVersion)) wake(scope)
   }
 
   function schedule (park: Park): void {

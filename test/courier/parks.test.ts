@@ -23,10 +23,15 @@ const installed: PortalRecord = {
   restsUntil: null,
 }
 
+/** Parks of a portal whose record starts as `record`. */
 function build (record: PortalRecord = installed) {
+  let stored = record
+  let epoch = HELD.epoch
   let time = 0
   let answer: Partial<SessionResult> | Error = { kind: 'refused', code: 'insufficient_scope', status: 403 }
   let beforeWrite = async (): Promise<void> => {}
+  let afterRead = async (): Promise<void> => {}
+  let duringCall = async (): Promise<void> => {}
   const asked: string[] = []
   const written: unknown[] = []
   const logged: object[] = []
@@ -35,10 +40,15 @@ function build (record: PortalRecord = installed) {
     portal: 'example.bitrix24.ru',
     lease: HELD,
     portals: {
-      read: async () => record,
-      write: async (_portal, patch, { tokensVersion = record.tokensVersion } = {}) => {
+      read: async () => {
+        const read = stored
+        await afterRead()
+        return read
+      },
+      write: async (_portal, patch, condition = {}) => {
         await beforeWrite()
-        if (tokensVersion !== record.tokensVersion) return false
+        if ((condition.epoch ?? epoch) !== epoch || (condition.tokensVersion ?? stored.tokensVersion) !== stored.tokensVersion) return false
+        stored = { ...stored, ...patch }
         written.push(patch.parked)
         return true
       },
@@ -46,6 +56,7 @@ function build (record: PortalRecord = installed) {
     session: {
       call: async method => {
         asked.push(method)
+        await duringCall()
         if (answer instanceof Error) throw answer
         return answer as SessionResult
       },
@@ -65,6 +76,11 @@ function build (record: PortalRecord = installed) {
     counted,
     answer: (next: Partial<SessionResult> | Error) => { answer = next },
     beforeWrite: (work: () => Promise<void>) => { beforeWrite = work },
+    afterRead: (work: () => Promise<void>) => { afterRead = work },
+    duringCall: (work: () => Promise<void>) => { duringCall = work },
+    stored: () => stored,
+    install: () => { stored = { ...stored, parked: null, tokensVersion: stored.tokensVersion + 1 } },
+    loseLease: () => { epoch++ },
     /** Goes to the next probe and makes it; how long that was, or null when none will come. */
     async probe (): Promise<number | null> {
       const next = parks.nextProbeAt()
@@ -134,13 +150,65 @@ t.test('a park that no probe can see, of the portal or a line, is one park and n
 
 t.test('what only an install can end is not asked about, and the log says where to grant new tokens', async t => {
   for (const code of ['invalid_grant', 'not-installed']) {
-    const { parks, probe, logged } = build()
+    const { parks, probe, logged, install } = build()
     await parks.park('portal', code)
     t.equal(await probe(), null)
     t.match(logged, [{ event: 'portal.parked', code, authorizeUrl: /oauth\/authorize/ }])
     await parks.recheck()
+    t.equal(parks.isParked('portal'), true, 'nobody has installed the application')
+    install()
+    await Promise.all([parks.recheck(), parks.recheck()])
     t.equal(parks.isParked('portal'), false)
+    t.strictSame(logged.slice(1), [{ event: 'portal.woken' }], 'which is logged once')
   }
+})
+
+t.test('a park that was stored while the record was read lasts', async t => {
+  const { parks, probe, answer, beforeWrite, afterRead } = build()
+  const full = new StoreUnavailable('the database cannot write: database or disk is full')
+  beforeWrite(() => Promise.reject(full))
+  await t.rejects(parks.park('portal', 'PAYMENT_REQUIRED'), full)
+  const { promise, resolve } = Promise.withResolvers<void>()
+  afterRead(() => promise)
+  const rechecked = parks.recheck()
+  beforeWrite(async () => {})
+  answer({ kind: 'refused', code: 'invalid_grant', status: 400 })
+  await probe()
+  resolve()
+  await rechecked
+  t.match(parks.condition(), { portal: 'invalid_grant' })
+})
+
+t.test('a holder that has lost its lease stores nothing', async t => {
+  const { parks, written, stored, loseLease } = build()
+  loseLease()
+  await parks.park('portal', 'insufficient_scope')
+  await parks.park(LINE, 'NOT_ACTIVE_LINE')
+  t.strictSame(written, [])
+  t.strictSame(stored(), installed)
+})
+
+t.test('a probe that ends after an install says nothing', async t => {
+  const { parks, probe, logged, stored, answer, duringCall, install } = build()
+  await parks.park('portal', 'PAYMENT_REQUIRED')
+  answer({ kind: 'refused', code: 'ACCESS_DENIED', status: 403 })
+  duringCall(async () => {
+    install()
+    await parks.recheck()
+  })
+  await probe()
+  t.match(parks.condition(), { portal: 'ready' })
+  t.match(stored(), { parked: null })
+  t.strictSame(logged, [{ event: 'portal.parked', code: 'PAYMENT_REQUIRED' }, { event: 'portal.woken' }])
+})
+
+t.test('a call that began before its scope was parked does not end the park', async t => {
+  const { parks, logged } = build()
+  await parks.park('portal', 'insufficient_scope')
+  await parks.park(LINE, 'NOT_ACTIVE_LINE')
+  parks.succeeded(LINE)
+  t.match(parks.condition(), { portal: 'insufficient_scope', lines: [LINE] })
+  t.match(logged, [{ event: 'portal.parked' }, { event: 'line.parked' }])
 })
 
 t.test('an install ends a park that could not be stored, and one that is still being stored lasts', async t => {
@@ -163,11 +231,15 @@ t.test('an install ends a park that could not be stored, and one that is still b
 })
 
 t.test('what is known of earlier tokens parks nothing, whether a call or a probe has come to know it', async t => {
-  const { parks, probe, written, logged, answer } = build({ ...installed, tokensVersion: 2 })
+  const { parks, probe, written, logged, answer, duringCall, install } = build({ ...installed, tokensVersion: 2 })
   await parks.park('portal', 'invalid_grant', 1)
   t.equal(parks.isParked('portal'), false)
   await parks.park('portal', 'PAYMENT_REQUIRED', 2)
   answer({ kind: 'refused', code: 'invalid_grant', status: 400, tokensVersion: 1 })
+  await probe()
+  t.match(parks.condition(), { portal: 'PAYMENT_REQUIRED' }, 'newer tokens alone do not end the park')
+  answer({ kind: 'refused', code: 'invalid_grant', status: 400, tokensVersion: 2 })
+  duringCall(async () => install())
   await probe()
   t.equal(parks.isParked('portal'), false)
   t.match(written, [{ code: 'PAYMENT_REQUIRED' }])
@@ -191,10 +263,15 @@ t.test('a probe that finds another trouble reports that one', async t => {
 })
 
 t.test('a park of an earlier life is asked about at once, and a portal without tokens is not installed', async t => {
-  const { parks, probe } = build({ ...installed, parked: { code: 'PAYMENT_REQUIRED', since: 5 } })
+  const { parks, probe, logged } = build({ ...installed, parked: { code: 'PAYMENT_REQUIRED', since: 5 } })
   t.strictSame(parks.condition(), { portal: 'PAYMENT_REQUIRED', since: 5, lines: [] })
+  t.match(logged, [{ event: 'portal.parked', code: 'PAYMENT_REQUIRED' }])
   t.equal(await probe(), 0)
-  t.match(build({ ...installed, tokens: null }).parks.condition(), { portal: 'not-installed' })
+  t.equal(await probe(), 2 * MINUTE_MS)
+  t.match(build({ ...installed, tokens: null }).parks.condition(), { portal: 'not-installed', since: 1_700_000_000_000 })
+  const line = build({ ...installed, parkedLines: [{ ...LINE, code: 'NOT_ACTIVE_LINE', since: 5 }] })
+  t.strictSame(line.parks.condition().lines, [{ ...LINE, code: 'NOT_ACTIVE_LINE', since: 5 }])
+  t.equal(await line.probe(), 0)
 })
 
 t.test('a parked line is asked about, and wakes when it is active', async t => {
@@ -203,9 +280,13 @@ t.test('a parked line is asked about, and wakes when it is active', async t => {
   parks.park(LINE, 'NOT_ACTIVE_LINE')
   t.equal(parks.isParked(LINE), true)
   t.equal(parks.isParked({ ...LINE, line: 2 }), false)
-  answer({ kind: 'answered', result: { STATUS: false } })
-  t.equal(await probe(), MINUTE_MS)
-  t.equal(await probe(), 2 * MINUTE_MS)
+  const waits = []
+  for (const next of [{ kind: 'answered', result: { STATUS: false } }, { kind: 'answered', result: 'active' }, { kind: 'answered', result: null }, { kind: 'refused', code: 'insufficient_scope', status: 403 }] as const) {
+    answer(next)
+    waits.push(await probe())
+  }
+  t.strictSame(waits.map(wait => (wait ?? 0) / MINUTE_MS), [1, 2, 4, 8])
+  t.match(parks.condition().lines, [{ ...LINE, code: 'NOT_ACTIVE_LINE' }], 'what a probe is refused for is no cause of this park')
   answer({ kind: 'answered', result: { STATUS: true } })
   await probe()
   t.equal(parks.isParked(LINE), false)
