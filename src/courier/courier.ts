@@ -11,7 +11,7 @@ import { createDelivery, type Delivered } from './delivery.ts'
 import { createNaming, lacksName, type Names } from './naming.ts'
 import type { CourierObserver } from './observer.ts'
 import { createBucket, createChunk, type BucketOptions } from './pace.ts'
-import { createParks, laneName, type PortalCondition } from './parks.ts'
+import { createParks, laneName } from './parks.ts'
 import { askedMs, backoffMs, hasExpired, LONGEST_WAIT_MS, QUARANTINE_MS } from './retry.ts'
 
 /** Two, so that one slow call does not stop everything; more would only fill the portal's limits. */
@@ -115,45 +115,43 @@ export async function createCourier (options: CourierOptions) {
     return result
   }
 
-  async function learn (lane: Lane, delivered: Delivered): Promise<void> {
+  /** What a call teaches about the portal and the line, besides its messages. Fulfilled when what the next holder must know is stored. */
+  async function learn (lane: Lane, { messages, result, conclusion }: Delivered): Promise<void> {
     const restedUntil = budget.heldUntil()
-    const parking = learnAtOnce(lane, delivered)
-    const restsUntil = budget.heldUntil()
-    await Promise.all([parking, restsUntil === restedUntil ? null : portals.write(portal, { restsUntil }, { epoch })])
-  }
-
-  /** What a call teaches about the portal and the line, as against its messages. Fulfilled when it is stored, as far as the next holder has to know it. */
-  function learnAtOnce (lane: Lane, { messages, result, conclusion }: Delivered): Promise<unknown> | undefined {
     // The claim has counted one request; a refresh or a moved portal has cost more, a missing token none.
     bucket.take(now(), result.requests - 1)
     if (result.kind === 'answered') budget.answered(result.time)
-    if (conclusion.action === 'none') {
-      failuresInARow = 0
-      lastSuccessAt = now()
-      bucket.recover()
-      chunk.answered(messages, result.durationMs)
-      parks.succeeded(lane)
-      return undefined
-    }
-    failuresInARow++
     if (result.kind === 'unknown') chunk.timedOut()
+    failuresInARow = conclusion.action === 'none' ? 0 : failuresInARow + 1
     switch (conclusion.action) {
-      case 'park-line': return parks.park(lane, conclusion.code)
+      case 'none':
+        lastSuccessAt = now()
+        bucket.recover()
+        chunk.answered(messages, result.durationMs)
+        parks.succeeded(lane)
+        break
+      case 'park-line':
+        await parks.park(lane, conclusion.code)
+        break
       case 'park-portal':
-      case 'refresh': return parks.park('portal', conclusion.code, result.tokensVersion)
+      case 'refresh':
+        await parks.park('portal', conclusion.code, result.tokensVersion)
+        break
       case 'pause-method':
         budget.blocked()
-        return undefined
+        break
       case 'slow-down':
         pause(backoffMs(failuresInARow, random()))
-        return portals.write(portal, { bucket: bucket.slowDown(now()) }, { epoch })
+        await portals.write(portal, { bucket: bucket.slowDown(now()) }, { epoch })
+        break
       case 'back-off':
       case 'retry': {
         const failures = result.kind === 'unreachable' ? failuresInARow : failuresInARow - PATIENCE
         if (failures > 0) pause(Math.min(LONGEST_PAUSE_MS, backoffMs(failures, random())))
-        return undefined
       }
     }
+    const restsUntil = budget.heldUntil()
+    if (restsUntil !== restedUntil) await portals.write(portal, { restsUntil }, { epoch })
   }
 
   function pause (ms: number): void {
@@ -181,7 +179,7 @@ export async function createCourier (options: CourierOptions) {
         reportFailure(error)
         next = now() + STORE_RETRY_MS
       }
-      if (!halt.signal.aborted) await alarm.sleep(Math.max(0, next - now()))
+      await alarm.sleep(Math.max(0, next - now()))
     }
   }
 
@@ -210,7 +208,7 @@ export async function createCourier (options: CourierOptions) {
       clearTimeout(timer)
     },
 
-    condition: (): PortalCondition => parks.condition(),
+    condition: parks.condition,
 
     /** Requests in our share of the portal's leaky bucket. */
     bucketLevel: (): number => bucket.take(now(), 0).level,
