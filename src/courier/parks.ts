@@ -4,7 +4,7 @@ import type { Lease } from '../lease.ts'
 import type { Log } from '../log.ts'
 import type { Lane } from '../outbox/outbox.ts'
 import type { ParkedLine, PortalRecord, Portals } from '../outbox/portals.ts'
-import { unobserved, type CourierObserver } from './observer.ts'
+import type { CourierObserver } from './observer.ts'
 
 const FIRST_PROBE_MS = 60_000
 const SLOWEST_PROBE_MS = 15 * 60_000
@@ -49,7 +49,7 @@ interface Park {
  * like a circuit breaker: a call that succeeds ends it, and a call that is refused for the same code continues it.
  */
 export function createParks (options: ParksOptions, record: PortalRecord) {
-  const { portal, lease: { epoch }, portals, session, log, now, wallTime, signal, observer = unobserved } = options
+  const { portal, lease: { epoch }, portals, session, log, now, wallTime, signal, observer } = options
   const parks = new Map<string, Park>()
   /** Writes of the portal's park. While one is running, the record does not tell whether an install has ended the park. */
   let writesBegun = 0
@@ -80,7 +80,7 @@ export function createParks (options: ParksOptions, record: PortalRecord) {
     park.isHalfOpen = false
     schedule(park)
     if (!isContinued) {
-      observer.onParked(scope === 'portal' ? 'portal' : 'line', code)
+      observer?.onParked(scope === 'portal' ? 'portal' : 'line', code)
       report(park)
     }
     if (!await store(scope, tokensVersion)) wake(scope)
