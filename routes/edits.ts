@@ -68,7 +68,7 @@ const filterRefusals = { 400: 'A filter is faulty or unknown; errors names each'
 
 /** `/api/*`: what became of the edits, for an operator. */
 export async function editRoutes (app: FastifyInstance, { adminToken, outbox, redelivery, status }: EditRoutesOptions): Promise<void> {
-  requireAdmin(app, adminToken, 'api')
+  requireAdmin(app, adminToken)
   const api = app.withTypeProvider<ZodTypeProvider>()
 
   api.get('/api/status', { schema: { summary: 'The ledger, the portal and its lines', response: { 200: statusSchema, ...describeProblems(refusals) } } }, async () => {

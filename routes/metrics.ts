@@ -9,7 +9,7 @@ export interface MetricsRoutesOptions {
 
 /** `GET /metrics`, for Prometheus. */
 export async function metricsRoutes (app: FastifyInstance, { adminToken, scrape }: MetricsRoutesOptions): Promise<void> {
-  requireAdmin(app, adminToken, 'metrics')
+  requireAdmin(app, adminToken)
   app.get('/metrics', { schema: { hide: true } }, async (_request, reply) => {
     reply.type('text/plain; version=0.0.4; charset=utf-8').header('cache-control', 'no-store')
     return await scrape()

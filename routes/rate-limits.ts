@@ -1,6 +1,5 @@
 import rateLimit, { normalizeIP } from '@fastify/rate-limit'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { Redis } from 'ioredis'
 import { TooManyRequests } from '../src/errors.ts'
 
 const WINDOW_MS = 60_000
@@ -15,14 +14,10 @@ export interface WebhookLimits {
   readonly countFailure: Count
 }
 
-/**
- * Lets routes limit themselves by `config.rateLimit`; none is limited unasked. Counts are shared by the relays on one Redis; while it is
- * away nobody is limited, since an edit that is not taken is worse than one too many.
- */
-export function registerRateLimit (app: FastifyInstance, redis: Redis | null): void {
+/** Adds `app.rateLimit` and `app.createRateLimit`. Each limiter that they make counts for itself, in this process. No route is limited unasked. */
+export function registerRateLimit (app: FastifyInstance): void {
   app.register(rateLimit, {
     global: false,
-    ...redis === null ? {} : { redis, nameSpace: 'imconnector-relay ', skipOnError: true },
     enableDraftSpec: true,
     errorResponseBuilder: (_request, { ttl }) => tooMany(Math.ceil(ttl / 1000)),
   })
@@ -33,17 +28,16 @@ export function registerRateLimit (app: FastifyInstance, redis: Redis | null): v
  * nobody who shares an address with the real sender can shut it out. Names of no channel share one count: they are endless.
  */
 export function createWebhookLimits (app: FastifyInstance, channels: ReadonlyMap<string, unknown>, maxPerMinute: number): WebhookLimits {
-  // The name keeps the counts of one limiter from those of the other where they share a store.
-  const limiter = (name: string, max: number) => app.createRateLimit({
+  const limiter = (max: number) => app.createRateLimit({
     max,
     timeWindow: WINDOW_MS,
     keyGenerator: request => {
       const { channel } = request.params as { channel: string }
-      return `${name} ${channels.has(channel) ? channel : '?'} ${normalizeIP(request.ip)}`
+      return `${channels.has(channel) ? channel : '?'} ${normalizeIP(request.ip)}`
     },
   })
-  const all = limiter('webhooks', maxPerMinute)
-  const failed = limiter('failures', MAX_FAILURES)
+  const all = limiter(maxPerMinute)
+  const failed = limiter(MAX_FAILURES)
 
   return {
     async count (request, reply) {

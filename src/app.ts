@@ -1,6 +1,5 @@
 import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify'
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod'
-import type { Redis } from 'ioredis'
 import type { Logger } from 'pino'
 import { bitrix24Routes } from '../routes/bitrix24.ts'
 import { editRoutes } from '../routes/edits.ts'
@@ -25,8 +24,6 @@ import type { Reception } from './upstream/reception.ts'
 export interface Dependencies {
   readonly version: string
   readonly log: Logger
-  /** Where the counts of requests are shared with other relays; without it they are this relay's own. */
-  readonly redis?: Redis | null
   /** Fulfilled when a write has been made durable. */
   readonly probe: Store['probe']
   readonly outbox: Outbox
@@ -84,7 +81,7 @@ export function buildApp (config: Config, dependencies: Dependencies, patience =
     if (status >= 500) log.error({ event: 'request.failed', method: request.method, route: request.routeOptions.url, status, err: error }, 'request.failed')
   })
 
-  registerRateLimit(app, dependencies.redis ?? null)
+  registerRateLimit(app)
   registerOpenapi(app, version)
   app.register(webhookRoutes, { reception, channels: config.channels, maxPerMinute: config.webhookRateLimit, stopping, maskId: createIdMask(config), observer, log })
   app.register(healthRoutes, { probe, condition, stopping, now })

@@ -60,8 +60,6 @@ export interface Config {
   readonly portal: PortalConfig
   readonly channels: ReadonlyMap<string, Channel>
   readonly webhookRateLimit: number
-  /** Where the counts of webhooks are shared with other relays; null when each counts for itself. */
-  readonly redisUrl: string | null
   readonly trustProxy: false | number | readonly string[]
   readonly adminToken: string | null
   readonly encryptionKey: Buffer | null
@@ -93,7 +91,6 @@ export function loadConfig (env: Environment, readFile: ReadFile): Config {
     portal,
     channels,
     webhookRateLimit: values.WEBHOOK_RATE_LIMIT,
-    redisUrl: values.REDIS_URL,
     trustProxy: values.TRUST_PROXY,
     adminToken: values.ADMIN_TOKEN,
     encryptionKey: values.ENCRYPTION_KEY,

@@ -106,9 +106,7 @@ export async function startRelay ({ config, version, log, onLost, leaseMs }: Rel
   const scrape = createScrape({ portal: portal.host, outbox, duty: keeper.duty, burst: portal.bucket.burst, now })
 
   let isStopping = false
-  // Loaded only where there is one.
-  const redis = config.redisUrl === null ? null : (await import('./redis.ts')).createRedis(config.redisUrl, log)
-  const app = buildApp(config, { version, log, redis, probe: store.probe, outbox, reception, install, redelivery, status, condition, webhookObserver: observers.webhooks, scrape, stopping: () => isStopping, now })
+  const app = buildApp(config, { version, log, probe: store.probe, outbox, reception, install, redelivery, status, condition, webhookObserver: observers.webhooks, scrape, stopping: () => isStopping, now })
   // A port that is taken is found out before the lease is.
   await app.listen({ host: config.host, port: config.port })
   await keeper.start()
@@ -123,7 +121,6 @@ export async function startRelay ({ config, version, log, onLost, leaseMs }: Rel
       const farewell = setTimeout(() => app.server.closeAllConnections(), FAREWELL_MS)
       await app.close()
       clearTimeout(farewell)
-      redis?.disconnect()
       await store.close()
       await Promise.all([dispatcher.destroy(), apiDispatcher.destroy()])
     },

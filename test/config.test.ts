@@ -65,7 +65,6 @@ t.test('the fewest variables give the defaults', async t => {
       settings: {},
     }]]),
     webhookRateLimit: 6000,
-    redisUrl: null,
     trustProxy: false,
     adminToken: null,
     encryptionKey: null,
@@ -93,7 +92,6 @@ t.test('every variable can be set', async t => {
     WEBHOOK_SECRET: `${SECRET}, ${OTHER_SECRET}`,
     SETTLE_MS: '0',
     WEBHOOK_RATE_LIMIT: '0',
-    REDIS_URL: 'rediss://:p@redis:6380/1',
     TRUST_PROXY: '10.0.0.0/8, ::1',
     ADMIN_TOKEN: 'x'.repeat(16),
   })
@@ -106,7 +104,6 @@ t.test('every variable can be set', async t => {
     retentionDays: 4,
     encryptionKey: Buffer.alloc(32, 0xab),
     webhookRateLimit: 0,
-    redisUrl: 'rediss://:p@redis:6380/1',
     trustProxy: ['10.0.0.0/8', '::1'],
     adminToken: 'x'.repeat(16),
     portal: { url: 'http://127.0.0.1:4000', host: '127.0.0.1:4000', clientId: 'local.relay', clientSecret: 's', refreshToken: 'r', oauthUrl: 'http://127.0.0.1:4000', bucket: { ratePerSecond: 5, burst: 250 } },
@@ -141,7 +138,6 @@ t.test('a wrong value is named with its remedy', async t => {
     [{ DATABASE_URL: 'postgres://u:hid@den@h/db' }, /^DATABASE_URL must/],
     [{ DATABASE_URL: 'postgres://u:hidden@h:x,other/db' }, /^DATABASE_URL must/],
     [{ DATABASE_URL: 'postgres://u:hidden@h/db?target_session_attrs=standby' }, /^DATABASE_URL must/],
-    [{ REDIS_URL: 'redis.example:6379' }, /^REDIS_URL must name a Redis/],
     [{ DATABASE_URL: './relay.db' }, /^DATABASE_URL must name a file, such as file:/],
     [{ DATABASE_URL: 'file:' }, /^DATABASE_URL must/],
     [{ DATABASE_URL: 'file::memory:' }, /^DATABASE_URL must/],
@@ -195,18 +191,18 @@ t.test('names that are not ours are nobody\'s fault', async t => {
 })
 
 t.test('no message repeats a secret', async t => {
-  const env = { WEBHOOK_SECRET: 'hidden', ENCRYPTION_KEY: 'hidden', ADMIN_TOKEN: 'hidden', DATABASE_URL: 'postgres://u:hidden@h', REDIS_URL: 'hidden', BITRIX24_CLIENT_SECRET: 'hidden', BITRIX24_REFRESH_TOKEN: 'hidden' }
+  const env = { WEBHOOK_SECRET: 'hidden', ENCRYPTION_KEY: 'hidden', ADMIN_TOKEN: 'hidden', DATABASE_URL: 'postgres://u:hidden@h', BITRIX24_CLIENT_SECRET: 'hidden', BITRIX24_REFRESH_TOKEN: 'hidden' }
   t.ok(faults(env).length >= 5)
   t.notMatch(faults(env).join(), 'hidden')
 })
 
 t.test('every secret can come from a file', async t => {
   const names = Object.entries<Variable<unknown>>(variables).filter(([, variable]) => variable.secret).map(([name]) => name)
-  t.strictSame(names, ['DATABASE_URL', 'ENCRYPTION_KEY', 'BITRIX24_CLIENT_SECRET', 'BITRIX24_REFRESH_TOKEN', 'WEBHOOK_SECRET', 'REDIS_URL', 'ADMIN_TOKEN'])
+  t.strictSame(names, ['DATABASE_URL', 'ENCRYPTION_KEY', 'BITRIX24_CLIENT_SECRET', 'BITRIX24_REFRESH_TOKEN', 'WEBHOOK_SECRET', 'ADMIN_TOKEN'])
   const config = load({
     ...Object.fromEntries(names.flatMap(name => [[name, ''], [`${name}_FILE`, name]])), BITRIX24_CLIENT_ID: 'local.x',
   }, {
-    DATABASE_URL: 'file:x.db\n', REDIS_URL: 'redis://redis\n', ENCRYPTION_KEY: `${'00'.repeat(32)}\n`, BITRIX24_CLIENT_SECRET: 's\n', BITRIX24_REFRESH_TOKEN: 'r\n', WEBHOOK_SECRET: `${SECRET}\n`, ADMIN_TOKEN: `${'t'.repeat(20)}\n`,
+    DATABASE_URL: 'file:x.db\n', ENCRYPTION_KEY: `${'00'.repeat(32)}\n`, BITRIX24_CLIENT_SECRET: 's\n', BITRIX24_REFRESH_TOKEN: 'r\n', WEBHOOK_SECRET: `${SECRET}\n`, ADMIN_TOKEN: `${'t'.repeat(20)}\n`,
   })
   t.match(config, { databaseUrl: 'file:x.db', encryptionKey: Buffer, adminToken: 't'.repeat(20), portal: { clientSecret: 's', refreshToken: 'r' } })
   t.match(faults({ ADMIN_TOKEN_FILE: 'gone' }), [/^ADMIN_TOKEN_FILE names gone, which cannot be read \(ENOENT\)$/])

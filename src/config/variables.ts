@@ -50,9 +50,6 @@ const databaseUrl = z.string().superRefine((value, context) => {
   } else if (!/^file:(?!\/\/[^/]|:memory:)[^?#]*[^?#/]$/.test(value)) context.addIssue('must name a file, such as file:./data/relay.db or file:/data/relay.db, or a PostgreSQL, such as postgres://user:password@host:5432/database')
 })
 
-const redisUrl = z.string().refine(value => URL.canParse(value) && /^rediss?:$/.test(new URL(value).protocol) && new URL(value).hostname !== '',
-  'must name a Redis, such as redis://user:password@host:6379/0 (rediss: with TLS)')
-
 const PROXY_REMEDY = 'must be false, the number of proxies in front (1 to 10), or their addresses as a list such as 10.0.0.0/8,127.0.0.1. ' +
   'It is never true, because then any client could choose its own address'
 const trustProxy = z.string().transform((value, context): false | number | readonly string[] => {
@@ -102,7 +99,6 @@ export const variables = {
   CHANNELS_FILE: optional(z.string()),
   SETTLE_MS: withDefault('2000', number(0, 600_000)),
   WEBHOOK_RATE_LIMIT: withDefault('6000', number(0, 1_000_000)),
-  REDIS_URL: secret(redisUrl),
   TRUST_PROXY: withDefault('false', trustProxy),
   ADMIN_TOKEN: secret(z.string().regex(/^[\x21-\x7e]{16,512}$/, 'must be 16 to 512 visible ASCII characters')),
 } as const

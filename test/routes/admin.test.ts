@@ -25,8 +25,8 @@ async function ask (...args: Parameters<typeof request>): Promise<Response> {
 for (const [name, endpoints, client, token, statuses] of [
   ['/api with the token', api, '192.0.2.1', ADMIN_TOKEN, [200, 200, 404, 202, 404]],
   ['/api with a wrong token', api, '192.0.2.2', 'wrong', [401, 401, 401, 401, 401]],
-  ['/metrics with the token', ['GET /metrics'], '192.0.2.3', ADMIN_TOKEN, [200]],
-  ['/metrics with a wrong token', ['GET /metrics'], '192.0.2.4', 'wrong', [401]],
+  ['/metrics with the token', ['GET /metrics'], '192.0.2.1', ADMIN_TOKEN, [200]],
+  ['/metrics with a wrong token', ['GET /metrics'], '192.0.2.2', 'wrong', [401]],
 ] as const) {
   t.test(`${name} takes ${LIMIT} requests a minute from an address, and then says when to come again`, async t => {
     const first = await ask(endpoints[0], client, token)
