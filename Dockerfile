@@ -45,7 +45,7 @@ EXPOSE 3000
 USER node
 # The start may wait 30 s for another process to let go of the database.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=40s --retries=3 CMD ["node", "docker/healthcheck.ts"]
-CMD ["node", "--max-semi-space-size=8", "--v8-pool-size=0", "src/server.ts"]
+CMD ["node", "--max-semi-space-size=8", "src/server.ts"]
 # Last, because they change with every build.
 ARG VERSION=0.1.0
 ARG REVISION=unknown
