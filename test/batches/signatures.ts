@@ -1,3 +1,0 @@
-import { runBatch } from '../batch.ts'
-
-await runBatch('signatures')
