@@ -54,7 +54,7 @@ export async function openDisk (folder: string, megabytes: number): Promise<Disk
 }
 
 /** No file that a process writes may grow beyond the largest: SQLite sees a disk that takes no more. */
-export function limitedFiles (folder: string): Disk {
+function limitedFiles (folder: string): Disk {
   return {
     kind: 'RLIMIT_FSIZE',
     folder,

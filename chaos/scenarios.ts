@@ -21,7 +21,7 @@ export const scenarios: readonly Scenario[] = [
   { id: 'kill', rounds: 50, run: killNine },
   { id: 'storm', rounds: 3, run: storm },
   { id: 'tokens', rounds: 14, run: tokens },
-  { id: 'disk', rounds: 4, run: rounds => disk(rounds) },
+  { id: 'disk', rounds: 4, run: disk },
   { id: 'clock', rounds: 2, run: clockJumps },
   { id: 'sigterm', rounds: 10, run: sigterm },
   { id: 'silence', rounds: 2, run: silentPortal },

@@ -2,7 +2,7 @@ import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openArena } from '../arena.ts'
-import { limitFiles, openDisk, type Disk } from '../disk.ts'
+import { limitFiles, openDisk } from '../disk.ts'
 import { createSenders } from '../load.ts'
 import { drain, judge, until, weigh, type Report } from '../verdict.ts'
 
@@ -10,8 +10,8 @@ import { drain, judge, until, weigh, type Report } from '../verdict.ts'
 const ROOM_MB = 64
 
 /** The disk is full, has room again, takes no writes at all, and is full when the relay is killed. */
-export async function disk (rounds: number, open: (folder: string, megabytes: number) => Promise<Disk> = openDisk): Promise<Report> {
-  const room = await open(await mkdtemp(join(tmpdir(), 'imconnector-relay-disk-')), ROOM_MB)
+export async function disk (rounds: number): Promise<Report> {
+  const room = await openDisk(await mkdtemp(join(tmpdir(), 'imconnector-relay-disk-')), ROOM_MB)
   const arena = await openArena({ databaseFolder: room.folder }).catch(async (error: unknown) => {
     await room.close()
     throw error

@@ -12,7 +12,8 @@ const DRIP_EVERY_MS = 4000
 
 /** Slowloris: connections that send their request a byte at a time, half of them within the headers and half within the body. */
 export async function slowConnections (rounds: number): Promise<Report> {
-  if (openFiles() < CONNECTIONS + SPARE_FILES) throw new Error(`a process may open ${openFiles()} files here: allow ${CONNECTIONS + SPARE_FILES} (ulimit -n)`)
+  const cannot = cannotConnect()
+  if (cannot !== false) throw new Error(cannot)
   const arena = await openArena()
   const sockets: Socket[] = []
   try {
@@ -66,8 +67,9 @@ async function health (arena: Arena): Promise<string[]> {
   return faults
 }
 
-/** How many files and sockets a process may have open here; Node raises its own limit as far as it may. */
-function openFiles (): number {
-  const { userLimits } = process.report.getReport() as unknown as { userLimits: { open_files: { soft: number | 'unlimited' } } }
-  return userLimits.open_files.soft === 'unlimited' ? Infinity : userLimits.open_files.soft
+/** Why so many connections are not possible here; false where they are. Node has raised its own limit as far as it may. */
+export function cannotConnect (): string | false {
+  const { userLimits: { open_files: { soft } } } = process.report.getReport() as unknown as { userLimits: { open_files: { soft: number | 'unlimited' } } }
+  if (soft === 'unlimited' || soft >= CONNECTIONS + SPARE_FILES) return false
+  return `a process may open ${soft} files here: allow ${CONNECTIONS + SPARE_FILES} (ulimit -n)`
 }

@@ -4,7 +4,7 @@ import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import t, { type Test } from 'tap'
-import { children, endAlive, pressCtrlC } from '../interrupt.ts'
+import { children, endAlive, noChildren, pressCtrlC } from '../interrupt.ts'
 import { eventually } from '../portal.ts'
 
 const root = join(import.meta.dirname, '../..')
@@ -43,12 +43,12 @@ for (const { title, then, code } of [
   })
 }
 
-t.test('Ctrl-C ends the servers of a program, also one that is only starting', async t => {
+t.test('Ctrl-C ends the servers of a program, also one that is only starting', { skip: noChildren }, async t => {
   const folder = t.testdir()
   const program = start(t, `
     await startProcess({ script: 'bench/noop.ts', env: { PORT: '0' }, readyPath: '/', waitMs: 60_000 })`, folder)
   const exited = once(program, 'exit')
-  const processes = await eventually(async () => await children(program.pid), pids => pids.length === 2)
+  const processes = await eventually(async () => children(program.pid), pids => pids.length === 2)
   t.equal((await folders(folder)).length, 1)
   pressCtrlC(program)
   t.strictSame(await exited, [130, null])
