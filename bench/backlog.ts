@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { startRelayProcess, type Running } from '../demo/processes.ts'
-import type { MessageEdit } from '../src/edit.ts'
+import type { MessageEdit } from '../src/edit/edit.ts'
 import { openStore } from '../src/outbox/open.ts'
 import { runLoad, WARM_UP, type LoadResult } from './load.ts'
 import { prepareWebhooks, unreachablePortalEnv } from './webhooks.ts'

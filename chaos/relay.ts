@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
-import { loadConfig } from '../src/config.ts'
-import { createLog } from '../src/log.ts'
+import { loadConfig } from '../src/config/config.ts'
+import { createLog } from '../src/base/log.ts'
 import { startRelay } from '../src/relay.ts'
 
 /*

@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
-import { Unauthenticated } from '../src/errors.ts'
+import { Unauthenticated } from '../src/base/errors.ts'
 
 /** Requests a minute and client address: enough to look at the relay 20 times a second, and far from enough to guess a token. */
 const MAX_PER_MINUTE = 1200

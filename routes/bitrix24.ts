@@ -5,7 +5,7 @@ import { z } from 'zod'
 import type { Install } from '../src/bitrix24/install.ts'
 import { finishPage, grantedPage, purposePage } from '../src/bitrix24/install-page.ts'
 import type { Page } from '../src/bitrix24/install-page.ts'
-import { BadRequest } from '../src/errors.ts'
+import { BadRequest } from '../src/base/errors.ts'
 
 export interface Bitrix24RoutesOptions {
   readonly install: Install

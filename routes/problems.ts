@@ -1,5 +1,5 @@
 import type { FastifyReply } from 'fastify'
-import { problemSchema, PROBLEM_TYPE, toProblem } from '../src/problem.ts'
+import { problemSchema, PROBLEM_TYPE, toProblem } from '../src/http/problem.ts'
 
 /** Answers with what the table of errors makes of `error`, and returns the status. */
 export function sendProblem (reply: FastifyReply, error: unknown): number {

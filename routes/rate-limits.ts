@@ -1,6 +1,6 @@
 import rateLimit, { normalizeIP } from '@fastify/rate-limit'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { TooManyRequests } from '../src/errors.ts'
+import { TooManyRequests } from '../src/base/errors.ts'
 
 const WINDOW_MS = 60_000
 const MAX_FAILURES = 60

@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs'
 import closeWithGrace from 'close-with-grace'
 import { destination } from 'pino'
 import packageJson from '../package.json' with { type: 'json' }
-import { loadConfig } from './config.ts'
-import { ConfigError } from './errors.ts'
-import { createLog } from './log.ts'
+import { loadConfig } from './config/config.ts'
+import { ConfigError } from './base/errors.ts'
+import { createLog } from './base/log.ts'
 import { startRelay, type Relay } from './relay.ts'
 
 /** Longer than the relay needs to stop; what hangs beyond it is cut off. */

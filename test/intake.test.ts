@@ -1,6 +1,6 @@
 import t from 'tap'
-import { messageRowId, type ClientProfile } from '../src/edit.ts'
-import { BadRequest, NotFound, StoreUnavailable, Unauthenticated } from '../src/errors.ts'
+import { messageRowId, type ClientProfile } from '../src/edit/edit.ts'
+import { BadRequest, NotFound, StoreUnavailable, Unauthenticated } from '../src/base/errors.ts'
 import { createIntake } from '../src/intake.ts'
 import { signStandardWebhook } from '../src/signatures/standard-webhooks.ts'
 import type { IncomingEdit, IntakeResult } from '../src/outbox/outbox.ts'

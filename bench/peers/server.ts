@@ -1,7 +1,7 @@
 import rateLimit from '@fastify/rate-limit'
 import Fastify, { LogController } from 'fastify'
 import { Webhook } from 'standardwebhooks'
-import { genericEdit } from '../../src/messengers/generic-schema.ts'
+import { genericEdit } from '../../src/messengers/generic/schema.ts'
 
 export interface Edit {
   readonly user: { readonly id: string }

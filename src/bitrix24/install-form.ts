@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { BadRequest } from '../errors.ts'
+import { BadRequest } from '../base/errors.ts'
 
 /** What an installation hands over. `source` tells how it is to be answered. */
 export interface InstallForm {

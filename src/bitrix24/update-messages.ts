@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { Chat, ClientProfile, EditedMessage, MessageEdit } from '../edit.ts'
+import type { Chat, ClientProfile, EditedMessage, MessageEdit } from '../edit/edit.ts'
 import type { Lane } from '../outbox/outbox.ts'
 
 export const UPDATE_MESSAGES = 'imconnector.update.messages'

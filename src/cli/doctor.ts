@@ -1,8 +1,8 @@
 import { z } from 'zod'
 import type { CallResult, Client } from '../bitrix24/client.ts'
 import { pinnedOrigin } from '../bitrix24/hosts.ts'
-import type { Config, PortalConfig } from '../config.ts'
-import { ConfigError } from '../errors.ts'
+import type { Config, PortalConfig } from '../config/config.ts'
+import { ConfigError } from '../base/errors.ts'
 import type { StoreReading } from '../outbox/inspect.ts'
 import type { Lane } from '../outbox/outbox.ts'
 

@@ -1,9 +1,9 @@
 import { z } from 'zod'
-import { address, addressClient } from '../address.ts'
+import { address, addressClient } from '../edit/address.ts'
 import type { Environment, ReadFile } from '../config/environment.ts'
 import { readChannels } from '../config/channels.ts'
-import type { Channel } from '../config.ts'
-import { BadRequest, ConfigError } from '../errors.ts'
+import type { Channel } from '../config/config.ts'
+import { BadRequest, ConfigError } from '../base/errors.ts'
 import { messengers } from '../messengers/registry.ts'
 
 export interface MapOptions {

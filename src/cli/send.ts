@@ -1,4 +1,4 @@
-import { BadRequest } from '../errors.ts'
+import { BadRequest } from '../base/errors.ts'
 import { signStandardWebhook } from '../signatures/standard-webhooks.ts'
 
 export interface SendOptions {

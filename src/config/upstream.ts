@@ -1,7 +1,7 @@
 import { isIP } from 'node:net'
 import { z } from 'zod'
-import type { Upstream } from '../config.ts'
-import { createAddressRule } from '../upstream/address-rule.ts'
+import type { Upstream } from './config.ts'
+import { createAddressRule } from '../forward/address-rule.ts'
 import { isAddressRange } from './variables.ts'
 
 const URL_REMEDY = 'must be the address at which the connector takes webhooks, such as https://connector.example/hook, without user:password@ and without #'

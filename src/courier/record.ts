@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Lease } from '../lease.ts'
-import type { Log } from '../log.ts'
+import type { Lease } from './leadership.ts'
+import type { Log } from '../base/log.ts'
 import type { Attempt, ClaimedEdit, Outbox, CallOutcome } from '../outbox/outbox.ts'
 import type { CourierObserver } from './observer.ts'
 

@@ -1,6 +1,6 @@
 import type { CallResult } from '../bitrix24/client.ts'
 import type { ClaimedEdit } from '../outbox/outbox.ts'
-import { PORTAL_EDIT_WINDOW_MS } from './guard.ts'
+import { PORTAL_EDIT_WINDOW_MS } from '../edit/guard.ts'
 
 const FIRST_MS = 1000
 const LONGEST_MS = 10 * 60_000

@@ -1,6 +1,6 @@
 import type { Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import { problem, PROBLEM_TYPE } from '../problem.ts'
+import { problem, PROBLEM_TYPE } from './problem.ts'
 
 /** The responses that a connection still owes, in the order of their requests. */
 const unfinished = new WeakMap<Socket, Set<ServerResponse>>()

@@ -1,4 +1,4 @@
-import { BadRequest } from '../errors.ts'
+import { BadRequest } from '../base/errors.ts'
 import type { WebhookContent } from './messenger.ts'
 
 /** More than any messenger puts in one webhook: Meta, which sends the largest batches, ends at this. */

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { BadRequest } from '../errors.ts'
+import { BadRequest } from '../base/errors.ts'
 import { renderBbCode, type RichText } from '../text/rich.ts'
 
 /*

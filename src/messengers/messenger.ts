@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { z } from 'zod'
-import type { ClientProfile, MessageEdit, RefusalReason, Revision, WebhookOutcome } from '../edit.ts'
+import type { ClientProfile, MessageEdit, RefusalReason, Revision, WebhookOutcome } from '../edit/edit.ts'
 import type { ProfileLookup } from './profile-lookup.ts'
 
 /** One HTTP request of a messenger, before anything of it is believed. */

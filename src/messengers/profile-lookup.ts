@@ -1,4 +1,4 @@
-import type { ClientProfile } from '../edit.ts'
+import type { ClientProfile } from '../edit/edit.ts'
 
 /** A question to a messenger's API; with a form it is a POST. */
 export interface ApiRequest {

@@ -1,4 +1,4 @@
-import type { DeadReason, EditState, RefusalReason, Revision } from '../edit.ts'
+import type { DeadReason, EditState, RefusalReason, Revision } from '../edit/edit.ts'
 import type { Attempt, EditRow } from './outbox.ts'
 import type { OutboxRow } from './rules/row.ts'
 

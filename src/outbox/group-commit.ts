@@ -1,4 +1,4 @@
-import { ShuttingDown, StoreUnavailable } from '../errors.ts'
+import { ShuttingDown, StoreUnavailable } from '../base/errors.ts'
 import type { CommitObserver } from './store.ts'
 
 /** Jobs that may wait for a commit. More are refused, since a sender that is answered late repeats anyway. */

@@ -1,4 +1,4 @@
-import type { DeadReason, EditState, MessageEdit, MessageKey, RefusalReason, Revision } from '../edit.ts'
+import type { DeadReason, EditState, MessageEdit, MessageKey, RefusalReason, Revision } from '../edit/edit.ts'
 
 /*
  * What the relay asks of the outbox. Every verb is asynchronous. A verb that writes is durable once its promise is fulfilled: `kill -9` or a

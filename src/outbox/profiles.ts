@@ -1,4 +1,4 @@
-import type { ClientProfile, Revision } from '../edit.ts'
+import type { ClientProfile, Revision } from '../edit/edit.ts'
 
 /** What is known of a client, and from which revision of its profile. */
 export interface SeenProfile {

@@ -1,7 +1,7 @@
 import { createHmac, hash, timingSafeEqual } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
-import { BadRequest, Unauthenticated } from '../errors.ts'
-import { parseJsonOnce } from '../json.ts'
+import { BadRequest, Unauthenticated } from '../base/errors.ts'
+import { parseJsonOnce } from '../base/json.ts'
 import type { FieldScheme, HeaderScheme, HmacScheme, Scheme } from './scheme.ts'
 
 export interface SignedRequest {

@@ -7,7 +7,7 @@ import t from 'tap'
 import type { Test } from 'tap'
 import { createClient } from '../../src/bitrix24/client.ts'
 import type { CallResult } from '../../src/bitrix24/client.ts'
-import { CERTIFICATE, KEY } from '../upstream/certificate.ts'
+import { CERTIFICATE, KEY } from '../forward/certificate.ts'
 import { answer, startRawServer, testDispatcher } from './raw-server.ts'
 
 const token = 'secret-access-token'

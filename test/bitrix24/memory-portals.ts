@@ -1,4 +1,4 @@
-import { StoreUnavailable } from '../../src/errors.ts'
+import { StoreUnavailable } from '../../src/base/errors.ts'
 import type { PortalRecord, Portals } from '../../src/outbox/portals.ts'
 
 const blank: PortalRecord = {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import type { MessageEdit } from '../../src/edit.ts'
+import type { MessageEdit } from '../../src/edit/edit.ts'
 import { readAnswer, toWire } from '../../src/bitrix24/update-messages.ts'
 
 const lane = { connector: 'relay_demo', line: 107 }

@@ -2,7 +2,7 @@ import t, { type Test } from 'tap'
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { askApi } from '../../src/cli/api.ts'
-import { createLog } from '../../src/log.ts'
+import { createLog } from '../../src/base/log.ts'
 import { buildRelay, edit, webhook } from '../relay.ts'
 
 const ADMIN_TOKEN = 'an-admin-token-of-the-test'

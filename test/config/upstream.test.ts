@@ -1,5 +1,5 @@
 import t from 'tap'
-import { loadConfig, type Channel } from '../../src/config.ts'
+import { loadConfig, type Channel } from '../../src/config/config.ts'
 import { SECRET } from '../channel.ts'
 
 function load (channel: object): Channel | undefined {

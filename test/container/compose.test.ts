@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { Ajv } from 'ajv'
 import t from 'tap'
 import { applications, connectorId, activeLines } from '../../sandbox/applications.ts'
-import { loadConfig } from '../../src/config.ts'
+import { loadConfig } from '../../src/config/config.ts'
 import { containerEnv, enabledServices, readCompose, readEnvFile, type Compose, type Service } from './compose.ts'
 
 const root = join(import.meta.dirname, '../..')

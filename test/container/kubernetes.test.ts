@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { parseAllDocuments } from 'yaml'
-import { loadConfig } from '../../src/config.ts'
+import { loadConfig } from '../../src/config/config.ts'
 import { variables } from '../../src/config/variables.ts'
 
 const page = readFileSync(join(import.meta.dirname, '../../docs/kubernetes.md'), 'utf8')

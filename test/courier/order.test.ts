@@ -1,7 +1,7 @@
 import t from 'tap'
 import fc from 'fast-check'
 import { join } from 'node:path'
-import { compareRevisions } from '../../src/edit.ts'
+import { compareRevisions } from '../../src/edit/edit.ts'
 import type { IncomingEdit, Outbox } from '../../src/outbox/outbox.ts'
 import { openStore } from '../../src/outbox/open.ts'
 import { imbalance, openInMemory } from './simulation/engines.ts'

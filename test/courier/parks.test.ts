@@ -1,8 +1,8 @@
 import t from 'tap'
 import type { SessionResult } from '../../src/bitrix24/session.ts'
-import { HELD } from '../lease.ts'
+import { HELD } from './lease.ts'
 import { createParks } from '../../src/courier/parks.ts'
-import { StoreUnavailable } from '../../src/errors.ts'
+import { StoreUnavailable } from '../../src/base/errors.ts'
 import type { PortalRecord } from '../../src/outbox/portals.ts'
 
 const MINUTE_MS = 60_000

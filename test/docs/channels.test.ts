@@ -1,7 +1,7 @@
 import t from 'tap'
 import { globSync, readFileSync } from 'node:fs'
-import { loadConfig, type Config } from '../../src/config.ts'
-import { ConfigError } from '../../src/errors.ts'
+import { loadConfig, type Config } from '../../src/config/config.ts'
+import { ConfigError } from '../../src/base/errors.ts'
 import { messengers } from '../../src/messengers/registry.ts'
 import { SECRET } from '../channel.ts'
 

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { config } from '../relay.ts'
-import { loadConfig } from '../../src/config.ts'
-import { ConfigError } from '../../src/errors.ts'
+import { loadConfig } from '../../src/config/config.ts'
+import { ConfigError } from '../../src/base/errors.ts'
 
 const VK = { id: 'vk', messenger: 'vk', secrets: ['vk-secret-of-the-tests-1'], groupId: 220011223, confirmation: 'c0ffee42' }
 const META = { id: 'meta', messenger: 'meta', secrets: ['0123456789abcdef0123456789abcdef'], verifyToken: 'verify-token-of-the-tests' }

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { BadRequest } from '../../src/errors.ts'
+import { BadRequest } from '../../src/base/errors.ts'
 
 const VALUES = fc.oneof(fc.jsonValue(), fc.constantFrom(null, [], {}, '', -1, 2 ** 53, 1e300, 'x'.repeat(2000)))
 

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { z } from 'zod'
-import { BadRequest, Unauthenticated } from '../../src/errors.ts'
+import { BadRequest, Unauthenticated } from '../../src/base/errors.ts'
 import { greenApi as module } from '../../src/messengers/green-api.ts'
 import type { WebhookContent } from '../../src/messengers/messenger.ts'
 import { fixture, type Changes } from './fixture.ts'

@@ -1,8 +1,8 @@
 import { join } from 'node:path'
 import type { Test } from 'tap'
 import { sandboxEnv } from '../../demo/processes.ts'
-import { loadConfig } from '../../src/config.ts'
-import { createLog } from '../../src/log.ts'
+import { loadConfig } from '../../src/config/config.ts'
+import { createLog } from '../../src/base/log.ts'
 import { startRelay } from '../../src/relay.ts'
 import { eventually, original, startPortal, type PortalMessage } from '../portal.ts'
 

@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto'
 import t from 'tap'
 import { z } from 'zod'
-import { BadRequest, Unauthenticated } from '../../src/errors.ts'
+import { BadRequest, Unauthenticated } from '../../src/base/errors.ts'
 import type { WebhookContent } from '../../src/messengers/messenger.ts'
 import { waha as module } from '../../src/messengers/waha.ts'
 import { fixture, type Changes } from './fixture.ts'

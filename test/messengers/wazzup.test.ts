@@ -1,6 +1,6 @@
 import t from 'tap'
 import { z } from 'zod'
-import { BadRequest, Unauthenticated } from '../../src/errors.ts'
+import { BadRequest, Unauthenticated } from '../../src/base/errors.ts'
 import type { WebhookContent } from '../../src/messengers/messenger.ts'
 import { wazzup as module } from '../../src/messengers/wazzup.ts'
 import { fixture, type Changes } from './fixture.ts'

@@ -1,4 +1,4 @@
-import type { MessageEdit } from '../../src/edit.ts'
+import type { MessageEdit } from '../../src/edit/edit.ts'
 import { identify, type IdentifiedEdit } from '../../src/outbox/rules/accept.ts'
 import type { IncomingEdit } from '../../src/outbox/outbox.ts'
 

@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap'
 import type { EditRow } from '../../src/outbox/outbox.ts'
-import { edit as clientEdit, startScraped } from '../metrics/running.ts'
+import { edit as clientEdit, startScraped } from '../operations/metrics/running.ts'
 import { eventually, original } from '../portal.ts'
 import { buildRelay, webhook } from '../relay.ts'
 

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { StoreUnavailable } from '../../src/errors.ts'
+import { StoreUnavailable } from '../../src/base/errors.ts'
 import { buildRelay, NOW } from '../relay.ts'
 
 t.test('a relay that can write is alive and ready', async t => {

@@ -1,6 +1,6 @@
 import t from 'tap'
 import type { InjectOptions } from 'fastify'
-import { StoreUnavailable } from '../../src/errors.ts'
+import { StoreUnavailable } from '../../src/base/errors.ts'
 import { buildRelay, edit, NOW, webhook } from '../relay.ts'
 
 const ids = (answer: { json: () => { edits: Array<{ id: string }> } }) => answer.json().edits.map(edit => edit.id)

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { Webhook } from 'standardwebhooks'
-import { Unauthenticated } from '../../src/errors.ts'
+import { Unauthenticated } from '../../src/base/errors.ts'
 import { generateSecret, readSecret, signStandardWebhook, STANDARD_WEBHOOKS } from '../../src/signatures/standard-webhooks.ts'
 import { createVerifier } from '../../src/signatures/verify.ts'
 

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { createHmac } from 'node:crypto'
 import { verifySlackRequest } from '@slack/bolt/dist/receivers/verify-request.js'
-import { Unauthenticated } from '../../src/errors.ts'
+import { Unauthenticated } from '../../src/base/errors.ts'
 import { BEARER, type HmacScheme, type Scheme } from '../../src/signatures/scheme.ts'
 import { createVerifier } from '../../src/signatures/verify.ts'
 

@@ -1,6 +1,6 @@
 import t from 'tap'
-import { toEdit } from '../../src/messengers/generic-edit.ts'
-import { genericEdit } from '../../src/messengers/generic-schema.ts'
+import { toEdit } from '../../src/messengers/generic/edit.ts'
+import { genericEdit } from '../../src/messengers/generic/schema.ts'
 import { formatText, TEXT_FORMATS } from '../../src/text/format.ts'
 
 t.test('plain text is shown as it is, and BB code of a trusted sender acts', async t => {

@@ -1,7 +1,7 @@
 import t from 'tap'
 import fc from 'fast-check'
 import { listActive } from '../../sandbox/bbcode.ts'
-import { address, addressClient } from '../../src/address.ts'
+import { address, addressClient } from '../../src/edit/address.ts'
 import { channel } from '../channel.ts'
 import { dangerousText } from './arbitrary.ts'
 import { align } from './shown.ts'

@@ -1,5 +1,5 @@
 import jsonata, { type ExprNode, type JsonataError } from 'jsonata'
-import { BadRequest, Overloaded } from '../../errors.ts'
+import { BadRequest, Overloaded } from '../../base/errors.ts'
 import { collectNodes, namesGiven, type Node } from './ast.ts'
 import { describeFault, describePlace } from './faults.ts'
 import { bindFunctions, FUNCTIONS, REFUSED } from './functions.ts'

@@ -1,7 +1,7 @@
 import { hash, timingSafeEqual } from 'node:crypto'
 import { z } from 'zod'
-import { BadRequest, Unauthenticated } from '../../errors.ts'
-import { parseJson } from '../../json.ts'
+import { BadRequest, Unauthenticated } from '../../base/errors.ts'
+import { parseJson } from '../../base/json.ts'
 import type { WebhookReply, WebhookRequest } from '../messenger.ts'
 import { lookUp, pointer } from './pointer.ts'
 

@@ -1,4 +1,4 @@
-import { BadRequest } from '../../errors.ts'
+import { BadRequest } from '../../base/errors.ts'
 
 /** A hundred edits, each with a hundred fields. */
 const MAX_VALUES = 10_000

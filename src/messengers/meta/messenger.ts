@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { MessageEdit } from '../../edit.ts'
+import type { MessageEdit } from '../../edit/edit.ts'
 import { readEach } from '../each.ts'
 import { exactId, readFields, renderText, requireTime } from '../fields.ts'
 import type { WebhookContent } from '../messenger.ts'

@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import type { ClientProfile, MessageEdit } from '../../edit.ts'
-import { BadRequest } from '../../errors.ts'
+import type { ClientProfile, MessageEdit } from '../../edit/edit.ts'
+import { BadRequest } from '../../base/errors.ts'
 import { readWhatsApp } from '../../text/whatsapp.ts'
 import { readEach } from '../each.ts'
 import { exactId, isPlausibleTime, optionalText, readFields, renderText, requireTime } from '../fields.ts'

@@ -1,5 +1,5 @@
 import pg from 'pg'
-import { StoreUnavailable } from '../../errors.ts'
+import { StoreUnavailable } from '../../base/errors.ts'
 import type { Address } from './address.ts'
 import { explain } from './errors.ts'
 

@@ -1,4 +1,4 @@
-import { StoreUnavailable } from '../../errors.ts'
+import { StoreUnavailable } from '../../base/errors.ts'
 
 /**
  * Classes of SQLSTATE that are about the server or the connection, and not about what is stored. 0A also means that a statement was prepared on this

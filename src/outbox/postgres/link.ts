@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { ShuttingDown, StoreUnavailable } from '../../errors.ts'
+import { ShuttingDown, StoreUnavailable } from '../../base/errors.ts'
 import { discard, type Client } from './connection.ts'
 import { explain, isConflict } from './errors.ts'
 

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { StoreUnavailable } from '../../errors.ts'
+import { StoreUnavailable } from '../../base/errors.ts'
 import type { CommitObserver, Store } from '../store.ts'
 import { createGroupCommit } from '../group-commit.ts'
 import type { IncomingEdit, IntakeResult } from '../outbox.ts'

@@ -1,5 +1,5 @@
 import pg from 'pg'
-import { ShuttingDown, StoreUnavailable } from '../../errors.ts'
+import { ShuttingDown, StoreUnavailable } from '../../base/errors.ts'
 import type { Address } from './address.ts'
 import { clientOptions, CONNECT_TIMEOUT_MS, prepare, type Client } from './connection.ts'
 import { explain } from './errors.ts'

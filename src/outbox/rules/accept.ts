@@ -1,4 +1,4 @@
-import { compareRevisions, contentDigest, messageRowId, type RefusalReason } from '../../edit.ts'
+import { compareRevisions, contentDigest, messageRowId, type RefusalReason } from '../../edit/edit.ts'
 import type { IncomingEdit, IntakeResult } from '../outbox.ts'
 import { emptyRow, freshHistory, type LedgerDelta, type OutboxRow } from './row.ts'
 

@@ -1,4 +1,4 @@
-import type { ClientProfile, Revision } from '../../edit.ts'
+import type { ClientProfile, Revision } from '../../edit/edit.ts'
 import type { ClaimedEdit } from '../outbox.ts'
 import { endCall } from './outcome.ts'
 import type { Change, HeldEdit, OutboxRow } from './row.ts'

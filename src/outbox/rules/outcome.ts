@@ -1,4 +1,4 @@
-import type { DeadReason, EditState } from '../../edit.ts'
+import type { DeadReason, EditState } from '../../edit/edit.ts'
 import type { CallOutcome, EditFlag } from '../outbox.ts'
 import type { Change, OutboxRow } from './row.ts'
 

@@ -1,4 +1,4 @@
-import { compareRevisions } from '../../edit.ts'
+import { compareRevisions } from '../../edit/edit.ts'
 import { freshHistory, MAX_CHUNK, type Change, type OutboxRow } from './row.ts'
 
 /** Makes a finished row due again with the content that it holds, or says why not. */

@@ -1,4 +1,4 @@
-import type { DeadReason, EditState, MessageEdit, MessageKey, RefusalReason, Revision } from '../../edit.ts'
+import type { DeadReason, EditState, MessageEdit, MessageKey, RefusalReason, Revision } from '../../edit/edit.ts'
 import type { Attempt, DeliveryHistory, Ledger } from '../outbox.ts'
 
 /*

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
-import { StoreUnavailable } from '../../errors.ts'
+import { StoreUnavailable } from '../../base/errors.ts'
 import type { Answer, Job, WorkerOptions } from './worker.ts'
 
 export interface WorkerHandle {

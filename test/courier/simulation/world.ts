@@ -1,9 +1,9 @@
 import type { SessionResult } from '../../../src/bitrix24/session.ts'
 import { createCourier, type Courier } from '../../../src/courier/courier.ts'
-import type { MessageEdit, MessageKey } from '../../../src/edit.ts'
+import type { MessageEdit, MessageKey } from '../../../src/edit/edit.ts'
 import type { IncomingEdit, Outbox } from '../../../src/outbox/outbox.ts'
 import type { PortalRecord, Portals } from '../../../src/outbox/portals.ts'
-import { HELD } from '../../lease.ts'
+import { HELD } from '../lease.ts'
 import { createLife, quiet, type Life } from './steps.ts'
 import { createModelPortal, type Ending } from './portal.ts'
 

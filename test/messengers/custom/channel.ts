@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { custom } from '../../../src/messengers/custom.ts'
+import { custom } from '../../../src/messengers/custom/custom.ts'
 import type { WebhookContent } from '../../../src/messengers/messenger.ts'
 
 export const NOW = Date.UTC(2026, 10, 22, 10)

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { createHmac } from 'node:crypto'
 import { verifySlackRequest } from '@slack/bolt/dist/receivers/verify-request.js'
-import type { MessageEdit } from '../../../src/edit.ts'
+import type { MessageEdit } from '../../../src/edit/edit.ts'
 import { fixture, type Changes } from '../fixture.ts'
 import { fuzzPromised } from '../fuzz.ts'
 import { startMessengers } from '../running.ts'

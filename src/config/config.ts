@@ -1,0 +1,156 @@
+import { allowedOAuthOrigin } from '../bitrix24/hosts.ts'
+import { defaultChannel, readChannels } from './channels.ts'
+import { findUnknownNames, isSet, readValues, type Environment, type ReadFile } from './environment.ts'
+import type { Values } from './variables.ts'
+import { ConfigError } from '../base/errors.ts'
+import type { MessengerName } from '../messengers/registry.ts'
+
+/** One configured source: a messenger, its secrets, and the connector and line that it feeds. */
+export interface Channel {
+  readonly id: string
+  readonly messenger: MessengerName
+  readonly secrets: readonly string[]
+  readonly connector: string
+  readonly line: number
+  readonly ids: { readonly user: string, readonly chat: string, readonly message: string }
+  readonly files: 'send' | 'omit'
+  readonly userFields: readonly UserField[]
+  readonly cleanNames: boolean
+  readonly allowAnonymous: boolean
+  readonly settleMs: number
+  readonly upstream: Upstream | null
+  /** What only this messenger has. */
+  readonly settings: Readonly<Record<string, unknown>>
+}
+
+/** The connector that a channel stands in front of. */
+export interface Upstream {
+  /** Where it takes webhooks, without credentials. Even so it may hold a secret, in its path or query. */
+  readonly url: string
+  /** Whether requests go on to it that hold nothing but edits. */
+  readonly edits: boolean
+  /** Whether it answers the messenger's questions about the address. */
+  readonly handshakes: boolean
+  /** Addresses and CIDR ranges that it may be at although they are not public. */
+  readonly privateRanges: readonly string[]
+  /** How long it may take to answer. */
+  readonly timeoutMs: number
+}
+
+export type UserField = 'last_name' | 'name' | 'picture' | 'url' | 'gender' | 'email' | 'phone'
+
+export interface PortalConfig {
+  /** Origin without a trailing slash, for example `https://example.bitrix24.ru`. */
+  readonly url: string
+  /** The origin's host with its port, if any: the portal's key in the store. */
+  readonly host: string
+  readonly clientId: string | null
+  readonly clientSecret: string | null
+  readonly refreshToken: string | null
+  readonly oauthUrl: string | null
+  /** Our share of the plan's leaky bucket. */
+  readonly bucket: { readonly ratePerSecond: number, readonly burst: number }
+}
+
+export interface Config {
+  readonly host: string
+  readonly port: number
+  readonly logLevel: string
+  readonly databaseUrl: string
+  readonly portal: PortalConfig
+  readonly channels: ReadonlyMap<string, Channel>
+  readonly webhookRateLimit: number
+  readonly trustProxy: false | number | readonly string[]
+  readonly adminToken: string | null
+  readonly encryptionKey: Buffer | null
+  readonly retentionDays: number
+  readonly logIds: boolean
+}
+
+/** The plan's leaky bucket, which all applications of one address share: requests a second, and how many at once. */
+const PLANS = {
+  standard: { ratePerSecond: 2, burst: 50 },
+  enterprise: { ratePerSecond: 5, burst: 250 },
+}
+
+/** Reads the environment and the files that it names. Throws one ConfigError that names every fault with its remedy. */
+export function loadConfig (env: Environment, readFile: ReadFile): Config {
+  const faults: string[] = []
+  findUnknownNames(env, faults)
+  const values = readValues(env, readFile, faults)
+  const channels = loadChannels(values, env, readFile, faults)
+  const portal = loadPortal(values, env, faults)
+  if (faults.length > 0 || portal === null) throw new ConfigError(faults)
+
+  for (const channel of channels.values()) freeze(channel)
+  return freeze({
+    host: values.HOST,
+    port: values.PORT,
+    logLevel: values.LOG_LEVEL,
+    databaseUrl: values.DATABASE_URL,
+    portal,
+    channels,
+    webhookRateLimit: values.WEBHOOK_RATE_LIMIT,
+    trustProxy: values.TRUST_PROXY,
+    adminToken: values.ADMIN_TOKEN,
+    encryptionKey: values.ENCRYPTION_KEY,
+    retentionDays: values.RETENTION_DAYS,
+    logIds: values.LOG_IDS,
+  })
+}
+
+function loadPortal (values: Values, env: Environment, faults: string[]): PortalConfig | null {
+  const url = values.BITRIX24_PORTAL_URL
+  const { BITRIX24_CLIENT_ID: clientId, BITRIX24_CLIENT_SECRET: clientSecret, BITRIX24_REFRESH_TOKEN: refreshToken, BITRIX24_OAUTH_URL: oauthUrl } = values
+  if (!isSet('BITRIX24_PORTAL_URL', env)) faults.push('BITRIX24_PORTAL_URL is missing: set it to the portal\'s address, such as https://example.bitrix24.ru')
+  if (isSet('BITRIX24_CLIENT_ID', env) !== isSet('BITRIX24_CLIENT_SECRET', env)) {
+    faults.push('BITRIX24_CLIENT_ID and BITRIX24_CLIENT_SECRET belong together: set both, or neither until Bitrix24 has shown them')
+  }
+  if (refreshToken !== null && !isSet('BITRIX24_CLIENT_ID', env)) faults.push('BITRIX24_REFRESH_TOKEN cannot be used without BITRIX24_CLIENT_ID and BITRIX24_CLIENT_SECRET')
+  if (url === null) return null
+  if (oauthUrl !== null && allowedOAuthOrigin(url, oauthUrl) === null) {
+    faults.push('BITRIX24_OAUTH_URL names this machine, which is only for a portal on this machine: the client secret goes there')
+  }
+  const { ratePerSecond, burst } = PLANS[values.BITRIX24_PLAN]
+  return {
+    url,
+    host: new URL(url).host,
+    clientId,
+    clientSecret,
+    refreshToken,
+    oauthUrl,
+    // A bucket that does not hold one call would never let one go.
+    bucket: { ratePerSecond: ratePerSecond * values.BITRIX24_SHARE, burst: Math.max(1, burst * values.BITRIX24_SHARE) },
+  }
+}
+
+function loadChannels (values: Values, env: Environment, readFile: ReadFile, faults: string[]): ReadonlyMap<string, Channel> {
+  // A faulty value has been reported; it is not to be reported as missing too.
+  const defaults = {
+    connector: values.BITRIX24_CONNECTOR ?? (isSet('BITRIX24_CONNECTOR', env) ? 'faulty' : null),
+    line: values.BITRIX24_LINE ?? (isSet('BITRIX24_LINE', env) ? 1 : null),
+    settleMs: values.SETTLE_MS,
+  }
+  const channels = new Map<string, Channel>()
+  const fromEnvironment = values.WEBHOOK_SECRET === null ? null : defaultChannel(values.WEBHOOK_SECRET, defaults, faults)
+  if (fromEnvironment !== null) channels.set(fromEnvironment.id, fromEnvironment)
+
+  const fromFile = values.CHANNELS_FILE === null ? [] : readChannels(values.CHANNELS_FILE, defaults, env, readFile, faults)
+  for (const channel of fromFile) {
+    if (channels.has(channel.id)) faults.push(`CHANNELS_FILE: the channel ${channel.id} exists twice${channel.id === 'default' ? ' (WEBHOOK_SECRET makes one of that name)' : ''}`)
+    channels.set(channel.id, channel)
+  }
+  if (!isSet('WEBHOOK_SECRET', env) && (values.CHANNELS_FILE === null || (channels.size === 0 && faults.length === 0))) {
+    faults.push('there is no channel: set WEBHOOK_SECRET ("npm run relay -- secret" makes one), or name channels in CHANNELS_FILE')
+  }
+  return channels
+}
+
+/** To the depth of plain objects and arrays: bytes and maps cannot be frozen. */
+function freeze<T> (value: T): T {
+  if (Array.isArray(value) || (typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype)) {
+    Object.values(value).forEach(freeze)
+    Object.freeze(value)
+  }
+  return value
+}

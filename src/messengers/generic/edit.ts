@@ -1,0 +1,88 @@
+import type { z } from 'zod'
+import type { ClientProfile, MessageEdit } from '../../edit/edit.ts'
+import { BadRequest, type FieldFault } from '../../base/errors.ts'
+import { formatText } from '../../text/format.ts'
+import { isPlausibleTime } from '../fields.ts'
+import type { GenericClient, GenericEdit, GenericUser } from './schema.ts'
+import type { SeenClient } from '../messenger.ts'
+
+/*
+ * What the schemas of generic-schema.ts found good, in the relay's own words. `sentAt`, in milliseconds, is what the envelope says of an
+ * edit that names no time itself.
+ */
+
+const MAX_FAULTS = 20
+
+/** Without a time of its own an edit is as new as its envelope; 0 is what is left when neither is known. */
+export function toEdit ({ user, message, chat }: GenericEdit, sentAt: number | undefined): MessageEdit {
+  return {
+    direction: message.direction ?? undefined,
+    user: toProfile(user),
+    message: {
+      id: String(message.id),
+      date: toTime(message.date),
+      text: formatText(message.text ?? '', message.format ?? 'plain'),
+      files: (message.files ?? []).map(({ url, name }) => typeof name === 'string' ? { url, name } : { url }),
+    },
+    chat: { id: String(chat.id), name: chat.name ?? undefined, url: chat.url ?? undefined },
+    revision: { at: toTime(message.edited_at) ?? sentAt ?? 0, tie: BigInt(message.revision ?? 0) },
+  }
+}
+
+/** A client whom an event describes that is no edit; one without a time of its own is as new as its envelope, or as now. */
+export function toClient ({ user, chat, message }: GenericClient, sentAt: number | undefined, nowMs: number): SeenClient {
+  const at = toTime(message?.edited_at) ?? toTime(message?.date) ?? sentAt ?? nowMs
+  return { user: toProfile(user), chat: chat === undefined || chat === null ? undefined : String(chat.id), revision: { at: Math.min(at, nowMs), tie: 0n } }
+}
+
+function toProfile (user: GenericUser): ClientProfile {
+  return {
+    id: String(user.id),
+    name: user.name ?? undefined,
+    lastName: user.last_name ?? undefined,
+    pictureUrl: user.picture?.url ?? undefined,
+    url: user.url ?? undefined,
+    gender: [user.sex, user.gender].find(isKnownGender),
+    email: user.email ?? undefined,
+    phone: user.phone ?? undefined,
+  }
+}
+
+/** Milliseconds. A number above 1e11 is milliseconds already: as seconds it would be after the year 5000. */
+export function toTime (time: string | number | null | undefined): number | undefined {
+  if (time === null || time === undefined) return undefined
+  if (typeof time === 'string') return Date.parse(time)
+  return Math.round(time > 1e11 ? time : time * 1000)
+}
+
+function isKnownGender (value: unknown): value is 'male' | 'female' {
+  return value === 'male' || value === 'female'
+}
+
+export function checkMessage (message: GenericEdit['message'], sentAt: number | undefined, pointer: string, nowMs: number): FieldFault[] {
+  const editedAt = toTime(message.edited_at)
+  const faults = [...checkTime(toTime(message.date), `${pointer}/date`, nowMs), ...checkTime(editedAt, `${pointer}/edited_at`, nowMs)]
+  if (editedAt === undefined && sentAt === undefined) {
+    faults.push({ pointer: `${pointer}/edited_at`, detail: 'is missing: without it, or a timestamp beside type, nobody knows which edit is newer' })
+  }
+  if (typeof message.text !== 'string' && (message.files ?? []).length === 0) {
+    faults.push({ pointer: `${pointer}/text`, detail: 'is missing: an edit has a text, files, or both' })
+  }
+  return faults
+}
+
+export function checkTime (time: number | undefined, pointer: string, nowMs: number): FieldFault[] {
+  if (time === undefined || isPlausibleTime(time, nowMs)) return []
+  return [{ pointer, detail: 'must be between the year 2000 and 24 hours from now' }]
+}
+
+/** Where the issue stands, as a JSON Pointer. */
+export function toFault (issue: z.core.$ZodIssue): FieldFault {
+  return { pointer: issue.path.map(key => `/${String(key).replaceAll('~', '~0').replaceAll('/', '~1')}`).join(''), detail: issue.message }
+}
+
+/** `what` begins the sentence that names the fields. */
+export function invalid (faults: readonly FieldFault[], what = 'faulty'): BadRequest {
+  const named = faults.slice(0, MAX_FAULTS)
+  return new BadRequest(`${what}: ${named.map(fault => fault.pointer === '' ? '/' : fault.pointer).join(', ')}`, named)
+}

@@ -1,0 +1,70 @@
+import { hash, timingSafeEqual } from 'node:crypto'
+import { z } from 'zod'
+import { parseJsonExactly } from '../../base/json.ts'
+import { Unauthenticated } from '../../base/errors.ts'
+import type { HmacScheme } from '../../signatures/scheme.ts'
+import { createVerifier } from '../../signatures/verify.ts'
+import { API_KEYS } from '../api-keys.ts'
+import { readEach } from '../each.ts'
+import { readFields } from '../fields.ts'
+import { createAccount, type Account } from './account.ts'
+import { createGraphLookUp } from './people.ts'
+import { readMessaging } from './messenger.ts'
+import { readChanges } from './whatsapp.ts'
+import { defineMessenger, type WebhookContent, type WebhookReply, type WebhookRequest } from '../messenger.ts'
+
+/** The body as it came: Meta signs it with every letter beyond ASCII escaped, so that the same JSON written again is another body. */
+const SCHEME: HmacScheme = { kind: 'hmac', header: 'x-hub-signature-256', prefix: 'sha256=', algorithm: 'sha256', encoding: 'hex', content: '{body}' }
+
+const notification = z.object({ object: z.string(), entry: z.array(z.unknown()) })
+
+const ACCOUNT_REMEDY = 'must be a list of Page ids, phone number ids or WhatsApp Business Account ids'
+
+/** https://developers.facebook.com/docs/graph-api/webhooks/getting-started: the webhook of one app, for Messenger and the WhatsApp Cloud API. */
+export const meta = defineMessenger({
+  secret: {
+    isGood: secret => /^[0-9a-f]{32}$/i.test(secret),
+    remedy: 'must be the app secret, 32 hexadecimal digits, from App settings, Basic',
+  },
+  keys: {
+    verifyToken: z.string().regex(/^[\x21-\x7e]{16,256}$/, 'must have 16 to 256 visible ASCII characters, and be what the app\'s dashboard has as verify token; "openssl rand -hex 16" makes one'),
+    accounts: z.array(z.string(ACCOUNT_REMEDY).regex(/^\d{1,40}$/, ACCOUNT_REMEDY), ACCOUNT_REMEDY).min(1, ACCOUNT_REMEDY).optional(),
+    ...API_KEYS,
+  },
+  create: ({ secrets, settings }) => {
+    const isVerifyToken = createTokenCheck(settings.verifyToken)
+    const account = createAccount(settings)
+    return {
+      greet: request => greet(request, isVerifyToken),
+      verify: createVerifier([SCHEME], secrets.map(secret => Buffer.from(secret))),
+      parse: (request, nowMs) => readNotification(parseJsonExactly(request.body), account, nowMs),
+      // Meta repeats what it takes for failed for days, with all that stands in the same body.
+      unreadable: 'acknowledge',
+      reply: (): WebhookReply => ({ status: 200, body: '' }),
+    }
+  },
+  profiles: ({ secrets, settings }) => settings.apiToken === undefined ? null : createGraphLookUp(settings.apiToken, secrets[0] ?? '', settings.apiUrl),
+})
+
+/** Digests are compared, because they are of one length whatever the tokens are. */
+function createTokenCheck (token: string): (candidate: string) => boolean {
+  const expected = hash('sha256', token, 'buffer')
+  return candidate => timingSafeEqual(hash('sha256', candidate, 'buffer'), expected)
+}
+
+/** The question whether the address is ours; its answer is the challenge, which is only given back in the form that Meta's has. */
+function greet ({ method, query }: WebhookRequest, isVerifyToken: (candidate: string) => boolean): WebhookReply | null {
+  if (method !== 'GET') return null
+  const asked = new URLSearchParams(query)
+  const challenge = asked.get('hub.challenge') ?? ''
+  if (asked.get('hub.mode') !== 'subscribe' || !/^[\w.-]{1,256}$/.test(challenge)) return null
+  if (!isVerifyToken(asked.get('hub.verify_token') ?? '')) throw new Unauthenticated('hub.verify_token is not the verifyToken of this channel')
+  return { status: 200, body: challenge }
+}
+
+function readNotification (body: unknown, account: Account, nowMs: number): WebhookContent {
+  const { object, entry } = readFields(notification, body)
+  if (object === 'whatsapp_business_account') return readEach(entry, item => readChanges(item, account, nowMs))
+  if (object === 'page' || object === 'instagram') return readEach(entry, item => readMessaging(item, object, account, nowMs))
+  return { edits: [], ignored: [{}], clients: [] }
+}

@@ -1,0 +1,167 @@
+import { z } from 'zod'
+import { createRichBuilder } from '../../text/rich-builder.ts'
+import type { RichText, Style, StyleRange } from '../../text/rich.ts'
+
+/** Telegram's limit is 16 levels; an array of texts is a level of its own here. */
+const MAX_DEPTH = 64
+
+const STYLES: ReadonlyMap<unknown, Style> = new Map<unknown, Style>([
+  ['bold', 'bold'], ['italic', 'italic'], ['underline', 'underline'], ['strikethrough', 'strike'], ['code', 'code'], ['pre', 'pre'],
+  ['blockquote', 'quote'], ['expandable_blockquote', 'quote'], ['pullquote', 'quote'], ['heading', 'heading'],
+])
+
+/** What stands in the place of a file: it can only be had by a URL that holds the bot's token. */
+const SIGNS = {
+  animation: '🎞', live_photo: '📷', photo: '📷', video: '🎬', video_note: '🎬', audio: '🎵', voice: '🎤', voice_note: '🎤', document: '📎', paid_media: '📎', map: '📍',
+} as const
+
+/** The kinds of files that a message can hold; the first one counts, because an animation is a document too, and a live photo a photo. */
+const FILES = ['animation', 'live_photo', 'photo', 'video', 'video_note', 'audio', 'voice', 'document', 'paid_media'] as const
+
+const entities = z.array(z.object({ type: z.string(), offset: z.int(), length: z.int(), url: z.string().optional() }).nullable().catch(null)).catch([])
+
+type Tree = Readonly<Record<string, unknown>>
+
+/**
+ * What a message of the Bot API says: its text, its rich message, its caption, its checklist, or a sign for a file that has no caption (any
+ * more). Null when it says nothing, such as a location that moves.
+ */
+export function readTelegramMessage (message: Tree): RichText | null {
+  if (typeof message.text === 'string') return readEntities(message.text, message.entities)
+  if (isTree(message.rich_message)) return readRichMessage(message.rich_message)
+  if (typeof message.caption === 'string' && message.caption !== '') return readEntities(message.caption, message.caption_entities)
+  if (isTree(message.checklist)) return readChecklist(message.checklist)
+  const kind = FILES.find(kind => typeof message[kind] === 'object' && message[kind] !== null)
+  return kind === undefined ? null : { text: withName(SIGNS[kind], message[kind]), ranges: [] }
+}
+
+/** Entities that style nothing here (mentions, hashtags, addresses, spoilers, custom emoji, dates) leave the text as it is; a portal links addresses itself. */
+function readEntities (text: string, list: unknown): RichText {
+  const ranges = entities.parse(list).flatMap((entity): StyleRange[] => {
+    if (entity === null) return []
+    const { type, offset, length, url } = entity
+    if (type === 'text_link') return [{ offset, length, style: 'link', url }]
+    const style = STYLES.get(type)
+    return style === undefined ? [] : [{ offset, length, style }]
+  })
+  return { text, ranges }
+}
+
+function readChecklist ({ title, tasks }: Tree): RichText {
+  const builder = createRichBuilder()
+  builder.open('bold')
+  builder.append(toText(title))
+  builder.close()
+  for (const task of toList(tasks).filter(isTree)) {
+    builder.startLine()
+    builder.append(`${toBox(typeof task.completion_date === 'number' && task.completion_date > 0)} ${toText(task.text)}`)
+  }
+  return builder.build()
+}
+
+/**
+ * The text of a rich message, a tree of blocks (Bot API 10.1 and later). Whatever has no like in BB code becomes lines: a table's cells are
+ * parted by bars, pictures become signs. Blocks of kinds unknown to us are read for the texts and blocks in them.
+ */
+function readRichMessage (message: Tree): RichText {
+  const builder = createRichBuilder()
+  /** Right behind the bullet of a list's item: its first text goes on there. */
+  let isBehindBullet = false
+
+  function startText (): void {
+    if (!isBehindBullet) builder.startLine()
+    isBehindBullet = false
+  }
+
+  function readBlock (block: unknown, listDepth: number, depth: number): void {
+    if (!isTree(block) || depth > MAX_DEPTH) return
+    const style = STYLES.get(block.type)
+    if (style === 'quote') isBehindBullet = false
+    if (style !== undefined || block.text !== undefined || block.expression !== undefined) startText()
+    if (style !== undefined) builder.open(style)
+    readLine(block.summary, 'bold', depth)
+    if (!isTree(block.caption)) readLine(block.caption, 'bold', depth)
+    readText(block.text, depth)
+    builder.append(toText(block.expression))
+    for (const child of toList(block.blocks)) readBlock(child, listDepth, depth + 1)
+    for (const item of toList(block.items).filter(isTree)) readItem(item, listDepth, depth)
+    for (const row of toList(block.cells)) readRow(toList(row), depth)
+    readPicture(block, depth)
+    readLine(block.credit, 'italic', depth)
+    if (style !== undefined) builder.close()
+    if (style === 'quote') builder.startLine()
+  }
+
+  function readItem (item: Tree, listDepth: number, depth: number): void {
+    builder.startItem(typeof item.value === 'number' ? item.value : undefined, listDepth)
+    if (item.has_checkbox === true) builder.append(`${toBox(item.is_checked === true)} `)
+    isBehindBullet = true
+    for (const child of toList(item.blocks)) readBlock(child, listDepth + 1, depth + 1)
+  }
+
+  function readRow (cells: readonly unknown[], depth: number): void {
+    startText()
+    for (const [index, cell] of cells.filter(isTree).entries()) {
+      if (index > 0) builder.append(' | ')
+      if (cell.is_header === true) builder.open('bold')
+      readText(cell.text, depth)
+      if (cell.is_header === true) builder.close()
+    }
+  }
+
+  /** A picture's caption is an object; one that is only a text is a table's, and stands above it. */
+  function readPicture ({ type, caption }: Tree, depth: number): void {
+    const sign = typeof type === 'string' && Object.hasOwn(SIGNS, type) ? SIGNS[type as keyof typeof SIGNS] : ''
+    const { text, credit } = isTree(caption) ? caption : {}
+    if (sign === '' && text === undefined) return
+    startText()
+    builder.append(sign === '' || text === undefined ? sign : `${sign} `)
+    readText(text, depth)
+    readLine(credit, 'italic', depth)
+  }
+
+  function readLine (text: unknown, style: Style, depth: number): void {
+    if (text === undefined) return
+    startText()
+    builder.open(style)
+    readText(text, depth)
+    builder.close()
+  }
+
+  function readText (text: unknown, depth: number): void {
+    if (depth > MAX_DEPTH) return
+    if (typeof text === 'string') return builder.append(text)
+    if (Array.isArray(text)) return text.forEach(part => { readText(part, depth + 1) })
+    if (!isTree(text)) return
+    const style = STYLES.get(text.type)
+    if (text.type === 'url') builder.open('link', toText(text.url))
+    else if (style !== undefined) builder.open(style)
+    readText(text.text, depth + 1)
+    builder.append(toText(text.alternative_text) + toText(text.expression))
+    if (text.type === 'url' || style !== undefined) builder.close()
+  }
+
+  for (const block of toList(message.blocks)) readBlock(block, 0, 0)
+  return builder.build()
+}
+
+function withName (sign: string, file: unknown): string {
+  const name = isTree(file) ? toText(file.file_name) : ''
+  return name === '' ? sign : `${sign} ${name}`
+}
+
+function toBox (isDone: boolean): string {
+  return isDone ? '☑' : '☐'
+}
+
+function toText (value: unknown): string {
+  return typeof value === 'string' ? value : ''
+}
+
+function toList (value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value as unknown[] : []
+}
+
+function isTree (value: unknown): value is Tree {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

@@ -1,0 +1,58 @@
+import { Agent, type Dispatcher } from 'undici'
+import { BadRequest } from '../base/errors.ts'
+import { exchange } from '../http/exchange.ts'
+import { parseJsonExactly } from '../base/json.ts'
+import type { ApiRequest } from '../messengers/profile-lookup.ts'
+
+const CONNECT_TIMEOUT_MS = 5_000
+const ANSWER_TIMEOUT_MS = 10_000
+const MAX_ANSWER_BYTES = 1024 * 1024
+
+/** `body` is parsed JSON, or null when the answer was none; `code` is an error's code and never its text, which may name an address. */
+export type ApiAnswer =
+  | { readonly kind: 'response', readonly status: number, readonly body: unknown }
+  | { readonly kind: 'failed', readonly code: string }
+
+/** One request to a messenger's API. It always fulfils: failures are outcomes, and none carries the token. */
+export type AskApi = (request: ApiRequest, signal: AbortSignal) => Promise<ApiAnswer>
+
+/** The connections to messengers' APIs, bounded in time and size. */
+export function createApiDispatcher (): Agent {
+  return new Agent({
+    // Said here as well, so that NODE_TLS_REJECT_UNAUTHORIZED cannot switch it off.
+    connect: { timeout: CONNECT_TIMEOUT_MS, rejectUnauthorized: true },
+    headersTimeout: ANSWER_TIMEOUT_MS,
+    bodyTimeout: ANSWER_TIMEOUT_MS,
+    maxResponseSize: MAX_ANSWER_BYTES,
+    allowH2: false,
+    pipelining: 1,
+  })
+}
+
+export interface ApiOptions {
+  readonly dispatcher: Dispatcher
+  readonly userAgent: string
+  readonly now: () => number
+  readonly timeoutMs?: number
+}
+
+export function createApi ({ dispatcher, userAgent, now, timeoutMs = ANSWER_TIMEOUT_MS }: ApiOptions): AskApi {
+  return async ({ url, headers, form }, signal) => {
+    const outcome = await exchange(dispatcher, {
+      url,
+      method: form === undefined ? 'GET' : 'POST',
+      headers: { accept: 'application/json', 'user-agent': userAgent, ...(form === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded' }), ...headers },
+      body: Buffer.from(form?.toString() ?? ''),
+    }, { signal, responseTimeoutMs: timeoutMs, now })
+    return outcome.kind === 'response' ? { kind: 'response', status: outcome.status, body: readJson(outcome.body) } : { kind: 'failed', code: outcome.cause }
+  }
+}
+
+function readJson (body: Buffer): unknown {
+  try {
+    return parseJsonExactly(body)
+  } catch (error) {
+    if (error instanceof BadRequest) return null
+    throw error
+  }
+}

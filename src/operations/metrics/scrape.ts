@@ -1,0 +1,104 @@
+import { Gauge, type Registry } from 'prom-client'
+import type { PortalCondition } from '../../courier/parks.ts'
+import type { Ledger, Outbox } from '../../outbox/outbox.ts'
+import { codeLabel } from './code-label.ts'
+
+/** How long what the store said is good for: several servers may scrape, and each may ask often. */
+const VALID_MS = 5000
+
+/** A scrape is given up after ten seconds, and a busy store must not cost it all the other metrics. */
+const TIMEOUT_MS = 2000
+
+export interface ScrapeOptions {
+  readonly portal: string
+  readonly outbox: Pick<Outbox, 'ledger' | 'oldestPending'>
+  /**
+   * What this relay does for the portal, null while another one has its lease. What is of the portal and the store is told by the holder
+   * alone, so that sums over all relays are right.
+   */
+  readonly duty: () => { condition (): PortalCondition, bucketLevel (): number } | null
+  /** How many requests our share of the portal's leaky bucket holds. */
+  readonly burst: number
+  readonly now: () => number
+}
+
+interface Sample {
+  readonly ledger: Ledger
+  readonly oldestPendingAt: number | null
+}
+
+/** What is looked up only when somebody asks, and the answer to them: the text of all metrics. */
+export function createScrape (registry: Registry, options: ScrapeOptions): () => Promise<string> {
+  const { portal, outbox, duty, burst, now } = options
+  const registers = [registry]
+  const edits = new Gauge({
+    name: 'relay_ledger_edits',
+    help: 'The store\'s ledger: accepted = superseded + delivered + dead + pending, since the database was made. Redelivery moves edits back to pending.',
+    labelNames: ['state'],
+    registers,
+  })
+  const oldest = new Gauge({
+    name: 'relay_oldest_pending_age_seconds',
+    help: 'How long the oldest edit has been waiting for the portal; 0 when none waits. Beyond 1000 waiting edits of a line, the oldest of the 1000 that are due first.',
+    registers,
+  })
+  const level = new Gauge({ name: 'relay_bucket_level_requests', help: 'Requests in our share of the portal\'s leaky bucket.', registers })
+  const size = new Gauge({ name: 'relay_bucket_burst_requests', help: 'Requests that our share of the portal\'s leaky bucket holds.', registers })
+  const lease = new Gauge({ name: 'relay_lease_held', help: '1 in the relay that calls the portal, 0 in the others on the same store.', registers })
+  const portalParked = new Gauge({ name: 'relay_portal_parked', help: '1 while the portal is parked, with the code; otherwise 0.', labelNames: ['code'], registers })
+  const linesParked = new Gauge({ name: 'relay_lines_parked', help: 'Open lines that are parked, by code; 0 without a code when none is.', labelNames: ['code'], registers })
+
+  let sample: Sample | null = null
+  let sampledAt = -Infinity
+  let sampling: Promise<void> | null = null
+
+  async function ask (): Promise<void> {
+    try {
+      const [ledger, oldestPendingAt] = await Promise.all([outbox.ledger(), outbox.oldestPending(portal)])
+      sample = { ledger, oldestPendingAt }
+      sampledAt = now()
+    } catch {
+      // What is not known is left out, so that nobody takes an old number for the present one.
+      sample = null
+    }
+  }
+
+  async function refresh (): Promise<void> {
+    if (now() - sampledAt < VALID_MS) return
+    sampling ??= ask().finally(() => { sampling = null })
+    const { promise: timeout, resolve } = Promise.withResolvers<void>()
+    const timer = setTimeout(resolve, TIMEOUT_MS)
+    await Promise.race([sampling, timeout])
+    clearTimeout(timer)
+    if (now() - sampledAt >= VALID_MS) sample = null
+  }
+
+  function setStoreGauges (): void {
+    edits.reset()
+    if (sample === null) return oldest.remove()
+    for (const [state, count] of Object.entries(sample.ledger)) edits.set({ state }, count)
+    oldest.set(sample.oldestPendingAt === null ? 0 : Math.max(0, now() - sample.oldestPendingAt) / 1000)
+  }
+
+  function setPortalGauges (): void {
+    const present = duty()
+    lease.set(present === null ? 0 : 1)
+    portalParked.reset()
+    linesParked.reset()
+    if (present === null) return [level, size].forEach(gauge => gauge.remove())
+    const { portal: code, lines } = present.condition()
+    portalParked.set({ code: code === 'ready' ? '' : codeLabel(code) }, code === 'ready' ? 0 : 1)
+    if (lines.length === 0) linesParked.set({ code: '' }, 0)
+    for (const line of lines) linesParked.inc({ code: codeLabel(line.code) })
+    level.set(present.bucketLevel())
+    size.set(burst)
+  }
+
+  return async () => {
+    if (duty() === null) sample = null
+    else await refresh()
+    setStoreGauges()
+    setPortalGauges()
+    return await registry.metrics()
+  }
+}

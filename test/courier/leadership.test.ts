@@ -1,0 +1,174 @@
+import t from 'tap'
+import { createKeeper, type Lease } from '../../src/courier/leadership.ts'
+import { StoreUnavailable } from '../../src/base/errors.ts'
+import type { Leases, Signal } from '../../src/outbox/leases.ts'
+import { eventually } from '../portal.ts'
+
+const LEASE_MS = 300
+
+/** A lease as a server keeps it, by a clock that a test moves; `away` makes every question fail. */
+function createServer () {
+  const server = { time: 0, away: false, epoch: 0, holder: null as string | null, until: 0, asked: 0 }
+  const answer = <Value>(value: () => Value): Promise<Value> => {
+    server.asked++
+    return server.away ? Promise.reject(new StoreUnavailable('away')) : Promise.resolve(value())
+  }
+  const leases: Leases = {
+    leaseMs: LEASE_MS,
+    acquire: (_portal, holder) => answer(() => {
+      if (server.holder !== null && server.holder !== holder && server.until > server.time) return null
+      const isOrphaned = server.holder !== null
+      Object.assign(server, { holder, until: server.time + LEASE_MS, epoch: server.epoch + 1 })
+      return { epoch: server.epoch, isOrphaned }
+    }),
+    renew: (_portal, epoch) => answer(() => {
+      if (epoch !== server.epoch || server.holder === null) return false
+      server.until = server.time + LEASE_MS
+      return true
+    }),
+    release: (_portal, epoch) => answer(() => { if (epoch === server.epoch) server.holder = null }),
+  }
+  return { server, leases }
+}
+
+function createProcess (leases: Leases, now: () => number, holder: string) {
+  const heard: Array<(signal: Signal) => void> = []
+  const sent: Signal[] = []
+  const events: string[] = []
+  const tenures: Lease[] = []
+  const process = { failsToBegin: false, ending: Promise.resolve() }
+  const keeper = createKeeper({
+    portal: 'example.bitrix24.ru',
+    holder,
+    leases,
+    signals: { send: (_portal, signal) => { sent.push(signal) }, listen: (_portal, listener) => { heard.push(listener) } },
+    now,
+    log: { info: (fields: { event?: string }) => { events.push(fields.event ?? '') }, warn: (fields: { event?: string }) => { events.push(fields.event ?? '') }, error: (fields: { event?: string }) => { events.push(fields.event ?? '') } },
+    async begin (lease) {
+      if (process.failsToBegin) throw new Error('cannot begin')
+      tenures.push(lease)
+      return {
+        wake: () => { events.push('wake') },
+        recheck: () => { events.push('recheck') },
+        stop: async graceMs => {
+          events.push(`stop ${graceMs}`)
+          await process.ending
+        },
+      }
+    },
+  })
+  return { keeper, process, tenures, events, sent, hear: (signal: Signal) => heard.forEach(listener => listener(signal)) }
+}
+
+t.test('the lease is renewed while its holder lives, and the others have none', async t => {
+  const { server, leases } = createServer()
+  const [a, b] = [createProcess(leases, () => server.time, 'a'), createProcess(leases, () => server.time, 'b')]
+  await a.keeper.start()
+  await b.keeper.start()
+  t.ok(a.keeper.duty())
+  t.equal(b.keeper.duty(), null)
+  for (let step = 0; step < 4; step++) {
+    const { asked } = server
+    server.time += LEASE_MS / 3
+    await eventually(async () => server.asked, count => count >= asked + 2)
+  }
+  t.equal(a.tenures[0]?.isHeld(), true, 'beyond its first time')
+  t.equal(b.keeper.duty(), null)
+  t.ok(a.events.includes('recheck'), 'each renewal is a look at the store')
+
+  a.hear('edits')
+  a.hear('portal')
+  t.strictSame(a.events.filter(event => event === 'wake'), ['wake'])
+  await a.keeper.stop(50)
+  t.ok(a.events.includes('stop 50'))
+  t.strictSame(a.sent, ['lease'])
+  b.hear('lease')
+  await eventually(async () => b.keeper.duty(), duty => duty !== null)
+  t.match(b.tenures, [{ epoch: 2, isOrphaned: false }])
+  await b.keeper.stop(0)
+})
+
+t.test('a holder that cannot reach the store stops by its own clock, and begins anew when it can', async t => {
+  const { server, leases } = createServer()
+  const { keeper, tenures, events } = createProcess(leases, () => server.time, 'a')
+  await keeper.start()
+  server.away = true
+  server.time += LEASE_MS
+  t.equal(tenures[0]?.isHeld(), false, 'before it has even asked')
+  await eventually(async () => keeper.duty(), duty => duty === null)
+  t.ok(events.includes('lease.lost'))
+  t.ok(events.some(event => event.startsWith('stop ')))
+  server.away = false
+  await eventually(async () => keeper.duty(), duty => duty !== null)
+  t.match(tenures[1], { epoch: 2, isOrphaned: true }, 'its own last request may be under way')
+  t.equal(tenures[1]?.isHeld(), true)
+  t.equal(tenures[0]?.isHeld(), false)
+  await keeper.stop(0)
+})
+
+t.test('a paused holder whose lease was taken finds out at its next look', async t => {
+  const { server, leases } = createServer()
+  const { keeper, tenures } = createProcess(leases, () => server.time, 'a')
+  await keeper.start()
+  Object.assign(server, { epoch: 2, holder: 'b', until: Infinity })
+  await eventually(async () => keeper.duty(), duty => duty === null)
+  t.equal(tenures[0]?.isHeld(), false)
+  await keeper.stop(0)
+  t.equal(server.holder, 'b', 'and releases nothing')
+})
+
+t.test('a tenure that cannot begin is given to others', async t => {
+  const { server, leases } = createServer()
+  const { keeper, process } = createProcess(leases, () => server.time, 'a')
+  process.failsToBegin = true
+  await t.rejects(keeper.start(), { message: 'cannot begin' })
+  t.equal(server.holder, null)
+})
+
+t.test('the lease is renewed until the work has ended', async t => {
+  const { server, leases } = createServer()
+  const { keeper, process, tenures } = createProcess(leases, () => server.time, 'a')
+  await keeper.start()
+  const { promise, resolve } = Promise.withResolvers<void>()
+  process.ending = promise
+  const stopped = keeper.stop(10_000)
+  for (let step = 0; step < 6; step++) {
+    const { asked } = server
+    server.time += LEASE_MS / 3
+    await eventually(async () => server.asked, count => count > asked)
+  }
+  t.equal(tenures[0]?.isHeld(), true)
+  resolve()
+  await stopped
+  t.equal(server.holder, null)
+})
+
+t.test('a tenure that begins while its process stops ends before others can have one', async t => {
+  const { server, leases } = createServer()
+  const a = createProcess(leases, () => server.time, 'a')
+  await a.keeper.start()
+  const asked = Promise.withResolvers<void>()
+  const answer = Promise.withResolvers<void>()
+  const slow: Leases = {
+    ...leases,
+    async acquire (portal, holder) {
+      if (server.holder === null) {
+        asked.resolve()
+        await answer.promise
+      }
+      return await leases.acquire(portal, holder)
+    },
+  }
+  const b = createProcess(slow, () => server.time, 'b')
+  await b.keeper.start()
+  await a.keeper.stop(0)
+  b.hear('lease')
+  await asked.promise
+  const stopped = b.keeper.stop(5)
+  answer.resolve()
+  await stopped
+  t.ok(b.events.includes('stop 5'))
+  t.equal(b.tenures[0]?.isHeld(), false)
+  t.equal(b.keeper.duty(), null, 'what comes now is for the next holder')
+  t.equal(server.holder, null)
+})
