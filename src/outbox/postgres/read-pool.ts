@@ -15,11 +15,11 @@ export interface ReadPool {
 
 /** Connections for operators' reads, each to the host that takes writes. */
 export function createReadPool ({ urls, name }: Address): ReadPool {
-  let tried = 0
+  let host = 0
 
   class HostClient extends pg.Client {
     constructor () {
-      super(clientOptions(urls[tried % urls.length] as string))
+      super(clientOptions(urls[host] as string))
     }
   }
 
@@ -30,10 +30,12 @@ export function createReadPool ({ urls, name }: Address): ReadPool {
   /** An idle or new connection. When the host of a new one fails, the next host is tried. */
   async function acquire (): Promise<pg.PoolClient> {
     for (let tries = 1; ; tries++) {
+      const tried = host
       try {
         return await pool.connect()
       } catch (error) {
-        tried++
+        // Others may have moved on from the same host meanwhile.
+        if (host === tried) host = (host + 1) % urls.length
         if (tries === urls.length) throw error
       }
     }
