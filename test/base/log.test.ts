@@ -34,6 +34,14 @@ t.test('secrets and texts are hidden wherever they stand', async t => {
   t.equal(fields.body, 'hush', 'what was logged is left as it is')
 })
 
+t.test('what holds itself is logged, as deep as secrets are looked for', async t => {
+  const { log, lines } = capture()
+  const fields: Record<string, unknown> = { id: 'x', token: 'hush' }
+  fields.again = fields
+  log.info(fields, 'x')
+  t.match(lines, [{ id: 'x', token: '[hidden]', again: { again: { again: { again: { id: 'x', token: '[hidden]' } } } } }])
+})
+
 t.test('an error is logged with its cause and without what was hung on it', async t => {
   const { log, lines } = capture()
   const error = Object.assign(new Error('outer', { cause: Object.assign(new Error('inner'), { code: 'ECONNRESET' }) }), { rawPacket: 'hush' })
