@@ -540,6 +540,16 @@ export function outboxContract (t: Test, open: OpenEngine): void {
     t.match(await store.outbox.ledger(), { accepted: 3, superseded: 1, delivered: 2, dead: 0, pending: 0 })
   })
 
+  t.test('a late call is overtaken too when an edit of the same revision was refused meanwhile', async t => {
+    const { take, store, claimTexts, succeed, recordLate } = await start(t)
+    const { epoch } = await succeed()
+    await claimTexts('new-1', { epoch, now: 75_000 })
+    await recordAs(store, epoch, 'new-1', 2, { result: 'delivered', flags: [] }, 75_100)
+    t.equal(await take({ at: 2, text: '', refusal: 'empty-text', now: 76_000 }), 'refused')
+    await recordLate({ result: 'delivered', flags: [] }, 100_000)
+    t.strictSame(await claimTexts('new-2', { epoch, now: 100_000 }), ['second'])
+  })
+
   t.test('a call that ended late and before its messages were taken over is settled as any other', async t => {
     const { take, store, claim } = await start(t)
     await take({ at: 1, text: 'first' })

@@ -8,9 +8,9 @@ export function redeliver (held: OutboxRow, now: number): Change | 'pending' | '
   return makeDue(held, now)
 }
 
-/** Whether a newer edit was refused after everything deliverable was finished: the content that is held is the older one. */
+/** Whether an edit, newer or of the same revision, was refused after everything deliverable was finished: the content that is held is the older one. */
 export function isDeadByRefusal ({ refused, reason, revision }: OutboxRow): boolean {
-  return refused !== null && reason === refused.reason && (revision === null || compareRevisions(refused.revision, revision) > 0)
+  return refused !== null && reason === refused.reason && (revision === null || compareRevisions(refused.revision, revision) >= 0)
 }
 
 export function makeDue (held: OutboxRow, now: number): Change {
