@@ -333,6 +333,45 @@ export function outboxContract (t: Test, open: OpenEngine): void {
     t.strictSame(await store.profiles.find(PORTAL, 'relay_demo', 'u1'), { id: 'u1', name: 'Anna Maria' }, 'an unchanged profile is newer all the same')
   })
 
+  t.test('of profiles of one revision the last is known, and the tie decides as it does between edits', async t => {
+    const { store } = await start(t)
+    const known = async (at: number, tie: bigint, name: string) => {
+      await store.profiles.remember([{ portal: PORTAL, connector: 'relay_demo', profile: { id: 'u1', name }, revision: { at, tie }, now: 1000 }])
+      return (await store.profiles.find(PORTAL, 'relay_demo', 'u1'))?.name
+    }
+    const tie = 9007199254740993n
+    t.equal(await known(5, tie, 'Anna'), 'Anna')
+    t.equal(await known(5, tie, 'Maria'), 'Maria')
+    t.equal(await known(5, tie - 1n, 'Late'), 'Maria')
+    t.equal(await known(4, tie + 1n, 'Late'), 'Maria')
+    t.equal(await known(5, tie + 2n, 'Maria'), 'Maria')
+    t.equal(await known(5, tie + 1n, 'Late'), 'Maria', 'an unchanged profile is newer all the same')
+    t.equal(await known(6, 0n, 'Eva'), 'Eva')
+    t.equal(await known(6, 1n, 'Ida'), 'Ida')
+  })
+
+  t.test('that a client was seen is written once a day at most, whatever the revision, and keeps the client from being forgotten', async t => {
+    const { store } = await start(t)
+    const hourMs = 3600_000
+    const remember = (id: string, hour: number, at: number, name = 'Anna') => store.profiles.remember([{ portal: PORTAL, connector: 'relay_demo', profile: { id, name }, revision: { at, tie: 0n }, now: hour * hourMs }])
+    const nameOf = async (id: string) => (await store.profiles.find(PORTAL, 'relay_demo', id))?.name
+    for (const id of ['same', 'older', 'newer', 'soon', 'soon newer', 'back']) await remember(id, 100, 5)
+    await remember('same', 125, 5)
+    await remember('older', 125, 4, 'Late')
+    await remember('newer', 125, 6, 'Maria')
+    await remember('soon', 123, 5)
+    await remember('soon newer', 123, 6, 'Maria')
+    await remember('back', 50, 5)
+    t.equal(await nameOf('older'), 'Anna')
+    await remember('older', 125, 5, 'Eva')
+    t.equal(await nameOf('older'), 'Eva', 'its revision is still the one that is known')
+    t.equal(await nameOf('soon newer'), 'Maria')
+    t.equal(await store.profiles.prune(100 * hourMs, 10), 0)
+    t.equal(await store.profiles.prune(100 * hourMs + 1, 10), 3)
+    t.strictSame(await Promise.all(['same', 'older', 'newer'].map(nameOf)), ['Anna', 'Eva', 'Maria'])
+    t.equal(await store.profiles.prune(125 * hourMs + 1, 2), 2, 'at most as many as were asked for')
+  })
+
   t.test('an edit of a client without a name keeps the id to ask for him by, until a profile is known', async t => {
     const { store, claim } = await start(t)
     const edit = incoming()
