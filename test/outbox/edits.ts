@@ -1,5 +1,6 @@
 import type { MessageEdit } from '../../src/edit/edit.ts'
-import { identify, type IdentifiedEdit } from '../../src/outbox/rules/accept.ts'
+import { accept, identify, type IdentifiedEdit } from '../../src/outbox/rules/accept.ts'
+import type { OutboxRow } from '../../src/outbox/rules/row.ts'
 import type { IncomingEdit } from '../../src/outbox/outbox.ts'
 
 export const PORTAL = 'example.bitrix24.ru'
@@ -36,4 +37,14 @@ export function incoming (options: EditOptions = {}): IdentifiedEdit {
   }
   const key = { portal: PORTAL, connector, line, chat: edit.chat.id, message }
   return identify({ key, channel: 'default', edit, refusal, now, settleMs })
+}
+
+/** The pending row of a first edit, with the fields that a test is about. */
+export function heldRow (fields: Partial<OutboxRow> = {}): OutboxRow {
+  return { ...accept(null, incoming()).row as OutboxRow, ...fields }
+}
+
+/** The same row after its edit was delivered. */
+export function deliveredRow (fields: Partial<OutboxRow> = {}): OutboxRow {
+  return heldRow({ state: 'delivered', finishedAt: 2000, waitingSince: null, dueAt: null, ...fields })
 }
