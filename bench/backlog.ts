@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { startRelayProcess, type Running } from '../demo/processes.ts'
-import type { MessageEdit } from '../src/edit/edit.ts'
+import type { MessageEdit, PortalEdit } from '../src/edit/edit.ts'
 import { openStore } from '../src/outbox/open.ts'
 import { runLoad, WARM_UP, type LoadResult } from './load.ts'
 import { prepareWebhooks, unreachablePortalEnv } from './webhooks.ts'
@@ -49,7 +49,7 @@ function pendingEdit (number: number) {
     revision: { at: now, tie: 0n },
   }
   const key = { portal: '127.0.0.1:9', connector: 'relay_demo', line: 1, chat: edit.chat.id, message: edit.message.id }
-  return { key, channel: 'default', edit, refusal: null, now, settleMs: 0 }
+  return { key, channel: 'default', edit: { ...edit, allowAnonymous: false } as PortalEdit, refusal: null, now, settleMs: 0 }
 }
 
 /** What the process holds in memory, as Linux counts it. */

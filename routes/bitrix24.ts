@@ -3,8 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { parse } from 'qs'
 import { z } from 'zod'
 import type { Install } from '../src/bitrix24/install.ts'
-import { finishPage, grantedPage, purposePage } from '../src/bitrix24/install-page.ts'
-import type { Page } from '../src/bitrix24/install-page.ts'
+import { finishPage, grantedPage, purposePage, type Page } from '../src/bitrix24/install-page.ts'
 import { BadRequest } from '../src/base/errors.ts'
 
 export interface Bitrix24RoutesOptions {

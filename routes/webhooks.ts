@@ -1,14 +1,14 @@
 import { errorCodes, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
 import { z } from 'zod'
-import type { Channel } from '../src/config/config.ts'
+import type { Channel } from '../src/config/channel.ts'
+import type { Forwarder } from '../src/forward/forward.ts'
 import { NotFound, ShuttingDown, Unauthenticated } from '../src/base/errors.ts'
 import { createTurn } from '../src/http/turn.ts'
-import type { Receipt } from '../src/intake.ts'
+import type { Intake, Receipt, VerifiedWebhook } from '../src/intake.ts'
 import { genericEventDocument } from '../src/messengers/generic/schema.ts'
 import type { WebhookObserver } from '../src/operations/metrics/observers.ts'
 import type { IncomingWebhook } from '../src/forward/arrival.ts'
-import type { PassedReceipt, Reception } from '../src/forward/forward.ts'
 import type { Passage } from '../src/forward/connector.ts'
 import { describeProblems, sendProblem } from './problems.ts'
 import { createWebhookLimits } from './rate-limits.ts'
@@ -19,7 +19,9 @@ const BODY_LIMIT = 1024 * 1024
 const NOT_TAKEN = Symbol('not taken')
 
 export interface WebhookRoutesOptions {
-  readonly reception: Reception
+  readonly intake: Intake
+  /** By the id of the channel that stands in front of a connector. */
+  readonly forwarders: ReadonlyMap<string, Forwarder>
   readonly channels: ReadonlyMap<string, Pick<Channel, 'upstream'>>
   readonly maxPerMinute: number
   readonly stopping: () => boolean
@@ -60,7 +62,7 @@ const schema = {
 
 /** `POST /webhooks/:channel`. The body stays bytes until its sender has proven who it is. */
 export async function webhookRoutes (app: FastifyInstance, options: WebhookRoutesOptions): Promise<void> {
-  const { reception, channels, stopping, maskId, observer, log } = options
+  const { intake, forwarders, channels, stopping, maskId, observer, log } = options
   const limits = createWebhookLimits(app, channels, options.maxPerMinute)
   const endOfTurn = createTurn()
 
@@ -101,20 +103,28 @@ export async function webhookRoutes (app: FastifyInstance, options: WebhookRoute
     const { channel } = request.params
     const webhook = toIncomingWebhook(request)
     await endOfTurn()
-    const receipt = await reception.receive(channel, webhook, () => limits.count(request, reply))
-      .catch(async (error: unknown) => {
-        if (error instanceof Unauthenticated) await limits.countFailure(request, reply)
-        throw error
-      })
+    const verified = await verify(request, reply, webhook)
+    await limits.count(request, reply)
+    const receipt = await intake.accept(verified)
+    const forwarded = await forwarders.get(channel)?.forward(webhook, receipt.kind) ?? null
 
-    const { status, headers = {}, body } = receipt.reply
+    const { status, headers = {}, body } = forwarded?.reply ?? receipt.reply
     reply.code(status).headers(headers)
     observer?.onReceived(channel, receipt.edits)
-    logReceipt(receipt, { channel, bytes: webhook.body.length, status, durationMs: reply.elapsedTime })
+    logReceipt(receipt, forwarded?.passage, { channel, bytes: webhook.body.length, status, durationMs: reply.elapsedTime })
     return body === '' || (Buffer.isBuffer(body) && body.length === 0) ? reply.send() : body
   }
 
-  function logReceipt ({ edits, forwarded }: PassedReceipt, fields: { readonly channel: string, readonly bytes: number, readonly status: number, readonly durationMs: number }): void {
+  async function verify (request: FastifyRequest<WebhookRoute>, reply: FastifyReply, webhook: IncomingWebhook): Promise<VerifiedWebhook> {
+    try {
+      return intake.verify(request.params.channel, webhook)
+    } catch (error) {
+      if (error instanceof Unauthenticated) await limits.countFailure(request, reply)
+      throw error
+    }
+  }
+
+  function logReceipt ({ edits }: Receipt, forwarded: Passage | undefined, fields: { readonly channel: string, readonly bytes: number, readonly status: number, readonly durationMs: number }): void {
     const isSound = !edits.some(({ result }) => result.reason === 'unreadable') && (forwarded === undefined || forwarded.outcome === 'answered')
     const event = forwarded === undefined ? 'webhook.accepted' : 'webhook.forwarded'
     log[isSound ? 'info' : 'warn']({ event, ...fields, edits: edits.map(describe), forwarded: forwarded && describePassage(forwarded) }, event)

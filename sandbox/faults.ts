@@ -1,5 +1,4 @@
-import { entriesOf, field, isArray, toText } from './portal/php.ts'
-import type { PhpMap } from './portal/php.ts'
+import { entriesOf, field, isArray, toText, type PhpMap } from './portal/php.ts'
 
 export type FaultName =
   | '503' | '429' | '500' | '500-partial' | 'html-502' | 'timeout' | 'applied-then-timeout' | 'applied-late'

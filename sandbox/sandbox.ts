@@ -4,8 +4,7 @@ import { controlRoutes } from './control/routes.ts'
 import { oauthRoutes } from './oauth/routes.ts'
 import { pageRoutes } from './page/routes.ts'
 import { restRoutes } from './rest/routes.ts'
-import { createState } from './state.ts'
-import type { SandboxOptions, State } from './state.ts'
+import { createState, type SandboxOptions, type State } from './state.ts'
 
 export interface Sandbox {
   readonly app: FastifyInstance

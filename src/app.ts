@@ -19,7 +19,8 @@ import type { Redelivery } from './operations/redelivery.ts'
 import type { Status } from './operations/status.ts'
 import type { Outbox } from './outbox/outbox.ts'
 import type { Store } from './outbox/store.ts'
-import type { Reception } from './forward/forward.ts'
+import type { Forwarder } from './forward/forward.ts'
+import type { Intake } from './intake.ts'
 
 export interface Dependencies {
   readonly version: string
@@ -27,7 +28,8 @@ export interface Dependencies {
   /** Fulfilled when a write has been made durable. */
   readonly probe: Store['probe']
   readonly outbox: Outbox
-  readonly reception: Reception
+  readonly intake: Intake
+  readonly forwarders: ReadonlyMap<string, Forwarder>
   readonly install: Install
   readonly redelivery: Redelivery
   readonly status: () => Promise<Status>
@@ -51,7 +53,7 @@ const PATIENCE: Patience = { requestTimeoutMs: 15_000, checkEveryMs: 5_000 }
 
 /** All that the relay says by HTTP. */
 export function buildApp (config: Config, dependencies: Dependencies, patience = PATIENCE): FastifyInstance {
-  const { version, log, probe, outbox, reception, install, redelivery, status, condition, webhookObserver: observer, scrape, stopping, now } = dependencies
+  const { version, log, probe, outbox, intake, forwarders, install, redelivery, status, condition, webhookObserver: observer, scrape, stopping, now } = dependencies
 
   const app = Fastify({
     loggerInstance: log as FastifyBaseLogger,
@@ -83,7 +85,7 @@ export function buildApp (config: Config, dependencies: Dependencies, patience =
 
   registerRateLimit(app)
   registerOpenapi(app, version)
-  app.register(webhookRoutes, { reception, channels: config.channels, maxPerMinute: config.webhookRateLimit, stopping, maskId: createIdMask(config), observer, log })
+  app.register(webhookRoutes, { intake, forwarders, channels: config.channels, maxPerMinute: config.webhookRateLimit, stopping, maskId: config.logIds ? id => id : createIdMask([...config.channels.values()].map(({ secrets }) => secrets)), observer, log })
   app.register(healthRoutes, { probe, condition, stopping, now })
   app.register(bitrix24Routes, { install, portalUrl: config.portal.url })
   if (config.adminToken !== null) app.register(editRoutes, { adminToken: config.adminToken, outbox, redelivery, status })

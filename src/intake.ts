@@ -1,9 +1,10 @@
-import { address, addressClient } from './edit/address.ts'
-import type { Channel } from './config/config.ts'
-import { guard } from './edit/guard.ts'
-import type { MessageEdit } from './edit/edit.ts'
 import { BadRequest, NotFound } from './base/errors.ts'
-import type { EditResult, IgnoredEvent, Messenger, SeenClient, WebhookContent, WebhookReply, WebhookRequest } from './messengers/messenger.ts'
+import type { Channel } from './config/channel.ts'
+import { address, addressClient } from './edit/address.ts'
+import type { MessageEdit, PortalEdit, SeenClient } from './edit/edit.ts'
+import { guard } from './edit/guard.ts'
+import { isNamed } from './edit/profile.ts'
+import type { EditResult, Messenger, WebhookContent, WebhookKind, WebhookReply, WebhookRequest } from './messengers/messenger.ts'
 import { messengers } from './messengers/registry.ts'
 import type { IncomingEdit, IntakeResult, Outbox } from './outbox/outbox.ts'
 import type { Profiles } from './outbox/profiles.ts'
@@ -22,116 +23,106 @@ export interface IntakeOptions {
   readonly onAccepted: (dueAt: number) => void
 }
 
-/**
- * What a webhook came to: the reply for its sender, and each edit with its result in the order of the webhook. `kind` says whether it was
- * a question about the address, held nothing but edits, or held something else as well.
- */
+/** A webhook whose sender has proven who it is. `greeting` answers a question about the address; such a webhook holds nothing else. */
+export interface VerifiedWebhook {
+  readonly channel: Channel
+  readonly messenger: Messenger
+  readonly request: WebhookRequest
+  readonly greeting: WebhookReply | null
+}
+
+/** What a webhook came to: the reply for its sender, and each event with its result in the order of the webhook. */
 export interface Receipt {
-  readonly kind: 'handshake' | 'edits' | 'events'
+  readonly kind: WebhookKind
   readonly reply: WebhookReply
-  readonly edits: readonly { readonly edit: MessageEdit | null, readonly result: EditResult, readonly detail?: string | undefined }[]
+  readonly edits: ReadonlyArray<{ readonly edit: PortalEdit | null, readonly result: EditResult, readonly detail?: string | undefined }>
 }
 
-export interface Intake {
-  /**
-   * Takes a webhook of a channel. Fulfilled once every edit of it is durable. `admit` is asked as soon as the sender has proven
-   * who it is, and what it throws ends the webhook. Rejects with NotFound, Unauthenticated, BadRequest or StoreUnavailable.
-   */
-  receive (channelId: string, request: WebhookRequest, admit?: () => Promise<void>): Promise<Receipt>
-}
+export type Intake = ReturnType<typeof createIntake>
 
-export function createIntake (options: IntakeOptions): Intake {
-  const sources = new Map([...options.channels].map(([id, channel]) => [id, { channel, messenger: messengers[channel.messenger].create(channel) }]))
+/** The way of a webhook into the outbox: verify, parse, map ids, guard, accept. */
+export function createIntake ({ portal, channels, outbox, profiles, now, wallTime, onAccepted }: IntakeOptions) {
+  const sources = new Map([...channels].map(([id, channel]) => [id, { channel, messenger: messengers[channel.messenger].create(channel) }]))
 
-  function prepare (channel: Channel, source: MessageEdit, wallTime: number): IncomingEdit {
-    const edit = address(source, channel)
-    const key = { portal: options.portal, connector: channel.connector, line: channel.line, chat: edit.chat.id, message: edit.message.id }
-    return {
-      key,
-      channel: channel.id,
-      edit,
-      refusal: guard(edit, { now: wallTime, allowAnonymous: channel.allowAnonymous }),
-      now: options.now(),
-      settleMs: channel.settleMs,
+  /** What is authentic and cannot be read is refused or ignored, whichever keeps the messenger sending. A connector behind us may read it. */
+  async function parse ({ channel, messenger, request }: VerifiedWebhook): Promise<WebhookContent> {
+    try {
+      return await messenger.parse(request, wallTime())
+    } catch (error) {
+      if (!(error instanceof BadRequest) || (messenger.unreadable === 'refuse' && channel.upstream === null)) throw error
+      return { edits: [], ignored: [{ reason: 'unreadable', detail: error.message }], clients: [] }
     }
   }
 
-  /** An edit of a client without a name gets the profile that another webhook brought, and the guard is asked again. */
-  async function complete (incoming: IncomingEdit, channel: Channel, wallTime: number): Promise<IncomingEdit> {
-    if (incoming.refusal !== 'anonymous-user') return incoming
-    const profile = await options.profiles.find(incoming.key.portal, incoming.key.connector, incoming.edit.user.id)
-    if (profile === null) return incoming
-    const edit = { ...incoming.edit, user: profile }
-    return { ...incoming, edit, refusal: guard(edit, { now: wallTime, allowAnonymous: channel.allowAnonymous }) }
-  }
-
-  async function accept (edits: readonly MessageEdit[], channel: Channel, wallTime: number): Promise<Receipt['edits'][number][]> {
-    if (edits.length === 0) return []
-    const prepared = edits.map(edit => prepare(channel, edit, wallTime))
-    const isNameless = prepared.some(edit => edit.refusal === 'anonymous-user')
-    const incoming = isNameless ? await Promise.all(prepared.map(edit => complete(edit, channel, wallTime))) : prepared
-    const accepted = await options.outbox.accept(incoming)
-    const dueTimes = accepted.map(result => result.dueAt).filter(dueAt => dueAt !== null)
-    if (dueTimes.length > 0) options.onAccepted(Math.min(...dueTimes))
-    return accepted.map((result, index) => ({ edit: incoming[index]?.edit ?? null, result: toResult(result, incoming[index]) }))
-  }
-
-  async function remember (clients: readonly SeenClient[], channel: Channel, wallTime: number): Promise<void> {
-    const { portal, now } = options
+  async function remember (clients: readonly SeenClient[], channel: Channel): Promise<void> {
     const seen = clients.flatMap(client => {
       const profile = addressClient(client, channel)
-      return profile === null ? [] : [{ portal, connector: channel.connector, profile, revision: { ...client.revision, at: toPast(client.revision.at, wallTime) }, now: now() }]
+      return profile === null ? [] : [{ portal, connector: channel.connector, profile, revision: { ...client.revision, at: toPast(client.revision.at, wallTime()) }, now: now() }]
     })
-    if (seen.length > 0) await options.profiles.remember(seen)
+    if (seen.length > 0) await profiles.remember(seen)
+  }
+
+  /** With the portal's ids, and with the profile that another webhook brought where the client has no name. */
+  async function toPortalEdit (edit: MessageEdit, channel: Channel): Promise<PortalEdit> {
+    const addressed = address(edit, channel)
+    if (isNamed(addressed.user)) return addressed
+    const profile = await profiles.find(portal, channel.connector, addressed.user.id)
+    return profile === null ? addressed : { ...addressed, user: profile }
+  }
+
+  function toIncoming (edit: PortalEdit, channel: Channel): IncomingEdit {
+    const key = { portal, connector: channel.connector, line: channel.line, chat: edit.chat.id, message: edit.message.id }
+    return { key, channel: channel.id, edit, refusal: guard(edit, { wallTime: wallTime(), waitedMs: 0 }), now: now(), settleMs: channel.settleMs }
   }
 
   return {
-    async receive (channelId, request, admit) {
+    /** Throws NotFound, or Unauthenticated unless the webhook is the channel's own. Nothing has been parsed then. */
+    verify (channelId: string, request: WebhookRequest): VerifiedWebhook {
       const source = sources.get(channelId)
       if (source === undefined) throw new NotFound('no such channel')
       const { channel, messenger } = source
-      const wallTime = options.wallTime()
-
+      // The connector behind the channel answers such questions itself.
+      if (request.method === 'GET' && channel.upstream?.handshakes) return { ...source, request, greeting: { status: 200, body: '' } }
       const greeting = messenger.greet?.(request) ?? null
-      if (greeting !== null) {
-        await admit?.()
-        return { kind: 'handshake', reply: greeting, edits: [] }
+      if (greeting === null) {
+        if (request.method === 'GET') throw new NotFound('there is nothing at this address for this method')
+        messenger.verify(request, wallTime())
       }
-      if (request.method === 'GET') throw new NotFound('there is nothing at this address for this method')
-      messenger.verify(request, wallTime)
-      await admit?.()
-      const content = await parse(messenger, request, wallTime, channel.upstream === null ? messenger.unreadable : 'acknowledge')
-      if (content.clients.length > 0) await remember(content.clients, channel, wallTime)
-      const edits = [...await accept(content.edits, channel, wallTime), ...content.ignored.map(toIgnored)]
+      return { ...source, request, greeting }
+    },
+
+    /** Fulfilled once every edit of the webhook is durable. Rejects with BadRequest or StoreUnavailable. */
+    async accept (webhook: VerifiedWebhook): Promise<Receipt> {
+      const { channel, messenger, greeting } = webhook
+      if (greeting !== null) return { kind: 'handshake', reply: greeting, edits: [] }
+
+      const content = await parse(webhook)
+      if (content.clients.length > 0) await remember(content.clients, channel)
+      const addressed = await Promise.all(content.edits.map(edit => toPortalEdit(edit, channel)))
+      const incoming = addressed.map(edit => toIncoming(edit, channel))
+      const results = incoming.length > 0 ? await outbox.accept(incoming) : []
+      const dueTimes = results.map(({ dueAt }) => dueAt).filter(dueAt => dueAt !== null)
+      if (dueTimes.length > 0) onAccepted(Math.min(...dueTimes))
+
+      const edits: Receipt['edits'] = [
+        ...results.map((result, index) => ({ edit: addressed[index] as PortalEdit, result: toEditResult(result, incoming[index] as IncomingEdit) })),
+        ...content.ignored.map(({ reason, detail }) => ({ edit: null, result: { outcome: 'ignored' as const, ...reason === undefined ? {} : { reason } }, detail })),
+      ]
       return { kind: kindOf(content), reply: content.reply ?? messenger.reply(edits.map(({ result }) => result)), edits }
     },
   }
 }
 
-/** What is authentic and cannot be read is refused or ignored, whichever keeps the messenger sending. A connector behind us may read it. */
-async function parse (messenger: Messenger, request: WebhookRequest, wallTime: number, unreadable: Messenger['unreadable']): Promise<WebhookContent> {
-  try {
-    return await messenger.parse(request, wallTime)
-  } catch (error) {
-    if (unreadable === 'refuse' || !(error instanceof BadRequest)) throw error
-    return { edits: [], ignored: [{ reason: 'unreadable', detail: error.message }], clients: [] }
-  }
-}
-
-/** Such an event is not judged, so its time may be anything: one ahead of us would outlast every later profile, one far back is beyond a database. */
+/** Such a time is not judged, so it may be anything: one ahead of us would outlast every later profile, one far back is beyond a database. */
 function toPast (time: number, wallTime: number): number {
   return Math.max(0, Math.min(Math.round(time), wallTime))
 }
 
-function kindOf ({ edits, ignored, reply }: WebhookContent): Receipt['kind'] {
+function kindOf ({ edits, ignored, reply }: WebhookContent): WebhookKind {
   if (reply !== undefined) return 'handshake'
   return edits.length > 0 && ignored.length === 0 ? 'edits' : 'events'
 }
 
-function toIgnored ({ reason, detail }: IgnoredEvent): Receipt['edits'][number] {
-  return { edit: null, result: reason === undefined ? { outcome: 'ignored' } : { outcome: 'ignored', reason }, detail }
-}
-
-function toResult ({ id, outcome }: IntakeResult, incoming: IncomingEdit | undefined): EditResult {
-  return outcome === 'refused' && incoming?.refusal ? { id, outcome, reason: incoming.refusal } : { id, outcome }
+function toEditResult ({ id, outcome }: IntakeResult, { refusal }: IncomingEdit): EditResult {
+  return outcome === 'refused' && refusal !== null ? { id, outcome, reason: refusal } : { id, outcome }
 }

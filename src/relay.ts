@@ -13,15 +13,16 @@ import { conditionOf, type PortalCondition } from './courier/parks.ts'
 import { StoreUnavailable } from './base/errors.ts'
 import { createIntake } from './intake.ts'
 import { createJanitor } from './operations/janitor.ts'
-import { createKeeper, type Lease } from './courier/leadership.ts'
+import { createLeadership } from './courier/leadership.ts'
+import type { HeldLease } from './outbox/leases.ts'
 import { createApi, createApiDispatcher } from './names/api.ts'
 import { createNameSources } from './names/sources.ts'
 import { createMetrics } from './operations/metrics/metrics.ts'
 import { createRedelivery } from './operations/redelivery.ts'
 import { createStatus } from './operations/status.ts'
 import { openStore } from './outbox/open.ts'
-import { createFronts } from './forward/connectors.ts'
-import { createReception } from './forward/forward.ts'
+import { createForwarders } from './forward/forward.ts'
+import { createNames } from './names/names.ts'
 
 /** How long calls to the portal and requests to connectors may go on after the relay was told to stop. */
 const GRACE_MS = 10_000
@@ -65,51 +66,62 @@ export async function startRelay ({ config, version, log, onLost, leaseMs }: Rel
   const client = createClient({ dispatcher, now, userAgent })
   const oauth = createOAuth({ dispatcher, now, userAgent })
   const apiDispatcher = createApiDispatcher()
-  const names = { profiles, sources: createNameSources(config.channels, log), askApi: createApi({ dispatcher: apiDispatcher, userAgent, now }), onLookUp: observers.onLookUp }
+  const sources = createNameSources(config.channels, log)
+  const askApi = createApi({ dispatcher: apiDispatcher, userAgent, now })
 
-  /** What the holder of the lease does: it alone calls the portal and renews its tokens. */
-  async function begin (lease: Lease) {
+  /** The leader alone calls the portal, renews its tokens and asks messengers for names. */
+  async function lead (lease: HeldLease) {
     const session = createSession({ portal, portals, client, oauth, lease, now: wallTime, log, onRenewal: observers.onRenewal })
     await session.open()
-    const courier = await createCourier({ portal: portal.host, lease, outbox, portals, session, names, bucket: portal.bucket, log, now, wallTime, random: Math.random, observer: observers.courier })
+    const courier = await createCourier({ portal: portal.host, lease, outbox, portals, session, bucket: portal.bucket, log, now, wallTime, random: Math.random, observer: observers.courier })
+    const names = createNames({ portal: portal.host, lease, outbox, profiles, sources, askApi, log, now, wallTime, random: Math.random, onLookUp: observers.onLookUp, onNamed: () => courier.wake() })
     courier.start()
+    names.start()
     return {
-      ...courier,
+      wake (dueAt?: number) {
+        courier.wake(dueAt)
+        names.wake(dueAt)
+      },
+      recheck () {
+        courier.recheck()
+        names.wake()
+      },
+      condition: courier.condition,
+      bucketLevel: courier.bucketLevel,
       async stop (graceMs: number) {
-        await courier.stop(graceMs)
+        await Promise.all([courier.stop(graceMs), names.stop()])
         await session.idle()
       },
     }
   }
 
-  // A key that cannot open what is stored is told at the start, and not when the lease comes.
+  // A wrong ENCRYPTION_KEY ends the start here, and not when this process becomes the leader.
   await portals.read(portal.host)
-  const keeper = createKeeper({ portal: portal.host, holder: randomUUID(), leases, signals, now, log, begin })
+  const leadership = createLeadership({ portal: portal.host, holder: randomUUID(), leases, signals, now, log, lead })
   const onDue = (dueAt: number) => {
-    const duty = keeper.duty()
-    if (duty === null) signals.send(portal.host, 'edits')
-    else duty.wake(dueAt)
+    const leader = leadership.leader()
+    if (leader === null) signals.send(portal.host, 'edits')
+    else leader.wake(dueAt)
   }
   const onInstalled = () => {
-    const duty = keeper.duty()
-    if (duty === null) signals.send(portal.host, 'portal')
-    else duty.recheck()
+    const leader = leadership.leader()
+    if (leader === null) signals.send(portal.host, 'portal')
+    else leader.recheck()
   }
-  const condition = async () => keeper.duty()?.condition() ?? await portals.read(portal.host).then(conditionOf, withoutStore)
+  const condition = async () => leadership.leader()?.condition() ?? await portals.read(portal.host).then(conditionOf, withoutStore)
   const janitor = createJanitor({ outbox, profiles, retentionDays: config.retentionDays, now, log })
   const install = createInstall({ portals, client, oauth, portal, onInstalled, now: wallTime, wait, log })
   const intake = createIntake({ portal: portal.host, channels: config.channels, outbox, profiles, now, wallTime, onAccepted: onDue })
-  const connectors = createFronts(config.channels.values(), wallTime)
-  const reception = createReception({ intake, fronts: connectors.fronts, onForwarded: observers.onForwarded })
+  const connectors = createForwarders({ channels: config.channels.values(), now: wallTime, onForwarded: observers.onForwarded })
   const redelivery = createRedelivery({ outbox, now, onDue })
   const status = createStatus({ portal: portal.host, outbox, condition, authorizeUrl: () => authorizeUrl(portal) })
-  const scrape = createScrape({ portal: portal.host, outbox, duty: keeper.duty, burst: portal.bucket.burst, now })
+  const scrape = createScrape({ portal: portal.host, outbox, leader: leadership.leader, burst: portal.bucket.burst, now })
 
   let isStopping = false
-  const app = buildApp(config, { version, log, probe: store.probe, outbox, reception, install, redelivery, status, condition, webhookObserver: observers.webhooks, scrape, stopping: () => isStopping, now })
+  const app = buildApp(config, { version, log, probe: store.probe, outbox, intake, forwarders: connectors.forwarders, install, redelivery, status, condition, webhookObserver: observers.webhooks, scrape, stopping: () => isStopping, now })
   // A port that is taken is found out before the lease is.
   await app.listen({ host: config.host, port: config.port })
-  await keeper.start()
+  await leadership.start()
   janitor.start()
   const { port } = app.server.address() as AddressInfo
 
@@ -117,7 +129,7 @@ export async function startRelay ({ config, version, log, onLost, leaseMs }: Rel
     url: `http://${config.host}:${port}`,
     async stop () {
       isStopping = true
-      await Promise.all([keeper.stop(GRACE_MS), janitor.stop(), connectors.stop(GRACE_MS)])
+      await Promise.all([leadership.stop(GRACE_MS), janitor.stop(), connectors.stop(GRACE_MS)])
       const farewell = setTimeout(() => app.server.closeAllConnections(), FAREWELL_MS)
       await app.close()
       clearTimeout(farewell)

@@ -1,8 +1,66 @@
+import { readFileSync } from 'node:fs'
 import { enableCompileCache } from 'node:module'
+import packageJson from '../package.json' with { type: 'json' }
+import type { Relay } from './relay.ts'
 
 /*
- * The relay's entry. What Node compiles, types stripped, is kept in the system's temporary folder (or in NODE_COMPILE_CACHE) for the next start,
- * which then takes about half the time; where nothing can be written, nothing is kept. A static import would be compiled before it is kept.
+ * The process: environment, signals, exit code. Node keeps what it compiles in the system's temporary folder (or in NODE_COMPILE_CACHE), which
+ * halves the time of the next start. A static import would be compiled before that is switched on.
  */
 enableCompileCache()
-await import('./process.ts')
+const { default: closeWithGrace } = await import('close-with-grace')
+const { destination } = await import('pino')
+const { ConfigError } = await import('./base/errors.ts')
+const { createLog } = await import('./base/log.ts')
+const { loadConfig } = await import('./config/config.ts')
+const { startRelay } = await import('./relay.ts')
+
+/** Longer than the relay needs to stop; what hangs beyond it is cut off. */
+const STOP_MS = 20_000
+
+const config = readConfig()
+const output = destination({ fd: 1, sync: false })
+const log = createLog(config.logLevel, output)
+let relay: Relay | null = null
+
+closeWithGrace({ delay: STOP_MS, logger: false, onSecondSignal: () => finish('signal.second', 1), onTimeout: () => finish('stop.timeout', 1) }, async ({ signal, err }) => {
+  if (err) log.fatal({ event: 'process.failed', err }, 'process.failed')
+  else log.info({ event: 'process.stopping', signal }, 'process.stopping')
+  await relay?.stop()
+  log.info({ event: 'process.stopped' }, 'process.stopped')
+  output.flushSync()
+})
+
+try {
+  relay = await startRelay({
+    config,
+    version: packageJson.version,
+    log,
+    onLost (error) {
+      log.fatal({ event: 'store.lost', err: error }, 'store.lost')
+      finish('process.stopped', 1)
+    },
+  })
+  log.info({ event: 'process.started', version: packageJson.version, url: relay.url, channels: [...config.channels.keys()], portal: config.portal.host }, 'process.started')
+} catch (error) {
+  log.fatal({ event: 'start.failed', err: error }, 'start.failed')
+  output.flushSync()
+  console.error(`imconnector-relay cannot start: ${error instanceof Error ? error.message : String(error)}`)
+  process.exit(1)
+}
+
+function readConfig () {
+  try {
+    return loadConfig(process.env, path => readFileSync(path, 'utf8'))
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    console.error(`imconnector-relay cannot start: ${error.message}`)
+    process.exit(1)
+  }
+}
+
+function finish (event: string, code: number): never {
+  log.info({ event }, event)
+  output.flushSync()
+  process.exit(code)
+}

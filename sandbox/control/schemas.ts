@@ -1,7 +1,6 @@
 import { z } from 'zod'
 import { applications } from '../applications.ts'
-import { faultTable } from '../faults.ts'
-import type { FaultName } from '../faults.ts'
+import { faultTable, type FaultName } from '../faults.ts'
 
 const names = Object.keys(faultTable) as [FaultName, ...FaultName[]]
 const code = z.strictObject({ error: z.string().min(1), status: z.int().min(100).max(599), description: z.string().optional() })

@@ -1,6 +1,5 @@
 import type { Call } from '../calls.ts'
-import type { PortalMessage } from '../portal/dialogs.ts'
-import { storedMessageId } from '../portal/dialogs.ts'
+import { type PortalMessage, storedMessageId } from '../portal/dialogs.ts'
 import type { Portal } from '../portal/portal.ts'
 import type { PortalUser } from '../portal/users.ts'
 

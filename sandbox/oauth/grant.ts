@@ -1,9 +1,6 @@
-import { findApplication } from '../applications.ts'
-import type { Application } from '../applications.ts'
-import { toText } from '../portal/php.ts'
-import type { PhpMap } from '../portal/php.ts'
-import { accessTokenSeconds } from './tokens.ts'
-import type { Grant, Tokens } from './tokens.ts'
+import { findApplication, type Application } from '../applications.ts'
+import { toText, type PhpMap } from '../portal/php.ts'
+import { accessTokenSeconds, type Grant, type Tokens } from './tokens.ts'
 
 export interface TokenAnswer {
   readonly status: number

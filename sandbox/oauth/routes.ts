@@ -1,7 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { administrator, findApplication, memberId } from '../applications.ts'
-import { send } from '../answer.ts'
-import type { Answer, Reaction } from '../answer.ts'
+import { send, type Answer, type Reaction } from '../answer.ts'
 import { strike } from '../faulty.ts'
 import { toText } from '../portal/php.ts'
 import { encodeJson } from '../rest/php-json.ts'

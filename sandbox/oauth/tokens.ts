@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { administrator, applications } from '../applications.ts'
-import type { Application, Operator } from '../applications.ts'
+import { administrator, applications, type Application, type Operator } from '../applications.ts'
 import type { Clock } from '../clock.ts'
 
 /** One authorisation of an application by one of the portal's people. Refreshing it replaces both tokens. */

@@ -1,9 +1,7 @@
-import { field, fromEntries, entriesOf, isArray, isBlank, isFalsy, PhpFatal, toText } from './php.ts'
-import type { PhpArray, PhpValue } from './php.ts'
+import { field, fromEntries, entriesOf, isArray, isBlank, isFalsy, PhpFatal, toText, type PhpArray, type PhpValue } from './php.ts'
 import { phrases } from './phrases.ts'
 import { decodeEmoji } from './text.ts'
-import { isDownloadable } from './users.ts'
-import type { PortalUser, Users } from './users.ts'
+import { isDownloadable, type PortalUser, type Users } from './users.ts'
 
 /** An item of MESSAGES after the connector module: what is echoed, and who and what it is about. */
 export interface Incoming {

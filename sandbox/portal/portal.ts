@@ -1,11 +1,8 @@
 import type { Clock } from '../clock.ts'
-import { createConnectors } from './connectors.ts'
-import type { Connectors } from './connectors.ts'
-import { createDialogs, storedMessageId } from './dialogs.ts'
-import type { DialogKey, Dialogs, PortalMessage } from './dialogs.ts'
+import { createConnectors, type Connectors } from './connectors.ts'
+import { createDialogs, storedMessageId, type DialogKey, type Dialogs, type PortalMessage } from './dialogs.ts'
 import { decodeEntities, normalizeText } from './text.ts'
-import { createUsers } from './users.ts'
-import type { PortalUser, Users } from './users.ts'
+import { createUsers, type PortalUser, type Users } from './users.ts'
 
 export interface NewMessage {
   readonly externalId: string

@@ -1,5 +1,4 @@
-import { field, fromEntries, hashOf, isArray, isBlank, isFalsy, isSet, entriesOf, toText } from './php.ts'
-import type { PhpArray } from './php.ts'
+import { field, fromEntries, hashOf, isArray, isBlank, isFalsy, isSet, entriesOf, toText, type PhpArray } from './php.ts'
 import { guestName, phrases } from './phrases.ts'
 
 /** A client of a connector, as the portal keeps it. `writes` counts how often the profile was written. */

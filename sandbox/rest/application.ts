@@ -1,5 +1,4 @@
-import type { PhpValue } from '../portal/php.ts'
-import { isFalsy, toText } from '../portal/php.ts'
+import { type PhpValue, isFalsy, toText } from '../portal/php.ts'
 import type { RestMethod } from './method.ts'
 
 /** Asked at the portal or, with the same token, at the OAuth server: both are the sandbox, so MEMBER_ID is always there. */

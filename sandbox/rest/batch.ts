@@ -1,5 +1,4 @@
-import { entriesOf, field, fromEntries, isArray, isFalsy, isSet, toText } from '../portal/php.ts'
-import type { PhpMap, PhpValue } from '../portal/php.ts'
+import { entriesOf, field, fromEntries, isArray, isFalsy, isSet, toText, type PhpMap, type PhpValue } from '../portal/php.ts'
 import { RestError, RegistrationRefused } from './errors.ts'
 import type { RestMethod } from './method.ts'
 import { methodName, parseForm } from './request.ts'

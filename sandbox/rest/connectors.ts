@@ -1,5 +1,4 @@
-import { field, isFalsy, isSet, toInteger, toText } from '../portal/php.ts'
-import type { PhpMap, PhpValue } from '../portal/php.ts'
+import { field, isFalsy, isSet, toInteger, toText, type PhpMap, type PhpValue } from '../portal/php.ts'
 import { phrases } from '../portal/phrases.ts'
 import { RegistrationRefused, RestError, restErrors } from './errors.ts'
 import type { MethodCall, RestMethod } from './method.ts'

@@ -2,16 +2,14 @@ import { setTimeout } from 'node:timers/promises'
 import type { Answer } from '../answer.ts'
 import { jsonError } from '../faulty.ts'
 import { operatingLimitSeconds } from '../limits/operating.ts'
-import { PhpFatal } from '../portal/php.ts'
-import type { PhpMap } from '../portal/php.ts'
+import { PhpFatal, type PhpMap } from '../portal/php.ts'
 import type { State } from '../state.ts'
 import { toPortalTime } from './application.ts'
 import { RegistrationRefused, RestError, restErrors } from './errors.ts'
 import type { Invoked, MethodCall, RestMethod, Session } from './method.ts'
 import { methods } from './methods.ts'
 import { encodeJson } from './php-json.ts'
-import { upperKeys } from './request.ts'
-import type { RestRequest } from './request.ts'
+import { upperKeys, type RestRequest } from './request.ts'
 
 /** A call that passed the checks before the method itself, in the portal's order: method, token, scope, operating limit. */
 export interface Admitted {

@@ -1,5 +1,4 @@
-import { isArray, entriesOf, fromEntries } from '../portal/php.ts'
-import type { PhpValue } from '../portal/php.ts'
+import { isArray, entriesOf, fromEntries, type PhpValue } from '../portal/php.ts'
 
 const escapes: Readonly<Record<string, string>> = {
   '\\"': '\\u0022', '<': '\\u003C', '>': '\\u003E', '&': '\\u0026', "'": '\\u0027', '/': '\\/', '\u2028': '\\u2028', '\u2029': '\\u2029',

@@ -1,6 +1,5 @@
 import { parse } from 'qs'
-import { entriesOf, fromEntries, isArray, toText } from '../portal/php.ts'
-import type { PhpMap, PhpValue } from '../portal/php.ts'
+import { entriesOf, fromEntries, isArray, toText, type PhpMap, type PhpValue } from '../portal/php.ts'
 import { decodeJson } from './php-json.ts'
 
 /** What a call brings, whatever the transport: parameters as sent, and the body's values before the query's. */

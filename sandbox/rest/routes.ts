@@ -1,15 +1,12 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { send } from '../answer.ts'
-import type { Answer, Reaction } from '../answer.ts'
+import { send, type Answer, type Reaction } from '../answer.ts'
 import type { Call } from '../calls.ts'
 import { messageIdsOf } from '../faults.ts'
 import { strike } from '../faulty.ts'
 import type { State } from '../state.ts'
-import { admit, refusal } from './dispatch.ts'
-import type { Admitted } from './dispatch.ts'
+import { admit, refusal, type Admitted } from './dispatch.ts'
 import { restErrors } from './errors.ts'
-import { readRequest } from './request.ts'
-import type { RestRequest } from './request.ts'
+import { readRequest, type RestRequest } from './request.ts'
 
 /** `/rest/<method>`: the limiter in front, then a fault if one waits, then the portal. */
 export function restRoutes (app: FastifyInstance, state: State): void {

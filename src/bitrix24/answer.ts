@@ -1,5 +1,11 @@
 import { z } from 'zod'
-import type { PortalTime } from './client.ts'
+
+/** The `time` block of a successful answer, in the portal's own units (seconds). */
+export interface PortalTime {
+  readonly durationS: number
+  readonly operatingS: number | null
+  readonly operatingResetAtS: number | null
+}
 
 const timeSchema = z.object({
   duration: z.number(),

@@ -1,15 +1,7 @@
 import { Agent } from 'undici'
 import type { Dispatcher } from 'undici'
-import { exchange } from '../http/exchange.ts'
-import type { Exchange } from '../http/exchange.ts'
-import { readRestAnswer } from './answer.ts'
-
-/** The `time` block of a successful answer, in the portal's own units (seconds). */
-export interface PortalTime {
-  readonly durationS: number
-  readonly operatingS: number | null
-  readonly operatingResetAtS: number | null
-}
+import { exchange, type Exchange } from '../http/exchange.ts'
+import { readRestAnswer, type PortalTime } from './answer.ts'
 
 /**
  * What one HTTP request to the portal came to. `refused` means that Bitrix24 said so in JSON: the call has ended.

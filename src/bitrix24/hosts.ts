@@ -1,12 +1,9 @@
+import { isLoopback } from '../base/loopback.ts'
 import { getDomain, getPublicSuffix } from 'tldts'
 
 /** The two OAuth servers of Bitrix24 (its AuthorizationServerUrlResolver): which one a portal uses depends on its country. */
 const OAUTH_ORIGINS: readonly string[] = ['https://oauth.bitrix.info', 'https://oauth.bitrix24.tech']
 const TECH_COUNTRIES: ReadonlySet<string> = new Set(['ru', 'am', 'az', 'ge', 'kz', 'kg', 'uz', 'by'])
-
-export function isLoopback (url: URL): boolean {
-  return url.hostname === 'localhost' || url.hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(url.hostname)
-}
 
 /**
  * The origin of an OAuth server that may be given the client secret, or null. A loopback server is one only for a portal on

@@ -1,8 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { PortalConfig } from '../config/config.ts'
+import type { PortalConfig } from './portal-config.ts'
 import type { Log } from '../base/log.ts'
-import type { Lease } from '../courier/leadership.ts'
-import { ORPHANED_MS } from '../outbox/leases.ts'
+import { type HeldLease, ORPHANED_MS } from '../outbox/leases.ts'
 import { type PortalPatch, type PortalRecord, type Portals, type WriteCondition } from '../outbox/portals.ts'
 import { allowedOAuthOrigin, defaultOAuthOrigin, pinnedOrigin } from './hosts.ts'
 import type { Grant, OAuth } from './oauth.ts'
@@ -30,7 +29,7 @@ export interface RefresherOptions {
   readonly portal: PortalConfig
   readonly portals: Portals
   readonly oauth: OAuth
-  readonly lease: Lease
+  readonly lease: HeldLease
   readonly now: () => number
   readonly log: Log
   /** Told of every renewal that has ended. */

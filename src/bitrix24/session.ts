@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
-import type { PortalConfig } from '../config/config.ts'
+import type { PortalConfig } from './portal-config.ts'
 import type { Log } from '../base/log.ts'
-import type { Lease } from '../courier/leadership.ts'
+import type { HeldLease } from '../outbox/leases.ts'
 import type { Portals } from '../outbox/portals.ts'
 import type { CallResult, Client } from './client.ts'
 import { actionFor } from './codes.ts'
@@ -38,7 +38,7 @@ export interface SessionOptions {
   readonly portals: Portals
   readonly client: Client
   readonly oauth: OAuth
-  readonly lease: Lease
+  readonly lease: HeldLease
   readonly now: () => number
   readonly log: Log
   readonly onRenewal?: (renewal: Renewal) => void

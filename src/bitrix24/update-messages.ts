@@ -1,11 +1,11 @@
 import { z } from 'zod'
-import type { Chat, ClientProfile, EditedMessage, MessageEdit } from '../edit/edit.ts'
+import type { Chat, ClientProfile, EditedMessage, PortalEdit } from '../edit/edit.ts'
 import type { Lane } from '../outbox/outbox.ts'
 
 export const UPDATE_MESSAGES = 'imconnector.update.messages'
 
 export interface OutgoingEdit {
-  readonly edit: MessageEdit
+  readonly edit: PortalEdit
   /** The portal downloads files inside the call and shows none on an update, so they can be left out after a time-out. */
   readonly omitFiles: boolean
 }

@@ -1,9 +1,10 @@
 import { z } from 'zod'
 import type { CallResult, Client } from '../bitrix24/client.ts'
 import { pinnedOrigin } from '../bitrix24/hosts.ts'
-import type { Config, PortalConfig } from '../config/config.ts'
+import type { Config } from '../config/config.ts'
+import type { PortalConfig } from '../bitrix24/portal-config.ts'
 import { ConfigError } from '../base/errors.ts'
-import type { StoreReading } from '../outbox/inspect.ts'
+import type { StoreReading } from '../outbox/store.ts'
 import type { Lane } from '../outbox/outbox.ts'
 
 /** One line of the report. `open`: it could not be examined now, and nothing says that it is wrong. */

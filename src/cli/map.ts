@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { address, addressClient } from '../edit/address.ts'
 import type { Environment, ReadFile } from '../config/environment.ts'
 import { readChannels } from '../config/channels.ts'
-import type { Channel } from '../config/config.ts'
+import type { Channel } from '../config/channel.ts'
 import { BadRequest, ConfigError } from '../base/errors.ts'
 import { messengers } from '../messengers/registry.ts'
 

@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import type { Channel, UserField } from './config.ts'
+import type { UserField } from '../edit/address.ts'
+import type { Channel } from './channel.ts'
 import type { IdTemplates, MessengerModule } from '../messengers/messenger.ts'
 import { messengers, type MessengerName } from '../messengers/registry.ts'
 import { errorCode, readText, type Environment, type ReadFile } from './environment.ts'

@@ -1,56 +1,10 @@
+import type { Channel } from './channel.ts'
+import type { PortalConfig } from '../bitrix24/portal-config.ts'
 import { allowedOAuthOrigin } from '../bitrix24/hosts.ts'
 import { defaultChannel, readChannels } from './channels.ts'
 import { findUnknownNames, isSet, readValues, type Environment, type ReadFile } from './environment.ts'
 import type { Values } from './variables.ts'
 import { ConfigError } from '../base/errors.ts'
-import type { MessengerName } from '../messengers/registry.ts'
-
-/** One configured source: a messenger, its secrets, and the connector and line that it feeds. */
-export interface Channel {
-  readonly id: string
-  readonly messenger: MessengerName
-  readonly secrets: readonly string[]
-  readonly connector: string
-  readonly line: number
-  readonly ids: { readonly user: string, readonly chat: string, readonly message: string }
-  readonly files: 'send' | 'omit'
-  readonly userFields: readonly UserField[]
-  readonly cleanNames: boolean
-  readonly allowAnonymous: boolean
-  readonly settleMs: number
-  readonly upstream: Upstream | null
-  /** What only this messenger has. */
-  readonly settings: Readonly<Record<string, unknown>>
-}
-
-/** The connector that a channel stands in front of. */
-export interface Upstream {
-  /** Where it takes webhooks, without credentials. Even so it may hold a secret, in its path or query. */
-  readonly url: string
-  /** Whether requests go on to it that hold nothing but edits. */
-  readonly edits: boolean
-  /** Whether it answers the messenger's questions about the address. */
-  readonly handshakes: boolean
-  /** Addresses and CIDR ranges that it may be at although they are not public. */
-  readonly privateRanges: readonly string[]
-  /** How long it may take to answer. */
-  readonly timeoutMs: number
-}
-
-export type UserField = 'last_name' | 'name' | 'picture' | 'url' | 'gender' | 'email' | 'phone'
-
-export interface PortalConfig {
-  /** Origin without a trailing slash, for example `https://example.bitrix24.ru`. */
-  readonly url: string
-  /** The origin's host with its port, if any: the portal's key in the store. */
-  readonly host: string
-  readonly clientId: string | null
-  readonly clientSecret: string | null
-  readonly refreshToken: string | null
-  readonly oauthUrl: string | null
-  /** Our share of the plan's leaky bucket. */
-  readonly bucket: { readonly ratePerSecond: number, readonly burst: number }
-}
 
 export interface Config {
   readonly host: string

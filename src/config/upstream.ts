@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 import { z } from 'zod'
-import type { Upstream } from './config.ts'
+import type { ConnectorConfig } from '../forward/connector-config.ts'
 import { createAddressRule } from '../forward/address-rule.ts'
 import { isAddressRange } from './variables.ts'
 
@@ -21,7 +21,7 @@ export type UpstreamEntry = z.output<z.ZodObject<typeof upstreamKeys>>
 const DEPENDENT = ['upstreamEdits', 'upstreamHandshakes', 'upstreamPrivate', 'upstreamTimeoutMs'] as const
 
 /** The connector behind a channel, or null when there is none. `name` begins each fault; none repeats the address, which may hold a secret. */
-export function readUpstream (entry: UpstreamEntry, name: string, faults: string[]): Upstream | null {
+export function readUpstream (entry: UpstreamEntry, name: string, faults: string[]): ConnectorConfig | null {
   if (entry.upstream === undefined) {
     for (const key of DEPENDENT) if (entry[key] !== undefined) faults.push(`${name} has ${key} and no upstream`)
     return null

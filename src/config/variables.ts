@@ -1,6 +1,7 @@
 import { isIP } from 'node:net'
 import { z } from 'zod'
-import { allowedOAuthOrigin, isLoopback } from '../bitrix24/hosts.ts'
+import { allowedOAuthOrigin } from '../bitrix24/hosts.ts'
+import { isLoopback } from '../base/loopback.ts'
 import { readSecret } from '../signatures/standard-webhooks.ts'
 import { isPostgresUrl, readAddress } from '../outbox/postgres/address.ts'
 

@@ -1,4 +1,4 @@
-import type { PortalTime } from '../bitrix24/client.ts'
+import type { PortalTime } from '../bitrix24/answer.ts'
 
 /**
  * Seconds of work for one method and application within ten minutes, above which a portal blocks the method. The documentation

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { Session, SessionResult } from '../bitrix24/session.ts'
-import type { Lease } from './leadership.ts'
+import type { HeldLease } from '../outbox/leases.ts'
 import type { Log } from '../base/log.ts'
 import { MAX_CHUNK } from '../outbox/rules/row.ts'
 import type { ChannelLane, Lane, Outbox } from '../outbox/outbox.ts'
@@ -8,11 +8,10 @@ import type { Portals } from '../outbox/portals.ts'
 import { createAlarm } from '../base/alarm.ts'
 import { createBudget } from './budget.ts'
 import { createDelivery, type Delivered } from './delivery.ts'
-import { createNaming, lacksName, type Names } from '../names/names.ts'
 import type { CourierObserver } from './observer.ts'
 import { createBucket, createChunk, type BucketOptions } from './pace.ts'
 import { createParks, laneName } from './parks.ts'
-import { askedMs, backoffMs, hasExpired, LONGEST_WAIT_MS, QUARANTINE_MS } from './retry.ts'
+import { askedMs, backoffMs, LONGEST_WAIT_MS, QUARANTINE_MS } from './retry.ts'
 
 /** Two, so that one slow call does not stop everything; more would only fill the portal's limits. */
 const CALLS_IN_FLIGHT = 2
@@ -26,11 +25,10 @@ const STORE_RETRY_MS = 1000
 
 export interface CourierOptions {
   readonly portal: string
-  readonly lease: Lease
+  readonly lease: HeldLease
   readonly outbox: Outbox
   readonly portals: Portals
   readonly session: Pick<Session, 'call' | 'authorizeUrl'>
-  readonly names?: Names
   readonly bucket: BucketOptions
   readonly log: Log
   /** Milliseconds of a clock that never jumps; for waits. */
@@ -46,7 +44,7 @@ export type Courier = Awaited<ReturnType<typeof createCourier>>
 
 /** Takes what is due from the outbox to one portal, inside its limits, as long as the lease is held. */
 export async function createCourier (options: CourierOptions) {
-  const { portal, lease, outbox, portals, log, now, wallTime, random } = options
+  const { portal, lease, outbox, portals, log, now, random } = options
   const { epoch } = lease
   const recovered = await outbox.recover({ portal, epoch, now: now(), quarantineUntil: now() + QUARANTINE_MS, latestDueAt: now() + LONGEST_WAIT_MS })
   if (recovered > 0) log.warn({ event: 'courier.recovered', messages: recovered }, 'courier.recovered')
@@ -63,9 +61,7 @@ export async function createCourier (options: CourierOptions) {
   const parks = createParks({ ...options, session, signal: abort.signal }, record)
   const deliver = createDelivery({ ...options, session, lastSuccessAt: () => lastSuccessAt, signal: abort.signal })
   const halt = new AbortController()
-  const name = createNaming({ ...options, halt: halt.signal, signal: abort.signal })
   const calls = new Set<Promise<void>>()
-  const lookUps = new Set<Promise<void>>()
   let pausedUntil = 0
   let failuresInARow = 0
   let lastSuccessAt: number | null = null
@@ -84,7 +80,7 @@ export async function createCourier (options: CourierOptions) {
       const probe = pausedUntil > time ? null : parks.dueProbe()
       if (probe !== null) {
         bucket.take(time, 1)
-        start(calls, probe())
+        start(probe())
         continue
       }
       if (parks.isParked('portal')) return Math.max(pausedUntil, parks.nextProbeAt())
@@ -98,10 +94,7 @@ export async function createCourier (options: CourierOptions) {
       unsure = callId
       const claimed = await outbox.claim({ portal, epoch, lane, callId, now: time, limit: chunk.size(), bucket: bucket.take(time, 1) })
       unsure = null
-      const nameless = claimed.filter(edit => lacksName(edit) && !hasExpired(edit, time, wallTime()))
-      const ready = claimed.filter(edit => !nameless.includes(edit))
-      if (nameless.length > 0) start(lookUps, name(lane, callId, nameless))
-      if (ready.length > 0) start(calls, deliver(lane, callId, ready, delivered => learn(lane, delivered).catch(reportFailure)))
+      if (claimed.length > 0) start(deliver(lane, callId, claimed, delivered => learn(lane, delivered).catch(reportFailure)))
       // The claim has counted a call that is not made.
       else bucket.take(now(), -1)
     }
@@ -162,12 +155,12 @@ export async function createCourier (options: CourierOptions) {
     log.error({ event: 'courier.failed', err: error }, 'courier.failed')
   }
 
-  function start (underWay: Set<Promise<void>>, work: Promise<void>): void {
+  function start (work: Promise<void>): void {
     const ended = work.catch(reportFailure).finally(() => {
-      underWay.delete(ended)
+      calls.delete(ended)
       alarm.ring()
     })
-    underWay.add(ended)
+    calls.add(ended)
   }
 
   async function run (): Promise<void> {
@@ -204,7 +197,7 @@ export async function createCourier (options: CourierOptions) {
       alarm.ring()
       await loop
       const timer = setTimeout(() => abort.abort(), graceMs)
-      while (calls.size + lookUps.size > 0) await Promise.all([...calls, ...lookUps])
+      while (calls.size > 0) await Promise.all(calls)
       clearTimeout(timer)
     },
 

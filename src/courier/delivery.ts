@@ -1,17 +1,17 @@
 import { toWire, UPDATE_MESSAGES } from '../bitrix24/update-messages.ts'
 import type { Session, SessionResult } from '../bitrix24/session.ts'
 import { StoreUnavailable } from '../base/errors.ts'
-import type { Lease } from './leadership.ts'
+import type { HeldLease } from '../outbox/leases.ts'
 import type { Log } from '../base/log.ts'
 import type { ClaimedEdit, Lane, Outbox, CallOutcome } from '../outbox/outbox.ts'
+import { guard } from '../edit/guard.ts'
 import { conclude, type Conclusion } from './conclude.ts'
 import type { CourierObserver } from './observer.ts'
-import { hasExpired } from './retry.ts'
 import { createRecord } from './record.ts'
 
 export interface DeliveryOptions {
   readonly portal: string
-  readonly lease: Pick<Lease, 'epoch'>
+  readonly lease: Pick<HeldLease, 'epoch'>
   readonly outbox: Outbox
   readonly session: Pick<Session, 'call'>
   readonly log: Log
@@ -29,13 +29,13 @@ export interface Delivered {
   readonly conclusion: Conclusion
 }
 
-/** Carries claimed edits of one lane to the portal and notes in the outbox what became of each; null when none was worth a call. */
+/** Carries claimed edits of one lane to the portal and records what became of each. */
 export function createDelivery (options: DeliveryOptions) {
   const { session, log, now, wallTime, random, lastSuccessAt, signal, observer } = options
 
   const record = createRecord(options)
 
-  /** A call that is not settled would keep its messages until the next start. The database fails a call only before or after it, never under way. */
+  /** Without an outcome, the call would keep its messages until the next start. The database fails a call only before or after it, never during it. */
   function withoutAnswer (error: unknown): SessionResult {
     log.error({ event: 'delivery.failed', err: error }, 'delivery.failed')
     return error instanceof StoreUnavailable
@@ -46,17 +46,18 @@ export function createDelivery (options: DeliveryOptions) {
   return async function deliver (lane: Lane, callId: string, claimed: readonly ClaimedEdit[], learn: (delivered: Delivered) => Promise<void>): Promise<void> {
     const wall = wallTime()
     const time = now()
-    const isExpired = (edit: ClaimedEdit) => hasExpired(edit, time, wall)
-    const sent = claimed.filter(edit => !isExpired(edit))
-    const expired = claimed.filter(isExpired)
-      .map(({ id, version }): CallOutcome => ({ id, version, result: 'dead', reason: 'too-old', words: null, quarantineUntil: null }))
-    if (sent.length === 0) return await record(callId, claimed, expired, null)
+    const refused = claimed.flatMap(({ id, version, edit, acceptedAt }): CallOutcome[] => {
+      const reason = guard(edit, { wallTime: wall, waitedMs: time - acceptedAt })
+      return reason === null ? [] : [{ id, version, result: 'dead', reason, words: null, quarantineUntil: null }]
+    })
+    const sent = claimed.filter(({ id }) => !refused.some(outcome => outcome.id === id))
+    if (sent.length === 0) return await record(callId, claimed, refused, null)
 
     const wire = toWire(lane, sent.map(({ edit, history }) => ({ edit, omitFiles: history.flags.includes('files-omitted') })))
     const result = await session.call(UPDATE_MESSAGES, wire, { signal }).catch(withoutAnswer)
     const conclusion = conclude(sent, result, { now: now(), random, lastSuccessAt: lastSuccessAt() })
     observer?.onCall({ messages: sent.length, result, action: conclusion.action })
-    const outcomes = [...expired, ...conclusion.outcomes]
+    const outcomes = [...refused, ...conclusion.outcomes]
     const attempt = { at: wall, durationMs: Math.round(result.durationMs), code: conclusion.code, words: conclusion.words }
     await Promise.all([record(callId, claimed, outcomes, attempt), learn({ messages: sent.length, result, conclusion })])
     log.info({

@@ -1,27 +1,18 @@
 import { createAlarm } from '../base/alarm.ts'
 import type { Log } from '../base/log.ts'
-import type { Leases, Signals, Tenure } from '../outbox/leases.ts'
+import type { HeldLease, Leases, Signals } from '../outbox/leases.ts'
 
-/** A tenure as its holder has it. */
-export interface Lease extends Tenure {
-  /**
-   * Whether the lease still runs by our own clock, counted from before it was asked for, so that it ends for us before it ends for others.
-   * Asked before anything leaves for the portal: a process that was paused finds out here.
-   */
-  isHeld (): boolean
-}
-
-/** What a holder does for its portal. */
-export interface Duty {
+/** What the leader of a portal does. */
+export interface Leader {
   /** Something may be due at a time, or now. */
   wake (dueAt?: number): void
   /** The portal's record may have changed. */
   recheck (): void
-  /** Takes nothing more and lets what is under way end for `graceMs`; may be asked again with less patience. */
+  /** Takes nothing more and gives running work `graceMs` to end; may be called again with a shorter time. */
   stop (graceMs: number): Promise<void>
 }
 
-export interface KeeperOptions<D extends Duty> {
+export interface LeadershipOptions<L extends Leader> {
   readonly portal: string
   /** A name of this process that no other has. */
   readonly holder: string
@@ -30,24 +21,24 @@ export interface KeeperOptions<D extends Duty> {
   /** Milliseconds of a clock that never jumps. */
   readonly now: () => number
   readonly log: Log
-  /** Begins the work of a tenure. What it rejects with ends the tenure. */
-  readonly begin: (lease: Lease) => Promise<D>
+  /** Starts the leader's work. If it rejects, the lease is released. */
+  readonly lead: (lease: HeldLease) => Promise<L>
 }
 
-export type Keeper<D extends Duty> = ReturnType<typeof createKeeper<D>>
+export type Leadership<L extends Leader> = ReturnType<typeof createLeadership<L>>
 
 /** Renewals in the time of a lease: two may fail. */
 const RENEWALS = 3
 
-/** What a former tenure began has to end within a call's response time-out. */
+/** What a former leader has started ends within a call's response time-out. */
 const LOST_GRACE_MS = 70_000
 
-/** Competes for the lease of a portal and does its duty as long as it is held. */
-export function createKeeper<D extends Duty> ({ portal, holder, leases, signals, now, log, begin }: KeeperOptions<D>) {
+/** Competes for the lease of a portal and leads it as long as the lease is held. */
+export function createLeadership<L extends Leader> ({ portal, holder, leases, signals, now, log, lead }: LeadershipOptions<L>) {
   const alarm = createAlarm()
-  const former = new Set<D>()
-  let held: { readonly epoch: number, readonly duty: D } | null = null
-  /** The epoch of the last tenure, unless it is known to be over, and when it ends by our clock. */
+  const former = new Set<L>()
+  let held: { readonly epoch: number, readonly leader: L } | null = null
+  /** The epoch of the last lease, unless it is known to be over, and when it ends by our clock. */
   let present: number | null = null
   let heldUntil = 0
   let isStopping = false
@@ -56,14 +47,14 @@ export function createKeeper<D extends Duty> ({ portal, holder, leases, signals,
 
   async function take (): Promise<void> {
     const asked = now()
-    const tenure = await leases.acquire(portal, holder)
-    if (tenure === null) return
-    const { epoch } = tenure
+    const lease = await leases.acquire(portal, holder)
+    if (lease === null) return
+    const { epoch } = lease
     heldUntil = asked + leases.leaseMs
     present = epoch
-    log.info({ event: 'lease.taken', portal, epoch, orphaned: tenure.isOrphaned }, 'lease.taken')
+    log.info({ event: 'lease.taken', portal, epoch, orphaned: lease.isOrphaned }, 'lease.taken')
     try {
-      held = { epoch, duty: await begin({ ...tenure, isHeld: () => present === epoch && now() < heldUntil }) }
+      held = { epoch, leader: await lead({ ...lease, isHeld: () => present === epoch && now() < heldUntil }) }
     } catch (error) {
       present = null
       await leases.release(portal, epoch)
@@ -79,21 +70,21 @@ export function createKeeper<D extends Duty> ({ portal, holder, leases, signals,
 
   function lose (): void {
     if (held === null) return
-    const { duty, epoch } = held
+    const { leader, epoch } = held
     log.warn({ event: 'lease.lost', portal, epoch }, 'lease.lost')
     present = null
     held = null
-    former.add(duty)
-    duty.stop(LOST_GRACE_MS).finally(() => former.delete(duty))
+    former.add(leader)
+    leader.stop(LOST_GRACE_MS).finally(() => former.delete(leader))
   }
 
-  /** One look at the lease; the courier looks at the store as often, in case that a signal was lost. */
+  /** Looks at the lease, and has the leader look at the store, in case that a signal was lost. */
   async function look (): Promise<void> {
     if (held === null) {
       if (!isStopping) await take()
     } else {
       await renew(held.epoch).finally(() => { if (now() >= heldUntil) lose() })
-      held?.duty.recheck()
+      held?.leader.recheck()
     }
   }
 
@@ -106,30 +97,30 @@ export function createKeeper<D extends Duty> ({ portal, holder, leases, signals,
 
   signals.listen(portal, signal => {
     if (signal === 'lease' && held === null) alarm.ring()
-    if (signal === 'edits') held?.duty.wake()
-    if (signal === 'portal') held?.duty.recheck()
+    if (signal === 'edits') held?.leader.wake()
+    if (signal === 'portal') held?.leader.recheck()
   })
 
   return {
-    /** Takes the lease if it is to be had. Rejects when the work of a tenure cannot begin. */
+    /** Takes the lease if it is free. Rejects when the leader's work cannot start. */
     async start (): Promise<void> {
       await take()
       loop = run()
     },
 
-    /** The work that this process does for the portal; null while another process has the lease. */
-    duty: (): D | null => held?.duty ?? null,
+    /** This process's work for the portal; null while another process leads. */
+    leader: (): L | null => held?.leader ?? null,
 
     /** Ends the work and hands the lease over at once. It is renewed until then. */
     async stop (graceMs: number): Promise<void> {
       isStopping = true
-      await Promise.all([...former, ...held === null ? [] : [held.duty]].map(duty => duty.stop(graceMs)))
+      await Promise.all([...former, ...held === null ? [] : [held.leader]].map(leader => leader.stop(graceMs)))
       halt.abort()
       alarm.ring()
       await loop
       if (held === null) return
-      // A tenure may have begun while the first were ending.
-      await held.duty.stop(graceMs)
+      // A new lease may have been taken while the first leaders were ending.
+      await held.leader.stop(graceMs)
       const { epoch } = held
       held = null
       present = null

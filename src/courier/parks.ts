@@ -1,6 +1,6 @@
 import { actionFor, isProbed } from '../bitrix24/codes.ts'
 import type { Session } from '../bitrix24/session.ts'
-import type { Lease } from './leadership.ts'
+import type { HeldLease } from '../outbox/leases.ts'
 import type { Log } from '../base/log.ts'
 import type { Lane } from '../outbox/outbox.ts'
 import type { ParkedLine, PortalRecord, Portals } from '../outbox/portals.ts'
@@ -11,7 +11,7 @@ const SLOWEST_PROBE_MS = 15 * 60_000
 
 export interface ParksOptions {
   readonly portal: string
-  readonly lease: Pick<Lease, 'epoch'>
+  readonly lease: Pick<HeldLease, 'epoch'>
   readonly portals: Portals
   readonly session: Pick<Session, 'call' | 'authorizeUrl'>
   readonly log: Log

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Lease } from './leadership.ts'
+import type { HeldLease } from '../outbox/leases.ts'
 import type { Log } from '../base/log.ts'
 import type { Attempt, ClaimedEdit, Outbox, CallOutcome } from '../outbox/outbox.ts'
 import type { CourierObserver } from './observer.ts'
@@ -9,7 +9,7 @@ const STORE_RETRY_MS = 1000
 
 export interface RecordOptions {
   readonly portal: string
-  readonly lease: Pick<Lease, 'epoch'>
+  readonly lease: Pick<HeldLease, 'epoch'>
   readonly outbox: Pick<Outbox, 'record'>
   readonly log: Log
   readonly now: () => number

@@ -1,6 +1,4 @@
 import type { CallResult } from '../bitrix24/client.ts'
-import type { ClaimedEdit } from '../outbox/outbox.ts'
-import { PORTAL_EDIT_WINDOW_MS } from '../edit/guard.ts'
 
 const FIRST_MS = 1000
 const LONGEST_MS = 10 * 60_000
@@ -27,15 +25,4 @@ const LONGEST_ASKED_MS = 60 * 60_000
 export function askedMs (result: CallResult): number {
   if (result.kind !== 'refused' && result.kind !== 'unknown') return 0
   return Math.min(LONGEST_ASKED_MS, result.retryAfterMs ?? 0)
-}
-
-/**
- * Whether the portal would no longer take the edit. An original of unknown date is at least as old as the edit itself, and that was accepted
- * at a time of the clock that never jumps: so setting the wall clock makes it no older. Each process begins that clock at the wall clock's
- * time, so across a restart the time in between counts, and so does what the wall clock was set by since the last start.
- */
-export function hasExpired ({ edit, acceptedAt }: ClaimedEdit, now: number, wallTime: number): boolean {
-  const { date } = edit.message
-  const ageMs = date === undefined ? now - acceptedAt : wallTime - date
-  return ageMs > PORTAL_EDIT_WINDOW_MS
 }

@@ -51,7 +51,10 @@ export interface Chat {
   readonly url?: string
 }
 
-/** One new text of one message, in the relay's own words. */
+/** Keeps an edit with the messenger's ids from being taken for one with the portal's. No value has this key. */
+declare const addressed: unique symbol
+
+/** One new text of one message, in the relay's own words and with the messenger's ids. */
 export interface MessageEdit {
   /** Whose message it is: `out` is the operator's own, which came from the portal. */
   readonly direction?: 'in' | 'out' | undefined
@@ -61,6 +64,20 @@ export interface MessageEdit {
   readonly replaces?: Content | undefined
   readonly chat: Chat
   readonly revision: Revision
+}
+
+/** A client whom an event describes that is no edit, with the messenger's own ids. */
+export interface SeenClient {
+  readonly user: ClientProfile
+  readonly chat?: string | undefined
+  readonly revision: Revision
+}
+
+/** An edit as it goes to the portal: ids by the channel's templates, and names in which nothing acts. Only `address` makes one of a MessageEdit. */
+export interface PortalEdit extends MessageEdit {
+  readonly [addressed]: true
+  /** Whether the portal may show the client as "Guest". */
+  readonly allowAnonymous: boolean
 }
 
 /** What a message is known by. `portal` is the configured portal's host. */

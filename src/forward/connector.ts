@@ -1,5 +1,5 @@
 import { Pool } from 'undici'
-import type { Upstream as UpstreamConfig } from '../config/config.ts'
+import type { ConnectorConfig } from './connector-config.ts'
 import { exchange, type Exchange } from '../http/exchange.ts'
 import { createAddressRule, createLookup, type Resolve } from './address-rule.ts'
 import type { IncomingWebhook } from './arrival.ts'
@@ -30,8 +30,8 @@ export type Passage =
   | { readonly outcome: 'answered', readonly status: number, readonly headers: Readonly<Record<string, string | string[]>>, readonly body: Buffer, readonly durationMs: number }
   | { readonly outcome: 'unreachable' | 'timeout' | 'broken' | 'busy' | 'loop' | 'stopped', readonly cause: string, readonly durationMs: number }
 
-export interface UpstreamOptions {
-  readonly config: UpstreamConfig
+export interface ConnectorOptions {
+  readonly config: ConnectorConfig
   /** Names this channel in Via. */
   readonly pseudonym: string
   /** Wall clock in milliseconds. */
@@ -40,14 +40,14 @@ export interface UpstreamOptions {
 }
 
 /** The connector behind a channel. */
-export interface Upstream {
+export interface Connector {
   /** Passes a request on as it came. It always fulfils: failures are outcomes. */
   pass (request: IncomingWebhook): Promise<Passage>
   /** Lets requests under way end for so long, and cuts off the rest. */
   stop (graceMs: number): Promise<void>
 }
 
-export function createUpstream ({ config, pseudonym, now, resolve }: UpstreamOptions): Upstream {
+export function createConnector ({ config, pseudonym, now, resolve }: ConnectorOptions): Connector {
   const { timeoutMs } = config
   const pool = new Pool(new URL(config.url).origin, {
     connections: MAX_IN_FLIGHT,

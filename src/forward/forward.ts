@@ -1,67 +1,66 @@
-import type { Intake, Receipt } from '../intake.ts'
-import type { WebhookReply } from '../messengers/messenger.ts'
+import { hash } from 'node:crypto'
 import { problem, PROBLEM_TYPE } from '../http/problem.ts'
+import type { WebhookKind, WebhookReply } from '../messengers/messenger.ts'
 import type { IncomingWebhook } from './arrival.ts'
-import type { Passage, Upstream } from './connector.ts'
+import type { ConnectorConfig } from './connector-config.ts'
+import { createConnector, type Connector, type Passage } from './connector.ts'
 
-/** What became of a webhook, and how passing it on went if it was passed on. */
-export interface Reception {
-  /** As `receive` of the intake. For a channel in front of a connector, the reply may be the connector's. */
-  receive (channelId: string, request: IncomingWebhook, admit?: () => Promise<void>): Promise<PassedReceipt>
+/** A channel that may stand in front of a connector. */
+export interface FrontChannel {
+  readonly id: string
+  readonly secrets: readonly string[]
+  readonly upstream: ConnectorConfig | null
 }
 
-export interface PassedReceipt extends Receipt {
-  readonly forwarded?: Passage
+/** What the connector said to a webhook: how the passage went, and the reply for the messenger. */
+export interface Forwarded {
+  readonly passage: Passage
+  readonly reply: WebhookReply
 }
 
-/** The connector behind a channel, and which requests are for it beside those that hold other events than edits. */
-export interface Front {
-  readonly upstream: Pick<Upstream, 'pass'>
-  readonly edits: boolean
-  readonly handshakes: boolean
+export interface Forwarder {
+  /** Passes a webhook on to the connector, or returns null when it is not for it. Called after our commit: if the connector fails, the messenger repeats. */
+  forward (webhook: IncomingWebhook, kind: WebhookKind): Promise<Forwarded | null>
 }
 
-export interface ReceptionOptions {
-  readonly intake: Intake
-  /** Those of the channels that have a connector behind them, by channel. */
-  readonly fronts: ReadonlyMap<string, Front>
-  readonly onForwarded: (channel: string, passage: Passage) => void
+export interface ForwardersOptions {
+  readonly channels: Iterable<FrontChannel>
+  /** Milliseconds of the wall clock. */
+  readonly now: () => number
+  readonly onForwarded?: ((channel: string, passage: Passage) => void) | undefined
 }
 
-/**
- * The door for webhooks. What is for the connector goes on once our part of it is on disk: if the connector fails, the messenger repeats the
- * request, and our edits are duplicates then.
- */
-export function createReception ({ intake, fronts, onForwarded }: ReceptionOptions): Reception {
-  async function receiveInFront (front: Front, channelId: string, request: IncomingWebhook, admit?: () => Promise<void>): Promise<PassedReceipt> {
-    const receipt = await receiveOwn(front, channelId, request, admit)
-    if (!isForConnector(receipt.kind, front)) return receipt
-    const passage = await front.upstream.pass(request)
-    onForwarded(channelId, passage)
-    return { ...receipt, reply: toReply(passage), forwarded: passage }
+/** The forwarders of the channels that stand in front of a connector. Each has connections of its own: a slow connector keeps no other waiting. */
+export function createForwarders ({ channels, now, onForwarded }: ForwardersOptions) {
+  const connectors: Connector[] = []
+  const forwarders = new Map<string, Forwarder>()
+  for (const { id, secrets, upstream } of channels) {
+    if (upstream === null) continue
+    const connector = createConnector({ config: upstream, pseudonym: pseudonymOf(id, secrets), now })
+    connectors.push(connector)
+    forwarders.set(id, createForwarder(connector, upstream, passage => onForwarded?.(id, passage)))
   }
-
-  /** A question asked by GET holds nothing for us when the connector is to answer it. */
-  async function receiveOwn (front: Front, channelId: string, request: IncomingWebhook, admit?: () => Promise<void>): Promise<Receipt> {
-    if (request.method !== 'GET' || !front.handshakes) return await intake.receive(channelId, request, admit)
-    await admit?.()
-    return { kind: 'handshake', reply: { status: 200, body: '' }, edits: [] }
-  }
-
   return {
-    receive (channelId, request, admit) {
-      const front = fronts.get(channelId)
-      return front === undefined ? intake.receive(channelId, request, admit) : receiveInFront(front, channelId, request, admit)
+    forwarders: forwarders as ReadonlyMap<string, Forwarder>,
+    stop: async (graceMs: number): Promise<void> => { await Promise.all(connectors.map(connector => connector.stop(graceMs))) },
+  }
+}
+
+export function createForwarder (connector: Pick<Connector, 'pass'>, { edits, handshakes }: Pick<ConnectorConfig, 'edits' | 'handshakes'>, onForwarded: (passage: Passage) => void): Forwarder {
+  const isForConnector: Readonly<Record<WebhookKind, boolean>> = { handshake: handshakes, edits, events: true }
+  return {
+    async forward (webhook, kind) {
+      if (!isForConnector[kind]) return null
+      const passage = await connector.pass(webhook)
+      onForwarded(passage)
+      return { passage, reply: toReply(passage) }
     },
   }
 }
 
-function isForConnector (kind: Receipt['kind'], { edits, handshakes }: Front): boolean {
-  switch (kind) {
-    case 'handshake': return handshakes
-    case 'edits': return edits
-    case 'events': return true
-  }
+/** The same for every replica, so a loop ends at whichever it reaches; another for each channel, because one may stand in front of another. */
+function pseudonymOf (id: string, secrets: readonly string[]): string {
+  return `imconnector-relay-${hash('sha256', JSON.stringify([id, secrets]), 'base64url').slice(0, 12)}`
 }
 
 const RETRY_AFTER_S = '5'

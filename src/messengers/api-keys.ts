@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { isLoopback } from '../bitrix24/hosts.ts'
+import { isLoopback } from '../base/loopback.ts'
 
 /** The keys of a channel whose messenger can be asked for clients' names. */
 export const API_KEYS = {

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { BadRequest } from '../base/errors.ts'
-import { renderBbCode, type RichText } from '../text/rich.ts'
+import { renderBbCode } from '../text/rich.ts'
+import type { RichText } from '../text/rich-text.ts'
 
 /*
  * What the messengers' readers have in common. A messenger's events are its own: whatever is not needed may be missing or of any

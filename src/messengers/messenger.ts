@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { z } from 'zod'
-import type { ClientProfile, MessageEdit, RefusalReason, Revision, WebhookOutcome } from '../edit/edit.ts'
+import type { MessageEdit, RefusalReason, SeenClient, WebhookOutcome } from '../edit/edit.ts'
 import type { ProfileLookup } from './profile-lookup.ts'
 
 /** One HTTP request of a messenger, before anything of it is believed. */
@@ -11,13 +11,6 @@ export interface WebhookRequest {
   readonly headers: IncomingHttpHeaders
   /** As it came: signatures are made over bytes. */
   readonly body: Buffer
-}
-
-/** A client whom an event describes that is no edit, with the messenger's own ids. */
-export interface SeenClient {
-  readonly user: ClientProfile
-  readonly chat?: string | undefined
-  readonly revision: Revision
 }
 
 /** An event that is not for the relay. */
@@ -39,6 +32,9 @@ export interface WebhookContent {
   /** The answer to a question that the sender asked by this webhook; without it `reply` makes the answer. */
   readonly reply?: WebhookReply
 }
+
+/** What a webhook is: a question about the address, nothing but edits, or something else as well. */
+export type WebhookKind = 'handshake' | 'edits' | 'events'
 
 /** What became of one event of a webhook; an ignored one has no row and so no id. */
 export interface EditResult {

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { ClientProfile, MessageEdit } from '../edit/edit.ts'
+import type { ClientProfile, MessageEdit, SeenClient } from '../edit/edit.ts'
 import { BadRequest } from '../base/errors.ts'
 import { parseJsonExactly } from '../base/json.ts'
 import { isNamed } from '../edit/profile.ts'
@@ -8,7 +8,7 @@ import { createVerifier } from '../signatures/verify.ts'
 import { isBlankForPortal } from '../text/blank.ts'
 import { readWhatsApp } from '../text/whatsapp.ts'
 import { isStorable, optionalText, readFields, renderText, requireTime } from './fields.ts'
-import { defineMessenger, type SeenClient, type WebhookContent } from './messenger.ts'
+import { defineMessenger, type WebhookContent } from './messenger.ts'
 import { idSuffix, phoneOf, writeId } from './whatsapp-ids.ts'
 
 /** The timestamp header is not signed, so that nothing can be made of it. */

@@ -24,18 +24,10 @@ export function createInquiry ({ lookUp, askApi, now, random, halt }: InquiryOpt
   let failures = 0
   let nextAt = 0
   let restsUntil = 0
-  let last: Promise<unknown> = Promise.resolve()
 
   return {
     batchSize: lookUp.batchSize,
     restsUntil: (): number => restsUntil,
-
-    /** Begins `work` once everything has ended that was to be done before. */
-    async inTurn (work: () => Promise<void>): Promise<void> {
-      const turn = last.then(work)
-      last = turn.catch(() => {})
-      await turn
-    },
 
     /** What the API says of at most `batchSize` clients; null when it was not asked, or the question was cut off by `halt`. */
     async ask (ids: readonly string[]): Promise<LookUpAnswer | null> {

@@ -1,18 +1,22 @@
+import { randomUUID } from 'node:crypto'
+import { createAlarm } from '../base/alarm.ts'
+import type { Log } from '../base/log.ts'
 import { addressProfile } from '../edit/address.ts'
 import type { ClientProfile } from '../edit/edit.ts'
-import type { AskApi } from './api.ts'
-import type { NameSource } from './sources.ts'
-import type { LookUpAnswer } from '../messengers/profile-lookup.ts'
+import { guard } from '../edit/guard.ts'
 import { isNamed } from '../edit/profile.ts'
-import type { Attempt, ClaimedEdit, Lane } from '../outbox/outbox.ts'
+import type { LookUpAnswer } from '../messengers/profile-lookup.ts'
+import type { HeldLease } from '../outbox/leases.ts'
+import type { Attempt, NamelessEdit, NameOutcome, Outbox } from '../outbox/outbox.ts'
 import type { Profiles } from '../outbox/profiles.ts'
+import type { AskApi } from './api.ts'
 import { createInquiry, type Inquiry } from './inquiry.ts'
-import { createRecord, type RecordOptions } from '../courier/record.ts'
+import type { NameSource } from './sources.ts'
 
-/** Edits of a channel that may wait for their question; more are claimed again later. */
-const MAX_WAITING = 500
+/** Edits of a channel that one look at the outbox brings. */
+const MAX_EDITS = 100
 
-/** When to come back to those, and to any when the database failed. */
+/** When to come back to edits that could not be asked for because the database failed. */
 const AGAIN_MS = 5_000
 
 /** What one question came to: `clients` were asked for, and `found` of them are known by name now. */
@@ -23,145 +27,185 @@ export interface LookUpReport {
   readonly found: number
 }
 
-/** Who can be asked for names, and where they are kept. */
-export interface Names {
+export interface NamesOptions {
+  readonly portal: string
+  readonly lease: HeldLease
+  readonly outbox: Pick<Outbox, 'nameless' | 'recordNames'>
   readonly profiles: Pick<Profiles, 'find' | 'remember'>
   /** By the channel's id. */
   readonly sources: ReadonlyMap<string, NameSource>
   readonly askApi: AskApi
-  readonly onLookUp: (report: LookUpReport) => void
-}
-
-export interface NamingOptions extends RecordOptions {
-  /** Without it nobody can be asked. */
-  readonly names?: Names
+  readonly log: Log
+  /** Milliseconds of a clock that never jumps. */
+  readonly now: () => number
+  /** Milliseconds of the wall clock. */
   readonly wallTime: () => number
+  /** In [0, 1), for jitter. */
   readonly random: () => number
-  /** Ends every question, so that what was claimed is given back at once. */
-  readonly halt: AbortSignal
+  readonly onLookUp?: ((report: LookUpReport) => void) | undefined
+  /** Called when edits have become due because their clients have names now. */
+  readonly onNamed: () => void
 }
 
-/** Edits of one channel that were claimed together. */
-interface Claim {
-  readonly connector: string
-  readonly channel: string
-  readonly callId: string
-}
+export type Names = ReturnType<typeof createNames>
 
-/** What one channel's edits wait for. */
-interface Desk extends Names {
+/** A channel's source of names, and whether it is being asked. */
+interface Desk {
   readonly source: NameSource
   readonly inquiry: Inquiry
-  waiting: number
-}
-
-/** Whether an edit must not be sent before its client's name has been asked for. */
-export function lacksName ({ edit }: ClaimedEdit): boolean {
-  return edit.user.lookUpId !== undefined && !isNamed(edit.user)
+  isBusy: boolean
 }
 
 /**
- * Asks messengers for the names of clients whose edits would else rename them to "Guest". The edits stay claimed while the question is
- * under way, beside the calls and not in their number, so that a slow API delays nobody else's. Of a client who is found the edits are due
- * at once, with the profile that is remembered; of one who is not they are dead; while the API is in trouble they wait.
+ * Asks messengers for the names of clients whose edits would otherwise rename them to "Guest". An edit whose client is found becomes due, with
+ * the profile that is remembered; one whose client is not found is dead; while the API is in trouble the edits wait. Each channel is asked by
+ * itself, so a slow API delays no other. A question is not recorded before it is answered: after a crash it is asked again.
  */
-export function createNaming (options: NamingOptions) {
-  const { portal, names, log, now, wallTime, halt } = options
-  const record = createRecord(options)
-  const desks = new Map<string, Desk>()
-  if (names !== undefined) {
-    for (const [id, source] of names.sources) desks.set(id, { ...names, source, inquiry: createInquiry({ ...options, ...source, askApi: names.askApi }), waiting: 0 })
+export function createNames ({ portal, lease, outbox, profiles, sources, askApi, log, now, wallTime, random, onLookUp, onNamed }: NamesOptions) {
+  const { epoch } = lease
+  const alarm = createAlarm()
+  const halt = new AbortController()
+  const desks = new Map<string, Desk>([...sources].map(([id, source]) => [id, { source, inquiry: createInquiry({ lookUp: source.lookUp, askApi, now, random, halt: halt.signal }), isBusy: false }]))
+  const running = new Set<Promise<void>>()
+  let loop: Promise<void> = Promise.resolve()
+
+  async function record (outcomes: readonly NameOutcome[], attempt: Attempt | null = null): Promise<void> {
+    if (outcomes.length === 0) return
+    await outbox.recordNames({ portal, epoch, questionId: randomUUID(), outcomes, attempt, now: now() })
+    if (outcomes.some(({ result }) => result === 'named')) onNamed()
   }
 
-  async function postpone ({ callId }: Claim, edits: readonly ClaimedEdit[], dueAt: number, attempt: Attempt | null): Promise<void> {
-    if (edits.length === 0) return
-    await record(callId, edits, edits.map(({ id, version, history }) => ({ id, version, result: 'retry', dueAt, history, quarantineUntil: null })), attempt)
+  /** Starts whatever may be started now and says when to come back, unless the alarm rings before. */
+  async function tick (): Promise<number> {
+    const { edits, nextAt } = await outbox.nameless(portal, now(), MAX_EDITS)
+    const channels = [...Map.groupBy(edits, edit => edit.channel)].filter(([channel]) => desks.get(channel)?.isBusy !== true)
+    for (const [channel, waiting] of channels) start(channel, waiting)
+    // What is due belongs to desks that are busy: their end rings the alarm.
+    return nextAt === null || nextAt <= now() ? Infinity : nextAt
   }
 
-  async function bury ({ callId }: Claim, edits: readonly ClaimedEdit[], words: string, attempt: Attempt | null): Promise<void> {
-    if (edits.length === 0) return
-    await record(callId, edits, edits.map(({ id, version }) => ({ id, version, result: 'dead', reason: 'anonymous-user', words, quarantineUntil: null })), attempt)
+  function start (channel: string, edits: readonly NamelessEdit[]): void {
+    const desk = desks.get(channel)
+    if (desk !== undefined) desk.isBusy = true
+    const ended = serve(channel, desk, edits)
+      .catch(async (error: unknown) => {
+        log.error({ event: 'lookup.failed', channel, err: error }, 'lookup.failed')
+        await record(edits.map(edit => postponed(edit, now() + AGAIN_MS)))
+      })
+      .catch((error: unknown) => log.error({ event: 'lookup.failed', channel, err: error }, 'lookup.failed'))
+      .finally(() => {
+        running.delete(ended)
+        if (desk !== undefined) desk.isBusy = false
+        alarm.ring()
+      })
+    running.add(ended)
   }
 
-  async function lookUp (desk: Desk, claim: Claim, edits: readonly ClaimedEdit[]): Promise<void> {
-    // Another edit of the client, or an event of his, may have brought the name while this one waited for its turn.
-    const known = await Promise.all(edits.map(({ edit }) => desk.profiles.find(portal, claim.connector, edit.user.id)))
-    await postpone(claim, edits.filter((_, index) => known[index] !== null), now(), null)
-    const nameless = edits.filter((_, index) => known[index] === null)
-    const ids = [...new Set(nameless.map(idOf))]
+  async function serve (channel: string, desk: Desk | undefined, edits: readonly NamelessEdit[]): Promise<void> {
+    const expired = edits.flatMap(({ id, version, edit, acceptedAt }): NameOutcome[] => {
+      const reason = guard(edit, { wallTime: wallTime(), waitedMs: now() - acceptedAt })
+      return reason === null ? [] : [{ id, version, result: 'dead', reason, words: null }]
+    })
+    await record(expired)
+    const waiting = edits.filter(({ id }) => !expired.some(outcome => outcome.id === id))
+    if (desk === undefined) return await record(waiting.map(edit => notFound(edit, 'the channel has no apiToken any more')))
+    if (desk.inquiry.restsUntil() > now()) return await record(waiting.map(edit => postponed(edit, desk.inquiry.restsUntil())))
+
+    // Another edit of the client, or another event, may have brought the name meanwhile.
+    const known = await Promise.all(waiting.map(({ connector, edit }) => profiles.find(portal, connector, edit.user.id)))
+    await record(waiting.filter((_, index) => known[index] !== null).map(named))
+    const nameless = waiting.filter((_, index) => known[index] === null)
+    const ids = [...new Set(nameless.map(lookUpId))]
     for (let at = 0; at < ids.length; at += desk.inquiry.batchSize) {
       const asked = ids.slice(at, at + desk.inquiry.batchSize)
-      await ask(desk, claim, asked, nameless.filter(edit => asked.includes(idOf(edit))))
+      await ask(channel, desk, asked, nameless.filter(edit => asked.includes(lookUpId(edit))))
     }
   }
 
-  async function ask (desk: Desk, claim: Claim, ids: readonly string[], edits: readonly ClaimedEdit[]): Promise<void> {
+  async function ask (channel: string, { inquiry, source }: Desk, ids: readonly string[], edits: readonly NamelessEdit[]): Promise<void> {
     const startedAt = now()
     const at = wallTime()
-    const answer = await desk.inquiry.ask(ids)
-    if (answer === null) return await postpone(claim, edits, halt.aborted ? now() : desk.inquiry.restsUntil(), null)
-    const durationMs = Math.round(now() - startedAt)
-    const attempt = (code: string): Attempt => ({ at, durationMs, code, words: null })
-    const found = answer.kind === 'answered' ? profilesOf(answer.profiles, edits, desk.source) : []
-    if (found.length > 0) {
-      await desk.profiles.remember(found.map(profile => ({ portal, connector: claim.connector, profile, revision: { at, tie: 0n }, now: now() })))
-    }
-    const isFound = (edit: ClaimedEdit) => found.some(profile => profile.id === edit.edit.user.id)
-    report(desk, claim, answer, ids.length, new Set(edits.filter(isFound).map(idOf)).size, durationMs)
-    if (answer.kind !== 'answered') return await postpone(claim, edits, desk.inquiry.restsUntil(), attempt(answer.code))
+    const answer = await inquiry.ask(ids)
+    // Cut off by a stop: the edits wait as before. Else the API rests.
+    if (answer === null) return halt.signal.aborted ? undefined : await record(edits.map(edit => postponed(edit, inquiry.restsUntil())))
+    const attempt = (code: string): Attempt => ({ at, durationMs: Math.round(now() - startedAt), code, words: null })
+    const found = answer.kind === 'answered' ? findProfiles(answer.profiles, edits, source) : new Map<string, ClientProfile>()
+    await profiles.remember(edits.flatMap(({ connector, edit }) => {
+      const profile = found.get(edit.user.id)
+      return profile === undefined ? [] : [{ portal, connector, profile, revision: { at, tie: 0n }, now: now() }]
+    }))
+    const isFound = ({ edit }: NamelessEdit): boolean => found.has(edit.user.id)
+    report(channel, answer, ids.length, new Set(edits.filter(isFound).map(lookUpId)).size, Math.round(now() - startedAt))
+    if (answer.kind !== 'answered') return await record(edits.map(edit => postponed(edit, inquiry.restsUntil())), attempt(answer.code))
     const code = answer.code === 'ok' ? 'PROFILE_NOT_FOUND' : answer.code
-    await postpone(claim, edits.filter(isFound), now(), null)
-    await bury(claim, edits.filter(edit => !isFound(edit)), code, attempt(code))
+    await record(edits.filter(isFound).map(named))
+    await record(edits.filter(edit => !isFound(edit)).map(edit => notFound(edit, code)), attempt(code))
   }
 
-  function report ({ onLookUp }: Desk, { channel }: Claim, { kind: outcome, code }: LookUpAnswer, clients: number, found: number, durationMs: number): void {
-    onLookUp({ channel, outcome, clients, found })
+  function report (channel: string, { kind: outcome, code }: LookUpAnswer, clients: number, found: number, durationMs: number): void {
+    onLookUp?.({ channel, outcome, clients, found })
     const line = { event: 'lookup.attempted', channel, outcome, code, clients, found, durationMs }
     if (outcome === 'answered') log.info(line, line.event)
     else if (outcome === 'unavailable') log.warn(line, line.event)
-    else log.error({ ...line, remedy: 'the messenger turns away the apiToken of this channel: set one in CHANNELS_FILE that is valid and may read profiles' }, line.event)
+    else log.error({ ...line, remedy: 'the messenger refuses the apiToken of this channel: set one in CHANNELS_FILE that is valid and may read profiles' }, line.event)
   }
 
-  async function serve (claim: Claim, edits: readonly ClaimedEdit[]): Promise<void> {
-    const { channel } = claim
-    const desk = desks.get(channel)
-    if (desk === undefined) return await bury(claim, edits, 'the channel has no apiToken any more', null)
-    if (desk.inquiry.restsUntil() > now()) return await postpone(claim, edits, desk.inquiry.restsUntil(), null)
-    if (desk.waiting >= MAX_WAITING) return await postpone(claim, edits, now() + AGAIN_MS, null)
-    desk.waiting += edits.length
-    try {
-      await desk.inquiry.inTurn(() => lookUp(desk, claim, edits))
-    } catch (error) {
-      log.error({ event: 'lookup.failed', channel, err: error }, 'lookup.failed')
-      // What is settled already is no longer in this call and stays as it is.
-      await postpone(claim, edits, now() + AGAIN_MS, null)
-    } finally {
-      desk.waiting -= edits.length
+  async function run (): Promise<void> {
+    while (!halt.signal.aborted) {
+      const next = !lease.isHeld()
+        ? Infinity
+        : await tick().catch((error: unknown) => {
+          log.error({ event: 'lookup.failed', err: error }, 'lookup.failed')
+          return now() + AGAIN_MS
+        })
+      await alarm.sleep(Math.max(0, next - now()))
     }
   }
 
-  /**
-   * Settles all of `edits`, which are claimed under `callId` and lack a name. A message stays in the lane of the channel that its first edit
-   * came through; it is the edit's own channel that knows its client.
-   */
-  return async function name ({ connector }: Lane, callId: string, edits: readonly ClaimedEdit[]): Promise<void> {
-    const channels = Map.groupBy(edits, edit => edit.channel)
-    await Promise.all([...channels].map(([channel, edits]) => serve({ connector, channel, callId }, edits)))
+  return {
+    start (): void {
+      loop = run()
+    },
+
+    /** An edit may wait for a name, at a time that is known or now. */
+    wake (dueAt?: number): void {
+      alarm.ring(dueAt === undefined ? 0 : dueAt - now())
+    },
+
+    /** Ends every question. */
+    async stop (): Promise<void> {
+      halt.abort()
+      alarm.ring()
+      await loop
+      while (running.size > 0) await Promise.all(running)
+    },
   }
 }
 
-/** Those who were found and have a name, as the portal is to be shown them. */
-function profilesOf (answered: ReadonlyMap<string, ClientProfile>, edits: readonly ClaimedEdit[], { channel }: NameSource): ClientProfile[] {
+function named ({ id, version }: NamelessEdit): NameOutcome {
+  return { id, version, result: 'named' }
+}
+
+function postponed ({ id, version }: NamelessEdit, askAt: number): NameOutcome {
+  return { id, version, result: 'retry', askAt }
+}
+
+function notFound ({ id, version }: NamelessEdit, words: string): NameOutcome {
+  return { id, version, result: 'dead', reason: 'anonymous-user', words }
+}
+
+/** The clients who were found and have a name, as the portal is to be shown them, by the portal's id. */
+function findProfiles (answered: ReadonlyMap<string, ClientProfile>, edits: readonly NamelessEdit[], { channel }: NameSource): Map<string, ClientProfile> {
   const found = new Map<string, ClientProfile>()
   for (const edit of edits) {
-    const profile = answered.get(idOf(edit))
+    const profile = answered.get(lookUpId(edit))
     const { id } = edit.edit.user
     const addressed = profile === undefined ? null : addressProfile(profile, id, channel)
     if (addressed !== null && isNamed(addressed)) found.set(id, addressed)
   }
-  return [...found.values()]
+  return found
 }
 
-function idOf ({ edit }: ClaimedEdit): string {
+function lookUpId ({ edit }: NamelessEdit): string {
   return edit.user.lookUpId ?? ''
 }

@@ -7,7 +7,7 @@ import type { OutboxRow } from './rules/row.ts'
  * well-formed text whatever a client has sent, because it escapes half of a surrogate pair and U+0000, which databases refuse or replace.
  */
 
-export const COLUMNS = ['id', 'channel', 'chat', 'message', 'version', 'state', 'reason', 'refused_reason', 'due_at', 'waiting_since', 'finished_at',
+export const COLUMNS = ['id', 'channel', 'chat', 'message', 'version', 'state', 'reason', 'refused_reason', 'due_at', 'ask_at', 'waiting_since', 'finished_at',
   'call_id', 'call_version', 'quarantine_version', 'quarantine_until', 'rest'] as const
 
 export interface Columns {
@@ -20,6 +20,7 @@ export interface Columns {
   reason: DeadReason | null
   refused_reason: RefusalReason | null
   due_at: number | null
+  ask_at: number | null
   waiting_since: number | null
   finished_at: number | null
   call_id: string | null
@@ -63,6 +64,7 @@ export function toColumns (row: OutboxRow): Columns {
     reason: row.reason,
     refused_reason: refused?.reason ?? null,
     due_at: row.dueAt,
+    ask_at: row.askAt,
     waiting_since: row.waitingSince,
     finished_at: row.finishedAt,
     call_id: row.callId,
@@ -88,6 +90,7 @@ export function toRow (sql: Columns): OutboxRow {
     waitingSince: sql.waiting_since,
     finishedAt: sql.finished_at,
     dueAt: sql.due_at,
+    askAt: sql.ask_at,
     callId: sql.call_id,
     callVersion: sql.call_version,
     quarantineVersion: sql.quarantine_version,
@@ -113,7 +116,7 @@ export function toEditRow (sql: Columns & { readonly connector: string, readonly
     attempts: row.history.attempts,
     acceptedAt: row.acceptedAt,
     settledAt: row.finishedAt,
-    dueAt: row.dueAt,
+    dueAt: row.dueAt ?? row.askAt,
     refused: row.refused === null ? null : { revision: row.refused.revision, reason: row.refused.reason },
   }
 }

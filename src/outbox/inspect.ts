@@ -2,14 +2,7 @@ import { databasePath } from './open.ts'
 import { isPostgresUrl } from './postgres/address.ts'
 import { sealPortals } from './seal.ts'
 import { inspectSqlite } from './sqlite/inspect.ts'
-import type { PortalRecord } from './portals.ts'
-
-export interface StoreReading {
-  /** The file, or host and database: nothing secret. */
-  readonly name: string
-  readonly record: PortalRecord
-  readonly pending: number
-}
+import type { StoreReading } from './store.ts'
 
 /** What the database that DATABASE_URL names says, without changing it; null when there is none yet. Rejects with an Error that says what to do. */
 export async function inspectStore (databaseUrl: string, encryptionKey: Buffer | null, portal: string): Promise<StoreReading | null> {

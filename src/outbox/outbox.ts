@@ -1,4 +1,4 @@
-import type { DeadReason, EditState, MessageEdit, MessageKey, RefusalReason, Revision } from '../edit/edit.ts'
+import type { DeadReason, EditState, MessageKey, PortalEdit, RefusalReason, Revision } from '../edit/edit.ts'
 
 /*
  * What the relay asks of the outbox. Every verb is asynchronous. A verb that writes is durable once its promise is fulfilled: `kill -9` or a
@@ -11,7 +11,7 @@ import type { DeadReason, EditState, MessageEdit, MessageKey, RefusalReason, Rev
 export interface IncomingEdit {
   readonly key: MessageKey
   readonly channel: string
-  readonly edit: MessageEdit
+  readonly edit: PortalEdit
   readonly refusal: RefusalReason | null
   readonly now: number
   readonly settleMs: number
@@ -21,7 +21,7 @@ export interface IntakeResult {
   /** The message's row, as `messageRowId` names it. */
   readonly id: string
   readonly outcome: 'accepted' | 'duplicate' | 'stale' | 'refused'
-  /** When an accepted edit may be called for; null for any other. */
+  /** When an accepted edit may be called for, or its client's name asked for; null for any other. */
   readonly dueAt: number | null
 }
 
@@ -80,7 +80,7 @@ export interface ClaimedEdit {
   /** Grows with each content of the message that is to be delivered; the outcome of a call matches it. */
   readonly version: number
   readonly channel: string
-  readonly edit: MessageEdit
+  readonly edit: PortalEdit
   readonly acceptedAt: number
   readonly history: DeliveryHistory
 }
@@ -106,6 +106,26 @@ export interface EndedCall extends Holder {
   readonly callId: string
   readonly outcomes: readonly CallOutcome[]
   /** The call itself; null when none was made. */
+  readonly attempt: Attempt | null
+  readonly now: number
+}
+
+/** An edit that waits until its client has a name. */
+export interface NamelessEdit extends ClaimedEdit {
+  readonly connector: string
+}
+
+/** What a question for names came to for one edit. `named`: its client has a profile now. */
+export type NameOutcome = { readonly id: string, readonly version: number } & (
+  | { readonly result: 'named' }
+  | { readonly result: 'retry', readonly askAt: number }
+  | { readonly result: 'dead', readonly reason: DeadReason, readonly words: string | null }
+)
+
+export interface EndedQuestion extends Holder {
+  readonly questionId: string
+  readonly outcomes: readonly NameOutcome[]
+  /** The question itself; null when none was asked. */
   readonly attempt: Attempt | null
   readonly now: number
 }
@@ -207,6 +227,15 @@ export interface Outbox {
    * clock may have been moved meanwhile. Returns how many messages were in a call.
    */
   recover (recovery: Recovery): Promise<number>
+
+  /**
+   * Edits whose client's name may be asked for at `now`: of each lane the oldest, at most `limit`. `nextAt` is when to look again, or null when
+   * no edit waits for a name. They are not claimed: one leader asks, and what it asks for twice does no harm.
+   */
+  nameless (portal: string, now: number, limit: number): Promise<{ readonly edits: readonly NamelessEdit[], readonly nextAt: number | null }>
+
+  /** Records what a question for names came to. An edit that is not waiting any more, or has another version, is left alone. */
+  recordNames (question: EndedQuestion): Promise<void>
 
   /** Counts the portal's pending rows one by one, for status and proofs. */
   backlog (portal: string): Promise<Backlog>

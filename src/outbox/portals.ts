@@ -40,7 +40,7 @@ export type PortalPatch = Partial<Omit<PortalRecord, 'tokensVersion'>>
 
 /** What must hold at the moment of the write; an absent field is not checked. */
 export interface WriteCondition {
-  /** No other tenure has started. */
+  /** No other lease has started. */
   readonly epoch?: number
   readonly tokensVersion?: number
 }

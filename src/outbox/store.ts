@@ -1,6 +1,6 @@
 import type { Leases, Signals } from './leases.ts'
 import type { Outbox } from './outbox.ts'
-import type { Portals } from './portals.ts'
+import type { PortalRecord, Portals } from './portals.ts'
 import type { Profiles } from './profiles.ts'
 
 /** Gets each group commit: how many jobs shared it, and how long it took. */
@@ -18,4 +18,12 @@ export interface Store {
   probe (): Promise<void>
   /** Waits for running work, then closes the database. */
   close (): Promise<void>
+}
+
+/** What a database says beside a relay that runs on it. */
+export interface StoreReading {
+  /** The file, or host and database: nothing secret. */
+  readonly name: string
+  readonly record: PortalRecord
+  readonly pending: number
 }

@@ -1,5 +1,6 @@
 import { neutralise } from './neutralise.ts'
-import { renderBbCode, type RichText } from './rich.ts'
+import { renderBbCode } from './rich.ts'
+import type { RichText } from './rich-text.ts'
 import { readSlack } from './slack.ts'
 import { readWhatsApp } from './whatsapp.ts'
 

@@ -1,6 +1,6 @@
 import type { Interval } from './neutralise.ts'
 import { createRichBuilder, type RichBuilder } from './rich-builder.ts'
-import type { RichText, Style } from './rich.ts'
+import type { RichText, Style } from './rich-text.ts'
 
 /** What one messenger adds to `*bold*`, `_italic_`, `~strike~`, and code and pre between backticks. */
 export interface Dialect {

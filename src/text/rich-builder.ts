@@ -1,4 +1,4 @@
-import type { RichText, Style, StyleRange } from './rich.ts'
+import type { RichText, Style, StyleRange } from './rich-text.ts'
 
 /** Composes a rich text from the parts of a message that comes as a tree, or with its markup inside. */
 export interface RichBuilder {

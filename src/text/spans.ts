@@ -1,5 +1,5 @@
 import { neutraliseUrl, percentEncode, type Interval } from './neutralise.ts'
-import type { StyleRange } from './rich.ts'
+import type { StyleRange } from './rich-text.ts'
 
 export type Tag = 'B' | 'I' | 'U' | 'S' | 'CODE' | 'URL'
 

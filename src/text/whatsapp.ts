@@ -1,6 +1,6 @@
 import { CODE_PATTERN, readMarkup, type Dialect } from './markup.ts'
 import { URL_PATTERN, URL_TAIL } from './neutralise.ts'
-import type { RichText } from './rich.ts'
+import type { RichText } from './rich-text.ts'
 
 /** By WhatsApp's help on formatting messages. The numbers of a list need no reading: they are text. */
 const WHATSAPP: Dialect = {

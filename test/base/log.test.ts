@@ -1,6 +1,5 @@
 import t from 'tap'
 import { createIdMask, createLog } from '../../src/base/log.ts'
-import { channel } from '../channel.ts'
 
 function capture (level = 'info') {
   const lines: Array<Record<string, unknown>> = []
@@ -52,11 +51,9 @@ t.test('an error is logged with its cause and without what was hung on it', asyn
 })
 
 t.test('ids are masked by something that others do not know, the same after a restart', async t => {
-  const config = (secret: string, logIds = false) => ({ logIds, channels: new Map([['default', channel({ secrets: [secret] })]]) })
-  const mask = createIdMask(config('a'))
+  const mask = createIdMask([['a']])
   t.match(mask('+79001234567'), /^[\w-]{12}$/)
-  t.equal(mask('+79001234567'), createIdMask(config('a'))('+79001234567'))
+  t.equal(mask('+79001234567'), createIdMask([['a']])('+79001234567'))
   t.not(mask('+79001234567'), mask('+79001234568'))
-  t.not(mask('+79001234567'), createIdMask(config('b'))('+79001234567'))
-  t.equal(createIdMask(config('a', true))('+79001234567'), '+79001234567')
+  t.not(mask('+79001234567'), createIdMask([['b']])('+79001234567'))
 })

@@ -1,6 +1,5 @@
 import t from 'tap'
-import { actionFor, isProbed } from '../../src/bitrix24/codes.ts'
-import type { CodeAction } from '../../src/bitrix24/codes.ts'
+import { actionFor, isProbed, type CodeAction } from '../../src/bitrix24/codes.ts'
 
 /** Every code that Bitrix24 documents or sends, with a status that it has been seen with. */
 const documented: [string, number, CodeAction][] = [

@@ -2,8 +2,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 import type { AddressInfo, Socket } from 'node:net'
 import { Agent } from 'undici'
-import { createDispatcher } from '../../src/bitrix24/client.ts'
-import type { DispatcherOptions } from '../../src/bitrix24/client.ts'
+import { createDispatcher, type DispatcherOptions } from '../../src/bitrix24/client.ts'
 
 interface Test { teardown (after: () => unknown): unknown }
 

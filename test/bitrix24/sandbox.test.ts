@@ -3,6 +3,7 @@ import type { Test } from 'tap'
 import { UPDATE_MESSAGES, readAnswer, toWire } from '../../src/bitrix24/update-messages.ts'
 import { startSandbox } from '../../sandbox/sandbox.ts'
 import { openSession } from './scripted-portal.ts'
+import { portalEdit } from '../portal-edit.ts'
 
 /** A session that starts from the relay's first refresh token, as the environment gives it. */
 async function connect (t: Test, responseTimeoutMs?: number) {
@@ -18,12 +19,12 @@ async function connect (t: Test, responseTimeoutMs?: number) {
   const tokenCalls = async () => (await control<{ method: string }[]>('calls')).filter(call => call.method === 'oauth.token').length
   const text = async () => (await control<{ text: string }[]>('messages?chat=chat-1&message=m1'))[0]?.text
   const send = (method: string, words: string) => opened.session.call(method, toWire({ connector: 'relay_demo', line: 1 }, [{
-    edit: {
+    edit: portalEdit({
       user: { id: 'u1', name: 'Ivan', lastName: 'Petrov' },
       message: { id: 'm1', date: Date.now(), text: words, files: [] },
       chat: { id: 'chat-1', name: 'Support' },
       revision: { at: 1, tie: 0n },
-    },
+    }),
     omitFiles: false,
   }]))
   const fault = (name: unknown, method = UPDATE_MESSAGES) => control('faults', [{ method, fault: name, times: 1 }])

@@ -6,8 +6,7 @@ import { createSession } from '../../src/bitrix24/session.ts'
 import { StoreUnavailable } from '../../src/base/errors.ts'
 import { HELD } from '../courier/lease.ts'
 import { createMemoryPortals } from './memory-portals.ts'
-import { expired, grantOf, openSession, portalConfig, recordingLog, startScriptedPortal } from './scripted-portal.ts'
-import type { Reply } from './scripted-portal.ts'
+import { expired, grantOf, openSession, portalConfig, recordingLog, startScriptedPortal, type Reply } from './scripted-portal.ts'
 
 const ok: Reply = { json: { result: 'ok' } }
 

@@ -1,11 +1,12 @@
 import fc from 'fast-check'
 import t from 'tap'
-import type { MessageEdit } from '../../src/edit/edit.ts'
+import type { PortalEdit } from '../../src/edit/edit.ts'
 import { readAnswer, toWire } from '../../src/bitrix24/update-messages.ts'
+import { portalEdit } from '../portal-edit.ts'
 
 const lane = { connector: 'relay_demo', line: 107 }
 
-const full: MessageEdit = {
+const full = portalEdit({
   user: {
     phone: '+79990000000',
     email: 'ivan@example.ru',
@@ -19,14 +20,14 @@ const full: MessageEdit = {
   message: { id: 'ext-msg-1001', date: 1773266050999, text: 'Добрый день', files: [{ url: 'https://example.ru/a.pdf', name: 'a.pdf' }, { url: 'https://example.ru/b' }] },
   chat: { url: 'https://example.ru/chats/123', name: 'Канал', id: 'channel-123' },
   revision: { at: 1, tie: 0n },
-}
+})
 
-const bare: MessageEdit = {
+const bare = portalEdit({
   user: { id: '42' },
   message: { id: '1', text: 'x', files: [] },
   chat: { id: '7' },
   revision: { at: 1, tie: 0n },
-}
+})
 
 t.test('every field has its place, in a fixed order whatever the order it came in', async t => {
   t.equal(JSON.stringify(toWire(lane, [{ edit: full, omitFiles: false }])), '{"CONNECTOR":"relay_demo","LINE":107,"MESSAGES":[{' +
@@ -53,7 +54,7 @@ t.test('edits keep their order', async t => {
 })
 
 t.test('the user block is the same, byte for byte, whatever the message', async t => {
-  const block = (edit: MessageEdit) => JSON.stringify(toWire(lane, [{ edit, omitFiles: false }]).MESSAGES[0]?.user)
+  const block = (edit: PortalEdit) => JSON.stringify(toWire(lane, [{ edit, omitFiles: false }]).MESSAGES[0]?.user)
   t.doesNotThrow(() => fc.assert(fc.property(
     fc.record({ id: fc.string(), name: fc.string(), lastName: fc.string(), phone: fc.string(), gender: fc.string() }, { requiredKeys: ['id'] }),
     fc.string(), fc.array(fc.nat(), { minLength: 5, maxLength: 5 }),

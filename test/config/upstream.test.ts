@@ -1,5 +1,6 @@
 import t from 'tap'
-import { loadConfig, type Channel } from '../../src/config/config.ts'
+import { loadConfig } from '../../src/config/config.ts'
+import type { Channel } from '../../src/config/channel.ts'
 import { SECRET } from '../channel.ts'
 
 function load (channel: object): Channel | undefined {

@@ -3,13 +3,14 @@ import { pino } from 'pino'
 import { createClient, createDispatcher } from '../../src/bitrix24/client.ts'
 import { createOAuth } from '../../src/bitrix24/oauth.ts'
 import { createSession, type SessionResult } from '../../src/bitrix24/session.ts'
-import type { PortalConfig } from '../../src/config/config.ts'
+import type { PortalConfig } from '../../src/bitrix24/portal-config.ts'
 import { createCourier } from '../../src/courier/courier.ts'
-import type { LookUpReport, Names } from '../../src/names/names.ts'
+import { createNames, type LookUpReport, type NamesOptions } from '../../src/names/names.ts'
 import { messageRowId, type MessageEdit } from '../../src/edit/edit.ts'
 import { openStore } from '../../src/outbox/open.ts'
 import type { IncomingEdit } from '../../src/outbox/outbox.ts'
 import { startPortal } from '../portal.ts'
+import { portalEdit } from '../portal-edit.ts'
 
 export interface HarnessOptions {
   readonly limits?: boolean
@@ -19,8 +20,8 @@ export interface HarnessOptions {
   readonly refreshToken?: string
   /** Happens between the end of a call and what the courier makes of it. */
   readonly onCalled?: (result: SessionResult) => Promise<void>
-  /** Whom the courier can ask for names. */
-  readonly names?: Pick<Names, 'sources' | 'askApi'>
+  /** Who can be asked for names. */
+  readonly names?: Pick<NamesOptions, 'sources' | 'askApi'>
 }
 
 /** A courier with a real store, a real session and the sandbox as its portal. */
@@ -52,15 +53,14 @@ export async function attach (t: Test, portal: Awaited<ReturnType<typeof startPo
   const dispatcher = createDispatcher({ responseTimeoutMs })
   const client = createClient({ dispatcher, now, userAgent: 'imconnector-relay/test', responseTimeoutMs })
   const oauth = createOAuth({ dispatcher, now, userAgent: 'imconnector-relay/test', responseTimeoutMs })
-  const tenure = await store.leases.acquire(portal.host, 'test')
-  if (tenure === null) throw new Error('the lease is held')
-  const lease = { ...tenure, isHeld: () => true }
+  const acquired = await store.leases.acquire(portal.host, 'test')
+  if (acquired === null) throw new Error('the lease is held')
+  const lease = { ...acquired, isHeld: () => true }
   const session = createSession({ portal: config, portals: store.portals, client, oauth, lease, now, log })
   await session.open()
   const lookUps: LookUpReport[] = []
-  const names = options.names === undefined ? {} : { names: { ...options.names, profiles: store.profiles, onLookUp: (report: LookUpReport) => { lookUps.push(report) } } }
-  const courier = await createCourier({
-    ...names,
+  const wallTime = () => now() + wallAheadMs
+  const deliveries = await createCourier({
     portal: portal.host,
     lease,
     outbox: store.outbox,
@@ -76,9 +76,37 @@ export async function attach (t: Test, portal: Awaited<ReturnType<typeof startPo
     bucket: config.bucket,
     log,
     now,
-    wallTime: () => now() + wallAheadMs,
+    wallTime,
     random: () => 0,
   })
+  const names = createNames({
+    portal: portal.host,
+    lease,
+    outbox: store.outbox,
+    profiles: store.profiles,
+    ...options.names ?? { sources: new Map(), askApi: async () => ({ kind: 'failed', code: 'NOBODY' }) },
+    log,
+    now,
+    wallTime,
+    random: () => 0,
+    onLookUp: report => { lookUps.push(report) },
+    onNamed: () => { deliveries.wake() },
+  })
+  /** What the relay's leader does: the courier, and the questions for names beside it. */
+  const courier = {
+    ...deliveries,
+    start () {
+      deliveries.start()
+      names.start()
+    },
+    wake (dueAt?: number) {
+      deliveries.wake(dueAt)
+      names.wake(dueAt)
+    },
+    async stop (graceMs: number) {
+      await Promise.all([deliveries.stop(graceMs), names.stop()])
+    },
+  }
   let closed = false
   const close = async () => {
     if (closed) return
@@ -138,5 +166,5 @@ function incoming (portal: string, options: EditOfMessage, now: number): Incomin
     revision: { at, tie: 0n },
   }
   const key = { portal, connector: 'relay_demo', line, chat, message }
-  return { key, channel, edit, refusal: null, now, settleMs: 0 }
+  return { key, channel, edit: portalEdit(edit), refusal: null, now, settleMs: 0 }
 }

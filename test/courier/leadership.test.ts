@@ -1,7 +1,7 @@
 import t from 'tap'
-import { createKeeper, type Lease } from '../../src/courier/leadership.ts'
+import { createLeadership } from '../../src/courier/leadership.ts'
+import type { HeldLease, Leases, Signal } from '../../src/outbox/leases.ts'
 import { StoreUnavailable } from '../../src/base/errors.ts'
-import type { Leases, Signal } from '../../src/outbox/leases.ts'
 import { eventually } from '../portal.ts'
 
 const LEASE_MS = 300
@@ -35,18 +35,18 @@ function createProcess (leases: Leases, now: () => number, holder: string) {
   const heard: Array<(signal: Signal) => void> = []
   const sent: Signal[] = []
   const events: string[] = []
-  const tenures: Lease[] = []
-  const process = { failsToBegin: false, ending: Promise.resolve() }
-  const keeper = createKeeper({
+  const leads: HeldLease[] = []
+  const process = { failsToLead: false, ending: Promise.resolve() }
+  const leadership = createLeadership({
     portal: 'example.bitrix24.ru',
     holder,
     leases,
     signals: { send: (_portal, signal) => { sent.push(signal) }, listen: (_portal, listener) => { heard.push(listener) } },
     now,
     log: { info: (fields: { event?: string }) => { events.push(fields.event ?? '') }, warn: (fields: { event?: string }) => { events.push(fields.event ?? '') }, error: (fields: { event?: string }) => { events.push(fields.event ?? '') } },
-    async begin (lease) {
-      if (process.failsToBegin) throw new Error('cannot begin')
-      tenures.push(lease)
+    async lead (lease) {
+      if (process.failsToLead) throw new Error('cannot begin')
+      leads.push(lease)
       return {
         wake: () => { events.push('wake') },
         recheck: () => { events.push('recheck') },
@@ -57,96 +57,96 @@ function createProcess (leases: Leases, now: () => number, holder: string) {
       }
     },
   })
-  return { keeper, process, tenures, events, sent, hear: (signal: Signal) => heard.forEach(listener => listener(signal)) }
+  return { leadership, process, leads, events, sent, hear: (signal: Signal) => heard.forEach(listener => listener(signal)) }
 }
 
 t.test('the lease is renewed while its holder lives, and the others have none', async t => {
   const { server, leases } = createServer()
   const [a, b] = [createProcess(leases, () => server.time, 'a'), createProcess(leases, () => server.time, 'b')]
-  await a.keeper.start()
-  await b.keeper.start()
-  t.ok(a.keeper.duty())
-  t.equal(b.keeper.duty(), null)
+  await a.leadership.start()
+  await b.leadership.start()
+  t.ok(a.leadership.leader())
+  t.equal(b.leadership.leader(), null)
   for (let step = 0; step < 4; step++) {
     const { asked } = server
     server.time += LEASE_MS / 3
     await eventually(async () => server.asked, count => count >= asked + 2)
   }
-  t.equal(a.tenures[0]?.isHeld(), true, 'beyond its first time')
-  t.equal(b.keeper.duty(), null)
+  t.equal(a.leads[0]?.isHeld(), true, 'beyond its first time')
+  t.equal(b.leadership.leader(), null)
   t.ok(a.events.includes('recheck'), 'each renewal is a look at the store')
 
   a.hear('edits')
   a.hear('portal')
   t.strictSame(a.events.filter(event => event === 'wake'), ['wake'])
-  await a.keeper.stop(50)
+  await a.leadership.stop(50)
   t.ok(a.events.includes('stop 50'))
   t.strictSame(a.sent, ['lease'])
   b.hear('lease')
-  await eventually(async () => b.keeper.duty(), duty => duty !== null)
-  t.match(b.tenures, [{ epoch: 2, isOrphaned: false }])
-  await b.keeper.stop(0)
+  await eventually(async () => b.leadership.leader(), leader => leader !== null)
+  t.match(b.leads, [{ epoch: 2, isOrphaned: false }])
+  await b.leadership.stop(0)
 })
 
-t.test('a holder that cannot reach the store stops by its own clock, and begins anew when it can', async t => {
+t.test('a leader that cannot reach the store stops by its own clock, and starts again when it can', async t => {
   const { server, leases } = createServer()
-  const { keeper, tenures, events } = createProcess(leases, () => server.time, 'a')
-  await keeper.start()
+  const { leadership, leads, events } = createProcess(leases, () => server.time, 'a')
+  await leadership.start()
   server.away = true
   server.time += LEASE_MS
-  t.equal(tenures[0]?.isHeld(), false, 'before it has even asked')
-  await eventually(async () => keeper.duty(), duty => duty === null)
+  t.equal(leads[0]?.isHeld(), false, 'before it has even asked')
+  await eventually(async () => leadership.leader(), leader => leader === null)
   t.ok(events.includes('lease.lost'))
   t.ok(events.some(event => event.startsWith('stop ')))
   server.away = false
-  await eventually(async () => keeper.duty(), duty => duty !== null)
-  t.match(tenures[1], { epoch: 2, isOrphaned: true }, 'its own last request may be under way')
-  t.equal(tenures[1]?.isHeld(), true)
-  t.equal(tenures[0]?.isHeld(), false)
-  await keeper.stop(0)
+  await eventually(async () => leadership.leader(), leader => leader !== null)
+  t.match(leads[1], { epoch: 2, isOrphaned: true }, 'its own last request may be under way')
+  t.equal(leads[1]?.isHeld(), true)
+  t.equal(leads[0]?.isHeld(), false)
+  await leadership.stop(0)
 })
 
 t.test('a paused holder whose lease was taken finds out at its next look', async t => {
   const { server, leases } = createServer()
-  const { keeper, tenures } = createProcess(leases, () => server.time, 'a')
-  await keeper.start()
+  const { leadership, leads } = createProcess(leases, () => server.time, 'a')
+  await leadership.start()
   Object.assign(server, { epoch: 2, holder: 'b', until: Infinity })
-  await eventually(async () => keeper.duty(), duty => duty === null)
-  t.equal(tenures[0]?.isHeld(), false)
-  await keeper.stop(0)
+  await eventually(async () => leadership.leader(), leader => leader === null)
+  t.equal(leads[0]?.isHeld(), false)
+  await leadership.stop(0)
   t.equal(server.holder, 'b', 'and releases nothing')
 })
 
-t.test('a tenure that cannot begin is given to others', async t => {
+t.test('a lease whose work cannot start is released', async t => {
   const { server, leases } = createServer()
-  const { keeper, process } = createProcess(leases, () => server.time, 'a')
-  process.failsToBegin = true
-  await t.rejects(keeper.start(), { message: 'cannot begin' })
+  const { leadership, process } = createProcess(leases, () => server.time, 'a')
+  process.failsToLead = true
+  await t.rejects(leadership.start(), { message: 'cannot begin' })
   t.equal(server.holder, null)
 })
 
 t.test('the lease is renewed until the work has ended', async t => {
   const { server, leases } = createServer()
-  const { keeper, process, tenures } = createProcess(leases, () => server.time, 'a')
-  await keeper.start()
+  const { leadership, process, leads } = createProcess(leases, () => server.time, 'a')
+  await leadership.start()
   const { promise, resolve } = Promise.withResolvers<void>()
   process.ending = promise
-  const stopped = keeper.stop(10_000)
+  const stopped = leadership.stop(10_000)
   for (let step = 0; step < 6; step++) {
     const { asked } = server
     server.time += LEASE_MS / 3
     await eventually(async () => server.asked, count => count > asked)
   }
-  t.equal(tenures[0]?.isHeld(), true)
+  t.equal(leads[0]?.isHeld(), true)
   resolve()
   await stopped
   t.equal(server.holder, null)
 })
 
-t.test('a tenure that begins while its process stops ends before others can have one', async t => {
+t.test('a lease that is taken while its process stops ends before others can have one', async t => {
   const { server, leases } = createServer()
   const a = createProcess(leases, () => server.time, 'a')
-  await a.keeper.start()
+  await a.leadership.start()
   const asked = Promise.withResolvers<void>()
   const answer = Promise.withResolvers<void>()
   const slow: Leases = {
@@ -160,15 +160,15 @@ t.test('a tenure that begins while its process stops ends before others can have
     },
   }
   const b = createProcess(slow, () => server.time, 'b')
-  await b.keeper.start()
-  await a.keeper.stop(0)
+  await b.leadership.start()
+  await a.leadership.stop(0)
   b.hear('lease')
   await asked.promise
-  const stopped = b.keeper.stop(5)
+  const stopped = b.leadership.stop(5)
   answer.resolve()
   await stopped
   t.ok(b.events.includes('stop 5'))
-  t.equal(b.tenures[0]?.isHeld(), false)
-  t.equal(b.keeper.duty(), null, 'what comes now is for the next holder')
+  t.equal(b.leads[0]?.isHeld(), false)
+  t.equal(b.leadership.leader(), null, 'what comes now is for the next holder')
   t.equal(server.holder, null)
 })

@@ -1,9 +1,7 @@
 import t from 'tap'
 import { createBucket, createChunk } from '../../src/courier/pace.ts'
 import type { CallResult } from '../../src/bitrix24/client.ts'
-import { askedMs, backoffMs, hasExpired } from '../../src/courier/retry.ts'
-import { freshHistory } from '../../src/outbox/rules/row.ts'
-import { incoming } from '../outbox/edits.ts'
+import { askedMs, backoffMs } from '../../src/courier/retry.ts'
 
 const share = { ratePerSecond: 1, burst: 25 }
 
@@ -77,14 +75,4 @@ t.test('what a portal asks for is heeded for an hour at most', async t => {
   t.equal(askedMs(refused(86_400_000)), 3_600_000)
   t.equal(askedMs({ kind: 'unknown', cause: 'HTTP_502', lastByteAt: 1, retryAfterMs: 7000, durationMs: 1 }), 7000)
   t.equal(askedMs({ kind: 'unreachable', cause: 'ECONNREFUSED', durationMs: 1 }), 0)
-})
-
-t.test('an edit is too old three days after the original, or after itself when the original\'s time is unknown', async t => {
-  const threeDays = 3 * 24 * 3600_000
-  const claimed = (date?: number) => ({ ...incoming(date === undefined ? {} : { date }), version: 1, acceptedAt: 5000, history: freshHistory(0) })
-  const farOff = 100 * threeDays
-  t.equal(hasExpired(claimed(1000), farOff, 1000 + threeDays), false)
-  t.equal(hasExpired(claimed(1000), 0, 1001 + threeDays), true)
-  t.equal(hasExpired(claimed(), 5000 + threeDays, farOff), false)
-  t.equal(hasExpired(claimed(), 5001 + threeDays, 0), true)
 })

@@ -15,7 +15,7 @@ const withFiles = (text: string): MessageEdit => ({
 })
 
 t.test('by default an edit goes as it came', async t => {
-  t.strictSame(address(EDIT, channel()), { direction: undefined, replaces: undefined, ...EDIT })
+  t.strictSame(address(EDIT, channel()), { direction: undefined, replaces: undefined, allowAnonymous: false, ...EDIT })
 })
 
 t.test('ids are made by the channel\'s templates, in one pass', async t => {

@@ -1,6 +1,7 @@
 import t from 'tap'
 import type { MessageEdit } from '../../src/edit/edit.ts'
 import { guard } from '../../src/edit/guard.ts'
+import { portalEdit } from '../portal-edit.ts'
 
 const NOW = Date.UTC(2026, 10, 22)
 const DAY = 24 * 60 * 60 * 1000
@@ -14,7 +15,7 @@ function edit (changes: { user?: Partial<MessageEdit['user']>, message?: Partial
   }
 }
 
-const ask = (subject: MessageEdit, allowAnonymous = false) => guard(subject, { now: NOW, allowAnonymous })
+const ask = (subject: MessageEdit, allowAnonymous = false) => guard(portalEdit(subject, allowAnonymous), { wallTime: NOW, waitedMs: 0 })
 
 t.test('an ordinary edit is not refused', async t => {
   t.equal(ask(edit()), null)
@@ -50,6 +51,13 @@ t.test('a message older than three days is refused', async t => {
   t.equal(ask(edit({ message: { date: NOW - 3 * DAY } })), null)
   t.equal(ask(edit({ message: { date: NOW - 3 * DAY - 1 } })), 'too-old')
   t.equal(ask(edit({ message: { date: NOW + DAY } })), null)
+})
+
+t.test('an edit of a message of unknown date is too old when it has waited for three days, whatever the wall clock says', async t => {
+  const wait = (waitedMs: number, date?: number) => guard(portalEdit(edit({ message: date === undefined ? {} : { date } })), { wallTime: NOW, waitedMs })
+  t.equal(wait(3 * DAY), null)
+  t.equal(wait(3 * DAY + 1), 'too-old')
+  t.equal(wait(30 * DAY, NOW - DAY), null, 'a date that is known decides')
 })
 
 t.test('of several reasons the one that would harm most is named', async t => {

@@ -3,9 +3,9 @@ import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { getCACertificates, setDefaultCACertificates } from 'node:tls'
 import t, { type Test } from 'tap'
-import type { Upstream as UpstreamConfig } from '../../src/config/config.ts'
+import type { ConnectorConfig } from '../../src/forward/connector-config.ts'
 import type { IncomingWebhook } from '../../src/forward/arrival.ts'
-import { createUpstream, type UpstreamOptions } from '../../src/forward/connector.ts'
+import { createConnector, type ConnectorOptions } from '../../src/forward/connector.ts'
 import { answer, startRawServer } from '../bitrix24/raw-server.ts'
 import { eventually } from '../portal.ts'
 import { CERTIFICATE, KEY } from './certificate.ts'
@@ -14,8 +14,8 @@ import { startConnector } from './connector.ts'
 const LOOPBACK = ['127.0.0.1', '::1']
 
 /** An upstream that ends with the test. */
-function build (t: Test, url: string, config: Partial<UpstreamConfig> = {}, options: Partial<UpstreamOptions> = {}) {
-  const upstream = createUpstream({
+function build (t: Test, url: string, config: Partial<ConnectorConfig> = {}, options: Partial<ConnectorOptions> = {}) {
+  const upstream = createConnector({
     config: { url, edits: false, handshakes: false, privateRanges: LOOPBACK, timeoutMs: 30_000, ...config }, pseudonym: 'us', now: Date.now, ...options,
   })
   t.teardown(() => upstream.stop(0))

@@ -59,17 +59,3 @@ t.test('questions keep their distance', async t => {
   clock.now += 60_000
   t.equal(await inquiry.ask(['3']), null, 'after the end nobody is asked')
 })
-
-t.test('work is done in turn, also after some that failed', async t => {
-  const { inquiry } = build([])
-  const done: number[] = []
-  const first = inquiry.inTurn(async () => {
-    await new Promise(resolve => setImmediate(resolve))
-    done.push(1)
-    throw new Error('the database')
-  })
-  const second = inquiry.inTurn(async () => { done.push(2) })
-  await t.rejects(first, { message: 'the database' })
-  await second
-  t.strictSame(done, [1, 2])
-})

@@ -45,6 +45,7 @@ t.test('SQL finds what it asks about in columns', async t => {
     state: 'dead',
     reason: 'rejected',
     refused_reason: 'too-old',
+    ask_at: null,
     due_at: 4,
     waiting_since: 2,
     finished_at: 3,

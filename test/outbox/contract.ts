@@ -1,6 +1,6 @@
 import type { Test } from 'tap'
 import { freshHistory } from '../../src/outbox/rules/row.ts'
-import type { Tenure } from '../../src/outbox/leases.ts'
+import type { Lease } from '../../src/outbox/leases.ts'
 import type { ClaimedEdit, EditFilter, CallOutcome } from '../../src/outbox/outbox.ts'
 import type { Store } from '../../src/outbox/store.ts'
 import { incoming, PORTAL, type EditOptions } from './edits.ts'
@@ -372,20 +372,34 @@ export function outboxContract (t: Test, open: OpenEngine): void {
     t.equal(await store.profiles.prune(125 * hourMs + 1, 2), 2, 'at most as many as were asked for')
   })
 
-  t.test('an edit of a client without a name keeps the id to ask for him by, until a profile is known', async t => {
-    const { store, claim } = await start(t)
+  t.test('an edit that waits for a name is no call\'s, until it has one; under an epoch that has ended nothing is recorded', async t => {
+    const { store, claimTexts } = await start(t)
     const edit = incoming()
-    const nameless = { ...edit, edit: { ...edit.edit, user: { id: 'u1', lookUpId: '42' } } }
-    await store.outbox.accept([nameless])
-    const [claimed] = await claim()
-    t.match(claimed?.edit.user, { id: 'u1', lookUpId: '42' })
-    t.equal(await store.profiles.find(PORTAL, 'relay_demo', 'u1'), null)
-    await recordAll(store, [claimed as ClaimedEdit], { result: 'retry', dueAt: 2000, history: (claimed as ClaimedEdit).history, quarantineUntil: null })
-    await store.profiles.remember([{ portal: PORTAL, connector: 'relay_demo', profile: { id: 'u1', name: 'Anna' }, revision: { at: 1, tie: 0n }, now: 1000 }])
-    t.strictSame((await claim()).map(({ edit }) => edit.user), [{ id: 'u1', name: 'Anna' }])
+    await store.outbox.accept([{ ...edit, edit: { ...edit.edit, user: { id: 'u1', lookUpId: '42' } } }])
+    t.strictSame(await claimTexts(), [])
+    t.strictSame(await store.outbox.lanes(PORTAL), [])
+    t.equal(await store.outbox.oldestPending(PORTAL), 1000)
+    t.equal((await store.outbox.backlog(PORTAL)).pending, 1)
+    t.match(await store.outbox.nameless(PORTAL, 999, 10), { edits: [], nextAt: 1000 })
+    t.match(await store.outbox.nameless(PORTAL, 1000, 10), { edits: [{ id: edit.id, version: 1, connector: 'relay_demo', channel: 'default', edit: { user: { lookUpId: '42' } } }] })
+    t.strictSame(await store.outbox.nameless('other.bitrix24.ru', 1000, 10), { edits: [], nextAt: null })
+    const question = { portal: PORTAL, questionId: 'q', attempt: null, now: 2000, outcomes: [{ id: edit.id, version: 1, result: 'named' as const }] }
+    await store.outbox.recordNames({ ...question, epoch: 7 })
+    t.strictSame(await claimTexts(), [])
+    await store.outbox.recordNames({ ...question, epoch: 0 })
+    t.strictSame(await store.outbox.nameless(PORTAL, 9000, 10), { edits: [], nextAt: null })
+    t.strictSame(await claimTexts(), ['Hello'])
   })
 
-  t.test('messages of one claim may be settled apart', async t => {
+  t.test('a question that is put off far ahead is asked sooner after the clock was moved back', async t => {
+    const { store } = await start(t)
+    const edit = incoming({ now: 3_600_000 })
+    await store.outbox.accept([{ ...edit, edit: { ...edit.edit, user: { id: 'u1', lookUpId: '42' } } }])
+    await store.outbox.recover({ portal: PORTAL, epoch: 0, now: 1000, quarantineUntil: 71_000, latestDueAt: 901_000 })
+    t.equal((await store.outbox.nameless(PORTAL, 0, 10)).nextAt, 901_000)
+  })
+
+  t.test('messages of one claim may end apart', async t => {
     const { store, claim } = await start(t)
     await store.outbox.accept([incoming({ message: 'm1' }), incoming({ message: 'm2' })])
     const [first, second] = await claim('call', { limit: 2 }) as [ClaimedEdit, ClaimedEdit]
@@ -469,7 +483,7 @@ export function outboxContract (t: Test, open: OpenEngine): void {
   t.test('tokens that have changed meanwhile are not written over, and what another tenure writes is refused', async t => {
     const { store: { portals, leases } } = await start(t)
     const tokens = (n: number) => ({ accessToken: `access-${n}`, refreshToken: `refresh-${n}`, accessExpiresAt: null })
-    const { epoch } = await leases.acquire(PORTAL, 'a') as Tenure
+    const { epoch } = await leases.acquire(PORTAL, 'a') as Lease
     t.equal(await portals.write(PORTAL, { tokens: tokens(1) }, { epoch }), true)
     const { tokensVersion } = await portals.read(PORTAL)
     t.equal(await portals.write(PORTAL, { refreshTries: 1 }, { epoch, tokensVersion }), true)
@@ -484,20 +498,20 @@ export function outboxContract (t: Test, open: OpenEngine): void {
 
   t.test('a portal has one holder at a time, and each tenure is told from those before', async t => {
     const { store: { leases } } = await start(t)
-    const first = await leases.acquire(PORTAL, 'a') as Tenure
+    const first = await leases.acquire(PORTAL, 'a') as Lease
     t.equal(first.isOrphaned, false)
     t.equal(await leases.acquire(PORTAL, 'b'), null)
-    const other = await leases.acquire('other.bitrix24.ru', 'b') as Tenure
+    const other = await leases.acquire('other.bitrix24.ru', 'b') as Lease
     t.ok(other, 'portals are apart')
     t.equal(await leases.renew(PORTAL, first.epoch), true)
-    const again = await leases.acquire(PORTAL, 'a') as Tenure
+    const again = await leases.acquire(PORTAL, 'a') as Lease
     t.ok(again.epoch > first.epoch, 'a holder may begin anew')
     t.equal(await leases.renew(PORTAL, first.epoch), false)
     await leases.release(PORTAL, first.epoch)
     t.equal(await leases.acquire(PORTAL, 'b'), null, 'a tenure that is over releases nothing')
     await leases.release(PORTAL, again.epoch)
     t.equal(await leases.renew(PORTAL, again.epoch), false)
-    t.ok((await leases.acquire(PORTAL, 'b') as Tenure).epoch > again.epoch)
+    t.ok((await leases.acquire(PORTAL, 'b') as Lease).epoch > again.epoch)
     await leases.release('other.bitrix24.ru', other.epoch)
     t.match(await leases.acquire('other.bitrix24.ru', 'a'), { isOrphaned: false })
   })
@@ -505,7 +519,7 @@ export function outboxContract (t: Test, open: OpenEngine): void {
   t.test('under an epoch that is over nothing is claimed, given back or recovered', async t => {
     const { take, store, claim, claimTexts } = await start(t)
     await take({ at: 1, text: 'text' })
-    const { epoch } = await store.leases.acquire(PORTAL, 'a') as Tenure
+    const { epoch } = await store.leases.acquire(PORTAL, 'a') as Lease
     t.strictSame(await claim('call-1'), [])
     t.strictSame((await store.portals.read(PORTAL)).bucket, null)
     t.strictSame(await claimTexts('call-2', { epoch }), ['text'])
@@ -593,7 +607,7 @@ export function outboxContract (t: Test, open: OpenEngine): void {
     const { take, store, claim } = await start(t)
     await take({ at: 1, text: 'first' })
     await claim('call-1')
-    const { epoch } = await store.leases.acquire(PORTAL, 'b') as Tenure
+    const { epoch } = await store.leases.acquire(PORTAL, 'b') as Lease
     await recordAs(store, 0, 'call-1', 1, { result: 'delivered', flags: [] }, 2500)
     t.match(await stateOf(store, 'm1'), { state: 'delivered' })
     t.equal(await store.outbox.recover({ portal: PORTAL, epoch, now: 3000, quarantineUntil: 73_000, latestDueAt: 900_000 }), 0)
@@ -635,10 +649,10 @@ export function outboxContract (t: Test, open: OpenEngine): void {
       take: async (options: EditOptions) => (await store.outbox.accept([incoming(options)]))[0]?.outcome,
       state: async () => await stateOf(store, 'm1'),
       /** A holder claims the first text and stops; another takes the portal over, and a second text arrives that waits out the quarantine. */
-      async succeed (): Promise<Tenure> {
+      async succeed (): Promise<Lease> {
         await store.outbox.accept([incoming({ at: 1, text: 'first' })])
         await claim('old')
-        const tenure = await store.leases.acquire(PORTAL, 'b') as Tenure
+        const tenure = await store.leases.acquire(PORTAL, 'b') as Lease
         await store.outbox.recover({ portal: PORTAL, epoch: tenure.epoch, now: 5000, quarantineUntil: 75_000, latestDueAt: 900_000 })
         await store.outbox.accept([incoming({ at: 2, text: 'second', now: 6000 })])
         return tenure

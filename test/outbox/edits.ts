@@ -2,6 +2,7 @@ import type { MessageEdit } from '../../src/edit/edit.ts'
 import { accept, identify, type IdentifiedEdit } from '../../src/outbox/rules/accept.ts'
 import type { OutboxRow } from '../../src/outbox/rules/row.ts'
 import type { IncomingEdit } from '../../src/outbox/outbox.ts'
+import { portalEdit } from '../portal-edit.ts'
 
 export const PORTAL = 'example.bitrix24.ru'
 
@@ -36,7 +37,7 @@ export function incoming (options: EditOptions = {}): IdentifiedEdit {
     revision: { at, tie },
   }
   const key = { portal: PORTAL, connector, line, chat: edit.chat.id, message }
-  return identify({ key, channel: 'default', edit, refusal, now, settleMs })
+  return identify({ key, channel: 'default', edit: portalEdit(edit), refusal, now, settleMs })
 }
 
 /** The pending row of a first edit, with the fields that a test is about. */

@@ -1,9 +1,7 @@
 import { setTimeout } from 'node:timers/promises'
 import t from 'tap'
-import { faultTable } from '../../sandbox/faults.ts'
-import type { FaultName } from '../../sandbox/faults.ts'
-import { build, item, refresh } from './helper.ts'
-import type { Answer, Fixture } from './helper.ts'
+import { faultTable, type FaultName } from '../../sandbox/faults.ts'
+import { build, item, refresh, type Answer, type Fixture } from './helper.ts'
 
 const update = 'imconnector.update.messages'
 

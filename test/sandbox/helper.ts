@@ -1,6 +1,5 @@
 import type { Test } from 'tap'
-import { startSandbox } from '../../sandbox/sandbox.ts'
-import type { RunningSandbox } from '../../sandbox/sandbox.ts'
+import { startSandbox, type RunningSandbox } from '../../sandbox/sandbox.ts'
 import type { SandboxOptions } from '../../sandbox/state.ts'
 
 export interface Answer {

@@ -1,7 +1,6 @@
 import { ApiVersion, B24OAuth, RefreshTokenError } from '@bitrix24/b24jssdk'
 import t from 'tap'
-import { build, item } from './helper.ts'
-import type { Fixture } from './helper.ts'
+import { build, item, type Fixture } from './helper.ts'
 
 /**
  * Bitrix24's own JavaScript SDK, so that a client nobody here wrote takes the sandbox for the real thing. It needs no trick:

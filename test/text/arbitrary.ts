@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import type { RichText, StyleRange } from '../../src/text/rich.ts'
+import type { RichText, StyleRange } from '../../src/text/rich-text.ts'
 import { TAGS } from './portal-model.ts'
 
 const hazard = fc.constantFrom(

@@ -1,5 +1,5 @@
 import { readSent } from '../../sandbox/bbcode.ts'
-import type { RichText, Style, StyleRange } from '../../src/text/rich.ts'
+import type { RichText, Style, StyleRange } from '../../src/text/rich-text.ts'
 
 const TAGS: Readonly<Record<Style, string>> = {
   bold: 'b', heading: 'b', italic: 'i', underline: 'u', strike: 's', code: 'code', pre: 'code', quote: 'quote', link: 'url',

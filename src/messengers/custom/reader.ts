@@ -1,9 +1,9 @@
-import type { MessageEdit } from '../../edit/edit.ts'
+import type { MessageEdit, SeenClient } from '../../edit/edit.ts'
 import { BadRequest } from '../../base/errors.ts'
 import { readEach } from '../each.ts'
 import { checkMessage, invalid, toClient, toEdit, toFault } from '../generic/edit.ts'
 import { genericClient, genericEdit } from '../generic/schema.ts'
-import type { SeenClient, WebhookContent } from '../messenger.ts'
+import type { WebhookContent } from '../messenger.ts'
 import type { Budget, Sight } from './expression.ts'
 import type { Settings } from './settings.ts'
 

@@ -1,10 +1,9 @@
 import type { z } from 'zod'
-import type { ClientProfile, MessageEdit } from '../../edit/edit.ts'
+import type { ClientProfile, MessageEdit, SeenClient } from '../../edit/edit.ts'
 import { BadRequest, type FieldFault } from '../../base/errors.ts'
 import { formatText } from '../../text/format.ts'
 import { isPlausibleTime } from '../fields.ts'
 import type { GenericClient, GenericEdit, GenericUser } from './schema.ts'
-import type { SeenClient } from '../messenger.ts'
 
 /*
  * What the schemas of generic-schema.ts found good, in the relay's own words. `sentAt`, in milliseconds, is what the envelope says of an

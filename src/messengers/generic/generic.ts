@@ -5,7 +5,8 @@ import { createVerifier } from '../../signatures/verify.ts'
 import { checkMessage, checkTime, invalid, toClient, toEdit, toFault, toTime } from './edit.ts'
 import { genericClient, genericEvent, genericTime, MAX_EDITS } from './schema.ts'
 import { parseJson } from '../../base/json.ts'
-import { defineMessenger, type SeenClient, type WebhookContent } from '../messenger.ts'
+import { defineMessenger, type WebhookContent } from '../messenger.ts'
+import type { SeenClient } from '../../edit/edit.ts'
 
 /** The relay's own format, signed by Standard Webhooks: for a messenger that can be made to send it. */
 export const generic = defineMessenger({

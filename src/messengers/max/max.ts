@@ -1,11 +1,11 @@
 import { z } from 'zod'
-import type { ClientProfile, FileLink, MessageEdit } from '../../edit/edit.ts'
+import type { ClientProfile, FileLink, MessageEdit, SeenClient } from '../../edit/edit.ts'
 import { parseJsonExactly } from '../../base/json.ts'
 import type { HeaderScheme } from '../../signatures/scheme.ts'
 import { createVerifier } from '../../signatures/verify.ts'
 import { readMaxMarkup } from './text.ts'
 import { exactId, exactInteger, isPlausibleTime, optionalText, optionalUrl, readFields, renderText, requireTime } from '../fields.ts'
-import { defineMessenger, type SeenClient, type WebhookContent } from '../messenger.ts'
+import { defineMessenger, type WebhookContent } from '../messenger.ts'
 
 const SCHEME: HeaderScheme = { kind: 'header', header: 'x-max-bot-api-secret', prefix: '' }
 

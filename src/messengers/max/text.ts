@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { RichText, Style, StyleRange } from '../../text/rich.ts'
+import type { RichText, Style, StyleRange } from '../../text/rich-text.ts'
 
 /** Those missing here (mentions, highlighted) style nothing: their text stands as it is. */
 const STYLES: ReadonlyMap<string, Style> = new Map<string, Style>([

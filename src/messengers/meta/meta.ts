@@ -9,7 +9,7 @@ import { readEach } from '../each.ts'
 import { readFields } from '../fields.ts'
 import { createAccount, type Account } from './account.ts'
 import { createGraphLookUp } from './people.ts'
-import { readMessaging } from '../messenger.ts'
+import { readMessaging } from './messenger.ts'
 import { readChanges } from './whatsapp.ts'
 import { defineMessenger, type WebhookContent, type WebhookReply, type WebhookRequest } from '../messenger.ts'
 

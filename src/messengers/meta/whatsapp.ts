@@ -1,10 +1,10 @@
 import { z } from 'zod'
-import type { ClientProfile, MessageEdit } from '../../edit/edit.ts'
+import type { ClientProfile, MessageEdit, SeenClient } from '../../edit/edit.ts'
 import { BadRequest } from '../../base/errors.ts'
 import { readWhatsApp } from '../../text/whatsapp.ts'
 import { readEach } from '../each.ts'
 import { exactId, isPlausibleTime, optionalText, readFields, renderText, requireTime } from '../fields.ts'
-import type { SeenClient, WebhookContent } from '../messenger.ts'
+import type { WebhookContent } from '../messenger.ts'
 import type { Account } from './account.ts'
 
 const entryOfAccount = z.object({ id: exactId, changes: z.array(z.unknown()) })

@@ -1,11 +1,11 @@
 import { z } from 'zod'
-import type { Chat, ClientProfile, MessageEdit } from '../../edit/edit.ts'
+import type { Chat, ClientProfile, MessageEdit, SeenClient } from '../../edit/edit.ts'
 import { parseJsonExactly } from '../../base/json.ts'
 import type { HeaderScheme } from '../../signatures/scheme.ts'
 import { createVerifier } from '../../signatures/verify.ts'
 import { readTelegramMessage } from './text.ts'
 import { exactInteger, optionalText, readFields, renderText, requireTime } from '../fields.ts'
-import { defineMessenger, type SeenClient, type WebhookContent } from '../messenger.ts'
+import { defineMessenger, type WebhookContent } from '../messenger.ts'
 
 const SCHEME: HeaderScheme = { kind: 'header', header: 'x-telegram-bot-api-secret-token', prefix: '' }
 

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { RichText, Style, StyleRange } from '../../text/rich.ts'
+import type { RichText, Style, StyleRange } from '../../text/rich-text.ts'
 
 const STYLES: ReadonlyMap<string, Style> = new Map<string, Style>([['bold', 'bold'], ['italic', 'italic'], ['underline', 'underline'], ['url', 'link']])
 

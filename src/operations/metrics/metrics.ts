@@ -1,6 +1,6 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { Renewal } from '../../bitrix24/refresher.ts'
-import type { Channel } from '../../config/config.ts'
+import type { Channel } from '../../config/channel.ts'
 import type { CommitObserver } from '../../outbox/store.ts'
 import { createCourierMetrics } from './courier.ts'
 import { createLookUpMetrics } from './look-ups.ts'

@@ -16,7 +16,7 @@ export interface ScrapeOptions {
    * What this relay does for the portal, null while another one has its lease. What is of the portal and the store is told by the holder
    * alone, so that sums over all relays are right.
    */
-  readonly duty: () => { condition (): PortalCondition, bucketLevel (): number } | null
+  readonly leader: () => { condition (): PortalCondition, bucketLevel (): number } | null
   /** How many requests our share of the portal's leaky bucket holds. */
   readonly burst: number
   readonly now: () => number
@@ -29,7 +29,7 @@ interface Sample {
 
 /** What is looked up only when somebody asks, and the answer to them: the text of all metrics. */
 export function createScrape (registry: Registry, options: ScrapeOptions): () => Promise<string> {
-  const { portal, outbox, duty, burst, now } = options
+  const { portal, outbox, leader, burst, now } = options
   const registers = [registry]
   const edits = new Gauge({
     name: 'relay_ledger_edits',
@@ -81,7 +81,7 @@ export function createScrape (registry: Registry, options: ScrapeOptions): () =>
   }
 
   function setPortalGauges (): void {
-    const present = duty()
+    const present = leader()
     lease.set(present === null ? 0 : 1)
     portalParked.reset()
     linesParked.reset()
@@ -95,7 +95,7 @@ export function createScrape (registry: Registry, options: ScrapeOptions): () =>
   }
 
   return async () => {
-    if (duty() === null) sample = null
+    if (leader() === null) sample = null
     else await refresh()
     setStoreGauges()
     setPortalGauges()

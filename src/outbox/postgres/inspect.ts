@@ -1,4 +1,4 @@
-import type { StoreReading } from '../inspect.ts'
+import type { StoreReading } from '../store.ts'
 import { readRecord } from '../portals.ts'
 import { readAddress } from './address.ts'
 import { connect, discard } from './connection.ts'

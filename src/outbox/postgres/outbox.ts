@@ -1,7 +1,8 @@
-import type { ClaimedEdit, ClaimRequest, EndedCall, LaneDue, Outbox, Recovery, RedeliveryOutcome } from '../outbox.ts'
-import { searchable } from '../columns.ts'
+import type { ClaimedEdit, ClaimRequest, EndedCall, EndedQuestion, LaneDue, Outbox, Recovery, RedeliveryOutcome } from '../outbox.ts'
+import { COLUMNS, searchable, toRow, type Columns } from '../columns.ts'
 import { claim, giveBack, SCAN_FACTOR, toClaimed, travelTogether } from '../rules/claim.ts'
 import { recover } from '../rules/fencing.ts'
+import { recordName } from '../rules/naming.ts'
 import { recordOutcome } from '../rules/record.ts'
 import { redeliver } from '../rules/redelivery.ts'
 import type { Change, HeldEdit } from '../rules/row.ts'
@@ -15,10 +16,17 @@ import { addToLedger, lockRows, lockRowsWhere, saveRows, type Held } from './row
 const LOCK_FOR_RECOVERY = `SELECT count(*) FROM (
     SELECT FROM outbox WHERE id IN (
       SELECT id FROM outbox WHERE lane = ANY($1) AND due_at > $2 AND call_id IS NULL
+      UNION ALL SELECT id FROM outbox WHERE lane = ANY($1) AND ask_at > $2
       UNION ALL SELECT id FROM outbox WHERE lane = ANY($1) AND call_id IS NOT NULL
       UNION ALL SELECT id FROM outbox WHERE lane = ANY($1) AND quarantine_until IS NOT NULL
     ) ORDER BY id FOR UPDATE
   ) AS locked`
+
+const NAMELESS = `SELECT ${COLUMNS.map(name => `asked.${name}`).join(', ')}, connector FROM lanes,
+  LATERAL (SELECT * FROM outbox WHERE lane = lanes.id AND ask_at <= $2 ORDER BY ask_at LIMIT $3) AS asked WHERE portal = $1`
+
+const NEXT_ASKED = `SELECT min(ask_at) AS next FROM lanes, LATERAL (SELECT min(ask_at) AS ask_at FROM outbox WHERE lane = lanes.id AND ask_at IS NOT NULL) AS asked
+  WHERE portal = $1`
 
 export interface OutboxParts {
   readonly link: Link
@@ -29,7 +37,7 @@ export interface OutboxParts {
 type Changes = ReadonlyArray<readonly [held: Held, change: Change | null]>
 
 /** What the leader does with a portal's edits, and what an operator changes. Each verb is a transaction. */
-export function createPostgresOutbox ({ link, replica }: OutboxParts): Pick<Outbox, 'lanes' | 'claim' | 'giveBack' | 'record' | 'recover' | 'redeliver' | 'prune'> {
+export function createPostgresOutbox ({ link, replica }: OutboxParts): Pick<Outbox, 'lanes' | 'claim' | 'giveBack' | 'record' | 'recover' | 'nameless' | 'recordNames' | 'redeliver' | 'prune'> {
   /** Writes what rules made of rows that are locked. */
   async function apply (client: Client, changes: Changes): Promise<void> {
     const made = changes.flatMap(([held, change]) => change === null ? [] : [{ held: { ...held, row: change.row }, delta: change.delta }])
@@ -66,12 +74,22 @@ export function createPostgresOutbox ({ link, replica }: OutboxParts): Pick<Outb
     }))
   }
 
+  async function recordQuestion (client: Client, question: EndedQuestion): Promise<void> {
+    if ((await lockPortal(client, question.portal)).epoch !== question.epoch) return
+    const rows = await lockRows(client, question.outcomes.map(({ id }) => id))
+    await apply(client, question.outcomes.flatMap(outcome => {
+      const held = rows.get(outcome.id)
+      return held === undefined ? [] : [[held, recordName(held.row, question, outcome)] as const]
+    }))
+  }
+
   async function takeOver (client: Client, { portal, epoch, now, quarantineUntil, latestDueAt }: Recovery): Promise<number> {
     if ((await lockPortal(client, portal)).epoch !== epoch) return 0
     const { rows } = await client.query<{ id: number }>('SELECT id FROM lanes WHERE portal = $1', [portal])
     const lanes = rows.map(row => row.id)
     await client.query(LOCK_FOR_RECOVERY, [lanes, latestDueAt])
     await client.query('UPDATE outbox SET due_at = $2, stamp = stamp + 1 WHERE lane = ANY($1) AND due_at > $2 AND call_id IS NULL', [lanes, latestDueAt])
+    await client.query('UPDATE outbox SET ask_at = $2, stamp = stamp + 1 WHERE lane = ANY($1) AND ask_at > $2', [lanes, latestDueAt])
     await client.query(`UPDATE outbox SET quarantine_until = $2, stamp = stamp + 1,
       due_at = CASE WHEN due_at IS NOT NULL AND version <> quarantine_version THEN greatest(due_at, $2) ELSE due_at END
       WHERE quarantine_until IS NOT NULL AND lane = ANY($1)`, [lanes, quarantineUntil])
@@ -117,6 +135,16 @@ export function createPostgresOutbox ({ link, replica }: OutboxParts): Pick<Outb
     }),
 
     record: call => link.transact(client => recordCall(client, call)),
+
+    nameless: (portal, now, limit) => link.run(async client => {
+      const [{ rows }, { rows: [next] }] = await Promise.all([
+        client.query<Columns & { readonly connector: string }>({ name: 'nameless', text: NAMELESS, values: [portal, now, limit] }),
+        client.query<{ next: number | null }>({ name: 'next-asked', text: NEXT_ASKED, values: [portal] }),
+      ])
+      return { edits: rows.map(sql => ({ ...toClaimed(toRow(sql), null), connector: sql.connector })), nextAt: next?.next ?? null }
+    }),
+
+    recordNames: question => link.transact(client => recordQuestion(client, question)),
     recover: recovery => link.transact(client => takeOver(client, recovery)),
     redeliver: (ids, now) => link.transact(client => sendAgain(client, ids, now)),
 

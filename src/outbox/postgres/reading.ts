@@ -27,6 +27,7 @@ export function createPostgresReading (pool: ReadPool): Pick<Outbox, 'ledger' | 
     oldestPending: portal => pool.run(async client => {
       const { rows: [row] } = await client.query<{ oldest: number | null }>(`SELECT min(waiting_since) AS oldest FROM lanes, LATERAL (
         (SELECT waiting_since FROM outbox WHERE lane = lanes.id AND due_at IS NOT NULL AND call_id IS NULL ORDER BY due_at LIMIT 1000)
+        UNION ALL (SELECT waiting_since FROM outbox WHERE lane = lanes.id AND ask_at IS NOT NULL ORDER BY ask_at LIMIT 1000)
         UNION ALL SELECT waiting_since FROM outbox WHERE lane = lanes.id AND call_id IS NOT NULL AND state = 'pending') AS waiting WHERE portal = $1`, [portal])
       return row?.oldest ?? null
     }),

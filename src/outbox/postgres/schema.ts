@@ -30,6 +30,7 @@ const SCHEMA = `
     reason text,
     refused_reason text,
     due_at bigint,
+    ask_at bigint,
     waiting_since bigint,
     finished_at bigint,
     call_id text,
@@ -39,6 +40,7 @@ const SCHEMA = `
     rest text NOT NULL
   );
   CREATE INDEX outbox_due ON outbox (lane, due_at, seq) WHERE due_at IS NOT NULL AND call_id IS NULL;
+  CREATE INDEX outbox_nameless ON outbox (lane, ask_at) WHERE ask_at IS NOT NULL;
   CREATE INDEX outbox_calls ON outbox (lane) WHERE call_id IS NOT NULL;
   CREATE INDEX outbox_quarantine ON outbox (lane) WHERE quarantine_until IS NOT NULL;
   CREATE INDEX outbox_finished ON outbox (finished_at) WHERE finished_at IS NOT NULL;

@@ -1,6 +1,6 @@
 import { compareRevisions, contentDigest, messageRowId, type RefusalReason } from '../../edit/edit.ts'
 import type { IncomingEdit, IntakeResult } from '../outbox.ts'
-import { emptyRow, freshHistory, type LedgerDelta, type OutboxRow } from './row.ts'
+import { dueOrAsked, emptyRow, freshHistory, type LedgerDelta, type OutboxRow } from './row.ts'
 
 /** An edit with the hashes that tell messages and contents apart. */
 export interface IdentifiedEdit extends IncomingEdit {
@@ -51,13 +51,13 @@ function acceptDeliverable (held: OutboxRow | null, incoming: IdentifiedEdit): A
   }
   const supersedes = held !== null && isWaiting(held)
   const waitingSince = supersedes ? held.waitingSince ?? now : now
-  const dueAt = Math.max(debouncedUntil(incoming, waitingSince), held?.quarantineUntil ?? 0)
+  const at = Math.max(debouncedUntil(incoming, waitingSince), held?.quarantineUntil ?? 0)
   const row: OutboxRow = {
     ...(held ?? emptyRow(id, key, channel, now)),
     channel,
     revision: edit.revision,
     seen,
-    edit: { user: edit.user, message: edit.message, chat: edit.chat },
+    edit: { user: edit.user, message: edit.message, chat: edit.chat, allowAnonymous: edit.allowAnonymous },
     version: (held?.version ?? 0) + 1,
     state: 'pending',
     reason: null,
@@ -65,10 +65,10 @@ function acceptDeliverable (held: OutboxRow | null, incoming: IdentifiedEdit): A
     acceptedAt: now,
     waitingSince,
     finishedAt: null,
-    dueAt,
+    ...dueOrAsked(edit.user, at),
     history: freshHistory(edit.message.files.length),
   }
-  return { result: { id, outcome: 'accepted', dueAt }, row, delta: { accepted: 1, superseded: supersedes ? 1 : 0 } }
+  return { result: { id, outcome: 'accepted', dueAt: at }, row, delta: { accepted: 1, superseded: supersedes ? 1 : 0 } }
 }
 
 /** What a late edit replaced is older still: it stands first among the contents seen. */

@@ -1,4 +1,4 @@
-import type { ClientProfile, Revision } from '../../edit/edit.ts'
+import type { ClientProfile, PortalEdit } from '../../edit/edit.ts'
 import type { ClaimedEdit } from '../outbox.ts'
 import { endCall } from './outcome.ts'
 import type { Change, HeldEdit, OutboxRow } from './row.ts'
@@ -34,8 +34,8 @@ export function claim (held: OutboxRow, callId: string): OutboxRow {
 
 /** An edit may have come without a name, or with an older one than another webhook has brought since: `known` is the newest profile. */
 export function toClaimed (row: OutboxRow, known: ClientProfile | null): ClaimedEdit {
-  const { user, message, chat } = row.edit as HeldEdit
-  return { id: row.id, version: row.version, channel: row.channel, edit: { user: known ?? user, message, chat, revision: row.revision as Revision }, acceptedAt: row.acceptedAt, history: row.history }
+  const { user, message, chat, allowAnonymous } = row.edit as HeldEdit
+  return { id: row.id, version: row.version, channel: row.channel, edit: { user: known ?? user, message, chat, allowAnonymous, revision: row.revision } as PortalEdit, acceptedAt: row.acceptedAt, history: row.history }
 }
 
 /** Takes a message out of a call that was never made. */

@@ -34,6 +34,7 @@ export function quarantine (row: OutboxRow, outcome: CallOutcome): OutboxRow {
   return { ...row, dueAt, quarantineVersion: outcome.version, quarantineUntil }
 }
 
-function finished (row: OutboxRow, now: number, state: EditState, reason: DeadReason | null, words: string | null, flags: readonly EditFlag[]): OutboxRow {
-  return { ...row, state, reason, words, finishedAt: now, dueAt: null, waitingSince: null, history: { ...row.history, attempts: row.history.attempts + 1, flags } }
+/** Ends a row; its call counts. */
+export function finished (row: OutboxRow, now: number, state: EditState, reason: DeadReason | null, words: string | null, flags: readonly EditFlag[]): OutboxRow {
+  return { ...row, state, reason, words, finishedAt: now, dueAt: null, askAt: null, waitingSince: null, history: { ...row.history, attempts: row.history.attempts + 1, flags } }
 }

@@ -24,6 +24,6 @@ function attemptFor (outcome: CallOutcome, attempt: Attempt): Attempt {
 }
 
 /** A call that is recorded twice, because the answer to the first commit was lost, stands there once. */
-function addCall (calls: OutboxRow['calls'], callId: string, attempt: Attempt): OutboxRow['calls'] {
+export function addCall (calls: OutboxRow['calls'], callId: string, attempt: Attempt): OutboxRow['calls'] {
   return calls.some(call => call.callId === callId) ? calls : [...calls, { callId, ...attempt }].slice(-KEPT_CALLS)
 }

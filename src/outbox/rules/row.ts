@@ -1,4 +1,5 @@
-import type { DeadReason, EditState, MessageEdit, MessageKey, RefusalReason, Revision } from '../../edit/edit.ts'
+import { isNamed } from '../../edit/profile.ts'
+import type { ClientProfile, DeadReason, EditState, MessageKey, PortalEdit, RefusalReason, Revision } from '../../edit/edit.ts'
 import type { Attempt, DeliveryHistory, Ledger } from '../outbox.ts'
 
 /*
@@ -27,6 +28,8 @@ export interface OutboxRow {
   readonly waitingSince: number | null
   readonly finishedAt: number | null
   readonly dueAt: number | null
+  /** When to ask for the client's name. Until there is one, the edit is not due. */
+  readonly askAt: number | null
   readonly history: DeliveryHistory
   /** The call that carries the message now, and the version that it carries; a newer edit never touches them. */
   readonly callId: string | null
@@ -41,7 +44,7 @@ export interface OutboxRow {
   readonly calls: ReadonlyArray<Attempt & { readonly callId: string }>
 }
 
-export type HeldEdit = Pick<MessageEdit, 'user' | 'message' | 'chat'>
+export type HeldEdit = Pick<PortalEdit, 'user' | 'message' | 'chat' | 'allowAnonymous'>
 
 export interface RefusedRevision {
   readonly revision: Revision
@@ -80,6 +83,7 @@ export function emptyRow (id: string, { chat, message }: MessageKey, channel: st
     waitingSince: null,
     finishedAt: null,
     dueAt: null,
+    askAt: null,
     history: freshHistory(0),
     callId: null,
     callVersion: null,
@@ -89,6 +93,12 @@ export function emptyRow (id: string, { chat, message }: MessageKey, channel: st
     refused: null,
     calls: [],
   }
+}
+
+/** When an edit may be called for, or, as long as its client has no name that could be shown, asked for. */
+export function dueOrAsked (user: ClientProfile, at: number): Pick<OutboxRow, 'dueAt' | 'askAt'> {
+  const waitsForName = user.lookUpId !== undefined && !isNamed(user)
+  return waitsForName ? { dueAt: null, askAt: at } : { dueAt: at, askAt: null }
 }
 
 /** What a row counts as in the ledger's `pending`: its waiting content, and the claimed one while a call carries it. */

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import type { StoreReading } from '../inspect.ts'
+import type { StoreReading } from '../store.ts'
 import { openForReading } from './database.ts'
 import { createSqlitePortals } from './portals.ts'
 import { createSqliteReading } from './reading.ts'

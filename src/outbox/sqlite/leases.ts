@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite'
-import type { Tenure } from '../leases.ts'
+import type { Lease } from '../leases.ts'
 
 export type SqliteLeases = ReturnType<typeof createSqliteLeases>
 
@@ -16,7 +16,7 @@ export function createSqliteLeases (db: DatabaseSync) {
   const current = db.prepare('SELECT epoch FROM portals WHERE portal = ?')
 
   return {
-    acquire (portal: string, holder: string): Tenure | null {
+    acquire (portal: string, holder: string): Lease | null {
       add.run(portal)
       const taken = take.get(portal, holder)
       return taken === undefined ? null : { epoch: taken.epoch as number, isOrphaned: false }

@@ -1,9 +1,10 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { COLUMNS, toColumns, toRow, type Columns } from '../columns.ts'
-import type { ClaimedEdit, ClaimRequest, EndedCall, IncomingEdit, IntakeResult, LaneDue, Outbox, Recovery, RedeliveryOutcome } from '../outbox.ts'
+import type { ClaimedEdit, ClaimRequest, EndedCall, EndedQuestion, IncomingEdit, IntakeResult, LaneDue, Outbox, Recovery, RedeliveryOutcome } from '../outbox.ts'
 import { accept, identify } from '../rules/accept.ts'
 import { claim, giveBack, SCAN_FACTOR, toClaimed, travelTogether } from '../rules/claim.ts'
 import { recover } from '../rules/fencing.ts'
+import { recordName } from '../rules/naming.ts'
 import { recordOutcome } from '../rules/record.ts'
 import { redeliver } from '../rules/redelivery.ts'
 import { sumDeltas, type Change, type HeldEdit, type LedgerDelta, type OutboxRow } from '../rules/row.ts'
@@ -30,6 +31,7 @@ export function createSqliteOutbox (db: DatabaseSync, { portals, profiles, lease
   const update = db.prepare(`UPDATE outbox SET ${COLUMNS.filter(name => name !== 'id').map(name => `${name} = :${name}`).join(', ')} WHERE id = :id`)
   const remove = db.prepare("DELETE FROM outbox WHERE seq IN (SELECT seq FROM outbox WHERE finished_at < ? AND state <> 'pending' LIMIT ?)")
   const bringForward = db.prepare('UPDATE outbox SET due_at = :latest WHERE lane = :lane AND due_at > :latest AND call_id IS NULL')
+  const askSooner = db.prepare('UPDATE outbox SET ask_at = :latest WHERE lane = :lane AND ask_at > :latest')
   const extendQuarantine = db.prepare(`UPDATE outbox SET quarantine_until = :until,
     due_at = CASE WHEN due_at IS NOT NULL AND version <> quarantine_version THEN max(due_at, :until) ELSE due_at END
     WHERE quarantine_until IS NOT NULL AND lane = :lane`)
@@ -37,6 +39,8 @@ export function createSqliteOutbox (db: DatabaseSync, { portals, profiles, lease
   const laneOf = db.prepare('SELECT id FROM lanes WHERE portal = ? AND connector = ? AND line = ? AND channel = ?')
   const addLane = db.prepare('INSERT INTO lanes (portal, connector, line, channel) VALUES (?, ?, ?, ?) RETURNING id')
   const nextDue = db.prepare('SELECT min(due_at) AS due FROM outbox WHERE lane = ? AND due_at IS NOT NULL AND call_id IS NULL')
+  const toBeAsked = db.prepare(`${select} WHERE lane = ? AND ask_at <= ? ORDER BY ask_at LIMIT ?`)
+  const nextAsked = db.prepare('SELECT min(ask_at) AS next FROM outbox WHERE lane = ? AND ask_at IS NOT NULL')
   const count = db.prepare('UPDATE ledger SET accepted = accepted + ?, superseded = superseded + ?, delivered = delivered + ?, dead = dead + ?')
 
   function load (id: string): OutboxRow | null {
@@ -109,12 +113,28 @@ export function createSqliteOutbox (db: DatabaseSync, { portals, profiles, lease
       }
     },
 
+    nameless (portal: string, now: number, limit: number): Awaited<ReturnType<Outbox['nameless']>> {
+      const lanes = lanesOf.all(portal)
+      const edits = lanes.flatMap(({ id, connector }) => toBeAsked.all(id as number, now, limit).map(sql => ({ ...toClaimed(read(sql), null), connector: connector as string })))
+      const times = lanes.map(({ id }) => nextAsked.get(id as number)?.next as number | null).filter(time => time !== null)
+      return { edits, nextAt: times.length === 0 ? null : Math.min(...times) }
+    },
+
+    recordNames (question: EndedQuestion): void {
+      if (!leases.isCurrent(question.portal, question.epoch)) return
+      for (const outcome of question.outcomes) {
+        const held = load(outcome.id)
+        if (held !== null) apply([recordName(held, question, outcome)])
+      }
+    },
+
     recover ({ portal, epoch, now, quarantineUntil, latestDueAt }: Recovery): number {
       if (!leases.isCurrent(portal, epoch)) return 0
       let recovered = 0
       for (const { id } of lanesOf.all(portal)) {
         const lane = id as number
         bringForward.run({ lane, latest: latestDueAt })
+        askSooner.run({ lane, latest: latestDueAt })
         extendQuarantine.run({ lane, until: quarantineUntil })
         const open = openCalls.all(lane)
         apply(open.map(sql => recover(read(sql), now, quarantineUntil)))

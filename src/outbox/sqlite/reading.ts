@@ -20,6 +20,7 @@ export function createSqliteReading (db: DatabaseSync) {
   const lanesOf = db.prepare('SELECT id FROM lanes WHERE portal = ?')
   const oldestOf = db.prepare(`SELECT min(waiting_since) AS oldest FROM (
     SELECT waiting_since FROM (SELECT waiting_since FROM outbox WHERE lane = ?1 AND due_at IS NOT NULL AND call_id IS NULL ORDER BY due_at LIMIT 1000)
+    UNION ALL SELECT waiting_since FROM (SELECT waiting_since FROM outbox WHERE lane = ?1 AND ask_at IS NOT NULL ORDER BY ask_at LIMIT 1000)
     UNION ALL SELECT waiting_since FROM outbox WHERE lane = ?1 AND call_id IS NOT NULL AND state = 'pending')`)
 
   const find = (id: string): NamedColumns | undefined => one.get(id) as NamedColumns | undefined

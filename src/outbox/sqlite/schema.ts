@@ -25,6 +25,7 @@ const SCHEMA = `
     reason TEXT,
     refused_reason TEXT,
     due_at INTEGER,
+    ask_at INTEGER,
     waiting_since INTEGER,
     finished_at INTEGER,
     call_id TEXT,
@@ -34,6 +35,7 @@ const SCHEMA = `
     rest TEXT NOT NULL
   ) STRICT;
   CREATE INDEX outbox_due ON outbox (lane, due_at) WHERE due_at IS NOT NULL AND call_id IS NULL;
+  CREATE INDEX outbox_nameless ON outbox (lane, ask_at) WHERE ask_at IS NOT NULL;
   CREATE INDEX outbox_calls ON outbox (lane) WHERE call_id IS NOT NULL;
   CREATE INDEX outbox_quarantine ON outbox (lane) WHERE quarantine_until IS NOT NULL;
   CREATE INDEX outbox_finished ON outbox (finished_at) WHERE finished_at IS NOT NULL;

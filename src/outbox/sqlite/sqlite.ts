@@ -43,6 +43,8 @@ export async function openSqliteStore (options: SqliteOptions): Promise<Store> {
       giveBack: call => write('outbox', 'giveBack', call),
       record: call => write('outbox', 'record', call),
       recover: recovery => write('outbox', 'recover', recovery),
+      nameless: (portal, at, limit) => write('outbox', 'nameless', portal, at, limit),
+      recordNames: question => write('outbox', 'recordNames', question),
       redeliver: (ids, at) => write('outbox', 'redeliver', ids, at),
       prune: (finishedBefore, limit) => write('outbox', 'prune', finishedBefore, limit),
       ledger: () => read('ledger'),

@@ -32,6 +32,8 @@ export function openInMemory () {
     giveBack: call => commit(() => verbs.giveBack(call)),
     record: call => commit(() => verbs.record(call)),
     recover: recovery => commit(() => verbs.recover(recovery)),
+    nameless: (portal, now, limit) => commit(() => verbs.nameless(portal, now, limit)),
+    recordNames: question => commit(() => verbs.recordNames(question)),
     redeliver: (ids, now) => commit(() => verbs.redeliver(ids, now)),
     prune: (before, limit) => commit(() => verbs.prune(before, limit)),
     ledger: async () => reading.ledger(),

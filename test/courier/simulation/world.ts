@@ -6,6 +6,7 @@ import type { PortalRecord, Portals } from '../../../src/outbox/portals.ts'
 import { HELD } from '../lease.ts'
 import { createLife, quiet, type Life } from './steps.ts'
 import { createModelPortal, type Ending } from './portal.ts'
+import { portalEdit } from '../../portal-edit.ts'
 
 export interface SentEdit {
   readonly message: number
@@ -67,7 +68,7 @@ export function createWorld (outbox: Outbox, portalName: string, sent: readonly 
     const edit: MessageEdit = {
       user: { id: 'u1', name: 'Anna' }, message: { id: `m${message}`, text, files: [] }, chat: { id: 'c1', name: `e${index}` }, revision: { at, tie: BigInt(tie) },
     }
-    return { key, channel: 'default', edit, refusal: refused ? 'empty-text' : null, now: 0, settleMs }
+    return { key, channel: 'default', edit: portalEdit(edit), refusal: refused ? 'empty-text' : null, now: 0, settleMs }
   }
 
   /** A sender that gets no answer sends again; what is committed counts, answered or not. */

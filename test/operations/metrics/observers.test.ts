@@ -2,6 +2,7 @@ import t from 'tap'
 import { createMetrics } from '../../../src/operations/metrics/metrics.ts'
 import type { ClaimedEdit, CallOutcome } from '../../../src/outbox/outbox.ts'
 import { readSamples } from './running.ts'
+import { portalEdit } from '../../portal-edit.ts'
 
 function build () {
   const clock = { now: 0 }
@@ -10,7 +11,7 @@ function build () {
 }
 
 function claimed (id: string, acceptedAt: number): ClaimedEdit {
-  const edit = { user: { id: 'u' }, message: { id, text: 'Hello', files: [] }, chat: { id: 'c' }, revision: { at: 1, tie: 0n } }
+  const edit = portalEdit({ user: { id: 'u' }, message: { id, text: 'Hello', files: [] }, chat: { id: 'c' }, revision: { at: 1, tie: 0n } })
   const history = { attempts: 0, chunkLimit: 50, suspicions: 0, suspectedAt: null, unknownUserRepeats: 0, flags: [] }
   return { id, version: 1, channel: 'default', edit, acceptedAt, history }
 }

@@ -12,7 +12,7 @@ function build (ledger: () => Promise<Ledger>) {
   const scrape = createScrape(new Registry(), {
     portal: 'example.bitrix24.ru',
     outbox: { ledger, oldestPending: async () => 940_000 },
-    duty: () => ({ condition: () => ({ portal: 'invalid_grant', since: 1, lines: ['NOT_ACTIVE_LINE', 'NOT_ACTIVE_LINE', 'IMCONNECTOR_X'].map((code, line) => ({ connector: 'c', line, code, since: 1 })) }), bucketLevel: () => 7.5 }),
+    leader: () => ({ condition: () => ({ portal: 'invalid_grant', since: 1, lines: ['NOT_ACTIVE_LINE', 'NOT_ACTIVE_LINE', 'IMCONNECTOR_X'].map((code, line) => ({ connector: 'c', line, code, since: 1 })) }), bucketLevel: () => 7.5 }),
     burst: 25,
     now: () => clock.now,
   })

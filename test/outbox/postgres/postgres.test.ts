@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { ORPHANED_MS, type Signal, type Tenure } from '../../../src/outbox/leases.ts'
+import { ORPHANED_MS, type Signal, type Lease } from '../../../src/outbox/leases.ts'
 import { type Store } from '../../../src/outbox/store.ts'
 import { readAddress, type Address } from '../../../src/outbox/postgres/address.ts'
 import { connect as connectAsRelay } from '../../../src/outbox/postgres/connection.ts'
@@ -91,10 +91,10 @@ t.test('replicas that meet the same new lines in opposite orders make each of th
 t.test('an epoch that a fail-over or a restore took back is not given again', async t => {
   const databaseUrl = await postgres.schema()
   const [a, b] = [await open(t, databaseUrl), await open(t, databaseUrl)]
-  const { epoch } = await a.leases.acquire(PORTAL, 'a') as Tenure
+  const { epoch } = await a.leases.acquire(PORTAL, 'a') as Lease
   const client = await connect(t, databaseUrl)
   await client.query('UPDATE portals SET epoch = 0, lease_holder = NULL')
-  const next = await b.leases.acquire(PORTAL, 'b') as Tenure
+  const next = await b.leases.acquire(PORTAL, 'b') as Lease
   t.ok(next.epoch > epoch)
   await a.outbox.accept([incoming()])
   const claim = { portal: PORTAL, lane: LANE, now: 2000, limit: 1, bucket: { level: 1, at: 0 } }
@@ -136,7 +136,7 @@ t.test('neither webhooks nor the courier read the whole outbox, also before the 
   // Making the indexes of the empty table has counted.
   const counted = async () => (await client.query<{ scans: string, inserted: string }>('SELECT seq_scan AS scans, n_tup_ins AS inserted FROM pg_stat_user_tables WHERE relid = \'outbox\'::regclass')).rows[0]
   const before = await eventually(counted, counts => Number(counts?.scans) > 0)
-  const { epoch } = await store.leases.acquire(PORTAL, 'one') as Tenure
+  const { epoch } = await store.leases.acquire(PORTAL, 'one') as Lease
   const call = { portal: PORTAL, epoch, now: 1_000_000 }
   for (let round = 0; round < 10; round++) {
     await store.outbox.accept(Array.from({ length: 100 }, (_, index) => incoming({ message: `m${round}-${index}` })))
@@ -181,11 +181,11 @@ t.test('edits beyond what may wait for the database are turned away', async t =>
 t.test('a lease that ran out is taken over, and its former holder is found out', async t => {
   const databaseUrl = await postgres.schema()
   const [a, b] = [await open(t, databaseUrl, 0), await open(t, databaseUrl)]
-  const first = await a.leases.acquire(PORTAL, 'a') as Tenure
+  const first = await a.leases.acquire(PORTAL, 'a') as Lease
   t.equal(await a.leases.renew(PORTAL, first.epoch), true, 'nobody has taken it yet')
   const second = await b.leases.acquire(PORTAL, 'b')
   t.match(second, { isOrphaned: true })
-  t.ok((second as Tenure).epoch > first.epoch)
+  t.ok((second as Lease).epoch > first.epoch)
   t.equal(await a.leases.renew(PORTAL, first.epoch), false)
   t.equal(await a.leases.acquire(PORTAL, 'a'), null)
 })
@@ -196,10 +196,10 @@ t.test('that a former holder may still be at work is known beyond a hand-over, u
   const [paused, ...others] = [await open(t, databaseUrl, 0), ...await Promise.all([1, 2].map(() => open(t, databaseUrl, 60_000, () => now)))]
   const [b, c] = others as [Store, Store]
   await paused.leases.acquire(PORTAL, 'paused')
-  const first = await b.leases.acquire(PORTAL, 'b') as Tenure
+  const first = await b.leases.acquire(PORTAL, 'b') as Lease
   now = ORPHANED_MS - 1
   await b.leases.release(PORTAL, first.epoch)
-  const second = await c.leases.acquire(PORTAL, 'c') as Tenure
+  const second = await c.leases.acquire(PORTAL, 'c') as Lease
   t.match([first, second], [{ isOrphaned: true }, { isOrphaned: true }])
   t.equal(await b.leases.acquire(PORTAL, 'b'), null)
   now += ORPHANED_MS
@@ -212,19 +212,19 @@ t.test('a claim and a taking over do not pass each other', async t => {
   const databaseUrl = await postgres.schema()
   const [a, b] = [await open(t, databaseUrl), await open(t, databaseUrl)]
   await a.outbox.accept(Array.from({ length: 20 }, (_, index) => incoming({ message: `m${index}` })))
-  let { epoch } = await a.leases.acquire(PORTAL, 'a') as Tenure
+  let { epoch } = await a.leases.acquire(PORTAL, 'a') as Lease
   const claimed = new Map<string, string>()
   for (let round = 0; round < 10; round++) {
     const mine = { portal: PORTAL, epoch, lane: { connector: 'relay_demo', line: 1, channel: 'default' }, now: 2000, limit: 2, bucket: { level: 1, at: 0 } }
     const claims = ['x', 'y'].map(name => a.outbox.claim({ ...mine, callId: `${name}${round}` }))
     await a.leases.release(PORTAL, epoch)
-    const next = await b.leases.acquire(PORTAL, 'b') as Tenure
+    const next = await b.leases.acquire(PORTAL, 'b') as Lease
     await b.outbox.recover({ portal: PORTAL, epoch: next.epoch, now: 2000, quarantineUntil: 72_000, latestDueAt: 900_000 })
     for (const edits of await Promise.all(claims)) for (const { id } of edits) claimed.set(id, `${round}`)
     t.equal((await connectAndCount(t, databaseUrl)), 0, 'no call of the former holder is open')
     epoch = next.epoch
     await b.leases.release(PORTAL, epoch)
-    epoch = (await a.leases.acquire(PORTAL, 'a') as Tenure).epoch
+    epoch = (await a.leases.acquire(PORTAL, 'a') as Lease).epoch
   }
 })
 
@@ -365,11 +365,11 @@ t.test('where the holder ended with its claim, the next one repeats what may be 
   const wire = await startWire(t, databaseUrl)
   const [holder, next] = [await open(t, wire.url, 0), await open(t, databaseUrl)]
   for (const message of ['m1', 'm2']) await holder.outbox.accept([incoming({ message, text: 'one' })])
-  const { epoch: former } = await holder.leases.acquire(PORTAL, 'holder') as Tenure
+  const { epoch: former } = await holder.leases.acquire(PORTAL, 'holder') as Lease
   const claim = { portal: PORTAL, lane: LANE, limit: 2, bucket: { level: 1, at: 0 } }
   await commitUntold(t, wire, () => t.rejects(holder.outbox.claim({ ...claim, epoch: former, callId: 'lost', now: 2000 }), { name: 'StoreUnavailable' }))
   await next.outbox.accept([incoming({ message: 'm2', at: 2, text: 'two' })])
-  const { epoch } = await next.leases.acquire(PORTAL, 'next') as Tenure
+  const { epoch } = await next.leases.acquire(PORTAL, 'next') as Lease
   t.equal(await next.outbox.recover({ portal: PORTAL, epoch, now: 3000, quarantineUntil: 73_000, latestDueAt: 900_000 }), 2)
   t.match(await next.outbox.claim({ ...claim, epoch, callId: 'at once', now: 72_999 }), { 0: { edit: { message: { id: 'm1', text: 'one' } } }, length: 1 })
   t.match(await next.outbox.claim({ ...claim, epoch, callId: 'later', now: 73_000 }), { 0: { edit: { message: { id: 'm2', text: 'two' } } }, length: 1 })

@@ -54,7 +54,7 @@ t.test('the first edit of a message makes its row', async t => {
       message: 'm1',
       revision: { at: 5, tie: 2n },
       seen: [contentDigest(edit.edit.message)],
-      edit: { user: edit.edit.user, message: edit.edit.message, chat: edit.edit.chat },
+      edit: { user: edit.edit.user, message: edit.edit.message, chat: edit.edit.chat, allowAnonymous: false },
       version: 1,
       state: 'pending',
       reason: null,
@@ -63,6 +63,7 @@ t.test('the first edit of a message makes its row', async t => {
       waitingSince: 100_000,
       finishedAt: null,
       dueAt: 102_000,
+      askAt: null,
       history: { attempts: 0, chunkLimit: 1, suspicions: 0, suspectedAt: null, unknownUserRepeats: 0, flags: [] },
       callId: null,
       callVersion: null,
@@ -99,7 +100,7 @@ t.test('a newer edit of a dead message starts again, and keeps the quarantine, t
       channel: 'other',
       revision: { at: 2, tie: 0n },
       seen: [digestOf('new')],
-      edit: { user, message, chat },
+      edit: { user, message, chat, allowAnonymous: false },
       version: 2,
       state: 'pending',
       reason: null,
@@ -177,6 +178,7 @@ t.test('a refused edit of an unknown message makes a dead row that holds nothing
       waitingSince: null,
       finishedAt: 3000,
       dueAt: null,
+      askAt: null,
       history: freshHistory(0),
       callId: null,
       callVersion: null,
@@ -345,4 +347,13 @@ t.test('edits of one revision that say what they replace', async t => {
     const { outcomes } = take([incoming({ at: 1, text: 'b', replaces: 'a' }), incoming({ at: 2, text: 'c', replaces: 'b' }), incoming({ at: 2, text: 'a', replaces: 'x' })])
     t.strictSame(outcomes, ['accepted', 'accepted', 'accepted'])
   })
+})
+
+t.test('an edit whose client has no name, and can be asked for, is not due until then', async t => {
+  const edit = incoming({ now: 1000, settleMs: 2000 })
+  const nameless = { ...edit, edit: { ...edit.edit, user: { id: 'u1', lookUpId: '42' } } }
+  t.match(accept(null, nameless), { result: { outcome: 'accepted', dueAt: 3000 }, row: { dueAt: null, askAt: 3000, waitingSince: 1000 } })
+  const named = { ...edit, edit: { ...edit.edit, user: { id: 'u1', name: 'Anna', lookUpId: '42' } } }
+  t.match(accept(null, named), { row: { dueAt: 3000, askAt: null } })
+  t.match(accept(accept(null, nameless).row, { ...incoming({ at: 2, text: 'new', now: 1500, settleMs: 2000 }) }), { row: { dueAt: 3500, askAt: null }, delta: { superseded: 1 } }, 'a newer edit that brings the name')
 })

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { isDeadByRefusal, makeDue, redeliver } from '../../../src/outbox/rules/redelivery.ts'
-import { freshHistory } from '../../../src/outbox/rules/row.ts'
+import { freshHistory, type HeldEdit } from '../../../src/outbox/rules/row.ts'
 import { deliveredRow, heldRow } from '../edits.ts'
 
 const refusedAt = (at: number, reason: 'empty-text' | 'too-old' = 'empty-text') => ({ revision: { at, tie: 0n }, reason, seen: [] })
@@ -41,4 +41,10 @@ t.test('a redelivery waits for the quarantine of another version, and for none o
   t.equal(dueAt(1, 70_000), 70_000)
   t.equal(dueAt(1, 3000), 5000)
   t.equal(dueAt(2, 70_000), 5000)
+})
+
+t.test('an edit that died for want of a name asks for it again', async t => {
+  const held = deliveredRow({ state: 'dead', reason: 'anonymous-user' })
+  const nameless = { ...held, edit: { ...held.edit as HeldEdit, user: { id: 'u1', lookUpId: '42' } } }
+  t.match(redeliver(nameless, 5000), { row: { state: 'pending', dueAt: null, askAt: 5000 } })
 })

@@ -1,0 +1,20 @@
+import type { EndedQuestion, NameOutcome } from '../outbox.ts'
+import { finished } from './outcome.ts'
+import { addCall } from './record.ts'
+import type { Change, OutboxRow } from './row.ts'
+
+/** What a question for names does to one edit; null when the edit does not wait for it any more. */
+export function recordName (held: OutboxRow, { questionId, attempt, now }: EndedQuestion, outcome: NameOutcome): Change | null {
+  if (held.askAt === null || held.version !== outcome.version) return null
+  const { row, delta } = nameOutcome(held, outcome, now)
+  return { row: attempt === null ? row : { ...row, calls: addCall(row.calls, questionId, attempt) }, delta }
+}
+
+function nameOutcome (held: OutboxRow, outcome: NameOutcome, now: number): Change {
+  switch (outcome.result) {
+    // The quarantine of an older version, which may still be applied, is waited out.
+    case 'named': return { row: { ...held, askAt: null, dueAt: Math.max(now, held.quarantineVersion === held.version ? 0 : held.quarantineUntil ?? 0) }, delta: {} }
+    case 'retry': return { row: { ...held, askAt: outcome.askAt }, delta: {} }
+    case 'dead': return { row: finished(held, now, 'dead', outcome.reason, outcome.words, held.history.flags), delta: { dead: 1 } }
+  }
+}
