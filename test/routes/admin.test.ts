@@ -45,3 +45,38 @@ for (const [name, endpoints, client, token, statuses] of [
     t.equal((await ask(endpoints[0], '198.51.100.1', ADMIN_TOKEN)).status, 200, 'others are let in')
   })
 }
+
+for (const path of ['/api/status', '/metrics']) {
+  t.test(`${path} takes the whole token and nothing else`, async t => {
+    const answer = async (authorization?: string) => await app.inject({ path, headers: authorization === undefined ? {} : { authorization } })
+    const wrong = {
+      'no header': undefined,
+      'an empty token': 'Bearer ',
+      'a prefix of the token': `Bearer ${ADMIN_TOKEN.slice(0, -1)}`,
+      'its first letter': `Bearer ${ADMIN_TOKEN.slice(0, 1)}`,
+      'the token and a suffix': `Bearer ${ADMIN_TOKEN}x`,
+      'the token twice': `Bearer ${ADMIN_TOKEN}${ADMIN_TOKEN}`,
+      'the token after a letter': `Bearer x${ADMIN_TOKEN}`,
+      'the token after two spaces': `Bearer  ${ADMIN_TOKEN}`,
+      'the token in capital letters': `Bearer ${ADMIN_TOKEN.toUpperCase()}`,
+      'another token of its length': `Bearer ${'x'.repeat(ADMIN_TOKEN.length)}`,
+      'the token alone': ADMIN_TOKEN,
+      'another scheme': `Token ${ADMIN_TOKEN}`,
+      'a longer scheme': `XBearer ${ADMIN_TOKEN}`,
+    }
+    for (const [name, authorization] of Object.entries(wrong)) {
+      const { statusCode, headers } = await answer(authorization)
+      t.match({ statusCode, headers }, { statusCode: 401, headers: { 'www-authenticate': 'Bearer' } }, name)
+    }
+    t.equal((await answer(`Bearer ${ADMIN_TOKEN}`)).statusCode, 200)
+    t.equal((await answer(`bearer ${ADMIN_TOKEN}`)).statusCode, 200, 'the name of the scheme is written in any case')
+  })
+
+  t.test(`${path} counts one network of IPv6 as one client, and an IPv4 address in either form`, async t => {
+    const remaining = async (client: string) => Number((await app.inject(request(`GET ${path}`, client, ADMIN_TOKEN))).headers['ratelimit-remaining'])
+    const clients = ['2001:db8:0:1::1', '2001:db8:0:1:ffff::2', '2001:DB8:0:1::1', '2001:db8:0:2::1', '203.0.113.1', '::ffff:203.0.113.1', '::ffff:203.0.113.2']
+    const found = []
+    for (const client of clients) found.push(LIMIT - await remaining(client))
+    t.strictSame(found, [1, 2, 3, 1, 1, 2, 1])
+  })
+}

@@ -30,6 +30,8 @@ t.test('each client address and each channel has its own limit', async t => {
   t.strictSame(await statuses(app, 2, from('192.0.2.2')), [202, 429])
   t.strictSame(await statuses(app, 2, from('2001:db8::1')), [202, 429])
   t.strictSame(await statuses(app, 1, from('2001:db8::2')), [429], 'one network of IPv6 is one client')
+  t.strictSame(await statuses(app, 1, from('2001:db8:0:1::1')), [202], 'and the next network is another one')
+  t.strictSame(await statuses(app, 1, from('::ffff:192.0.2.1')), [429], 'an IPv4 address in the form of IPv6 is the same client')
 })
 
 t.test('behind a trusted proxy the client\'s address is the one that the proxy tells', async t => {
