@@ -94,15 +94,22 @@ t.test('an installation of another portal is refused', async t => {
     nothingStored('another domain')
     t.match(lines, [{ event: 'install.refused', level: 40 }], 'it is logged once')
   }
-  const { installBy, nothingStored } = await listen(t, { record: { memberId: 'known' } })
-  t.match(await installBy({}), { status: 403, body: /member_id/ })
-  nothingStored('another member_id')
+  for (const memberId of ['known', `${MEMBER_ID}0`, MEMBER_ID.slice(0, -1)]) {
+    const { installBy, nothingStored } = await listen(t, { record: { memberId } })
+    t.match(await installBy({}), { status: 403, body: /member_id/ })
+    nothingStored('another member_id')
+  }
 })
 
 t.test('an installation of another application is refused', async t => {
   const { installBy, nothingStored } = await listen(t)
   t.match(await installBy({ application: 'connector' }), { status: 403, body: /another application/ })
   nothingStored('another application')
+  for (const clientId of ['local.rela', 'local.relay2']) {
+    const { installBy, nothingStored } = await listen(t, { config: { clientId } })
+    t.match(await installBy({}), { status: 403, body: /another application/ })
+    nothingStored(clientId)
+  }
 })
 
 t.test('an installation by a person who is no administrator is refused', async t => {
@@ -227,15 +234,16 @@ t.test('a code of another portal, of an unknown member or of an employee is refu
 
 t.test('an uninstall with the known application token drops the tokens and parks the portal', async t => {
   const { installBy, app, memory, session } = await listen(t)
-  await installBy({})
   const post = (applicationToken: string, event = 'ONAPPUNINSTALL') => app.inject({
     method: 'POST',
     url: '/bitrix24/install',
     headers: { 'content-type': 'application/x-www-form-urlencoded' },
     payload: stringify({ event, data: { LANGUAGE_ID: 'en', CLEAN: '1' }, auth: { application_token: applicationToken } }),
   })
+  t.equal((await post('forged')).statusCode, 403, 'no token is known yet')
+  await installBy({})
   const known = memory.record().applicationToken ?? ''
-  t.equal((await post('forged')).statusCode, 403)
+  for (const forged of ['forged', known.slice(0, -1), `${known}x`, known.toUpperCase(), known.replace(/./g, '0')]) t.equal((await post(forged)).statusCode, 403, forged)
   t.match(memory.record().tokens, { accessToken: /./ })
   t.equal((await post(known, 'ONAPPUPDATE')).statusCode, 200)
   t.match(memory.record().tokens, { accessToken: /./ })

@@ -52,6 +52,7 @@ t.test('what Slack\'s own library takes we take, and what it refuses we refuse',
     ['another time', { timestamp: String(NOW / 1000 - 1) }],
     ['another version', { signature: signature.replace('v0', 'v1') }],
     ['a signature cut short', { signature: signature.slice(0, -2) }],
+    ['a signature with more behind it', { signature: `${signature}00` }],
     ['no signature', { signature: 'v0=' }],
     ['five minutes later', { nowMs: NOW + 300_000 }],
     ['more than five minutes later', { nowMs: NOW + 301_000 }],
@@ -141,7 +142,7 @@ t.test('a bearer token', async t => {
   t.ok(isAuthentic(BEARER, { authorization: `Bearer ${SECRET}` }))
   t.ok(isAuthentic(BEARER, { authorization: `bearer ${SECRET}` }), 'the name of the scheme in any case')
   t.ok(isAuthentic(BEARER, { authorization: 'Bearer next' }, '{}', [SECRET, 'next']), 'either of two, while they rotate')
-  for (const authorization of [undefined, '', SECRET, 'Bearer', 'Bearer ', `Basic ${SECRET}`, `Bearer ${SECRET} `, `Bearer ${SECRET.toUpperCase()}`, `Bearer  ${SECRET}`]) {
+  for (const authorization of [undefined, '', SECRET, 'Bearer', 'Bearer ', `Basic ${SECRET}`, `Bearer ${SECRET.slice(0, -1)}`, `Bearer ${SECRET} `, `Bearer ${SECRET.toUpperCase()}`, `Bearer  ${SECRET}`]) {
     t.notOk(isAuthentic(BEARER, { authorization }), String(authorization))
   }
 })

@@ -131,7 +131,7 @@ t.test('a question in the query is answered with its challenge, if the word is t
   const messenger = create({ handshakes: [{ kind: 'echo-query', parameter: 'hub.challenge', when: { 'hub.mode': 'subscribe', 'hub.verify_token': 'the-agreed-word' } }] })
   const ask = (query: string) => messenger.greet?.({ method: 'GET', query, headers: {}, body: Buffer.alloc(0) })
   t.strictSame(ask('hub.mode=subscribe&hub.challenge=1158201444&hub.verify_token=the-agreed-word'), { status: 200, body: '1158201444' })
-  t.throws(() => ask('hub.mode=subscribe&hub.challenge=1158201444&hub.verify_token=another'), Unauthenticated)
+  for (const word of ['another', '', 'the-agreed-wor', 'the-agreed-words', 'The-Agreed-Word']) t.throws(() => ask(`hub.mode=subscribe&hub.challenge=1158201444&hub.verify_token=${word}`), Unauthenticated, word)
   t.throws(() => ask('hub.mode=unsubscribe&hub.challenge=1158201444&hub.verify_token=the-agreed-word'), Unauthenticated)
   for (const query of ['', 'hub.challenge=1', 'hub.mode=subscribe&hub.verify_token=the-agreed-word', 'hub.mode=subscribe&hub.challenge=%0A&hub.verify_token=the-agreed-word', `hub.mode=subscribe&hub.challenge=${'1'.repeat(1001)}&hub.verify_token=the-agreed-word`]) {
     t.equal(ask(query), null, query.slice(0, 80))
