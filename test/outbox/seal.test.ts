@@ -3,6 +3,8 @@ import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { databasePath, openStore } from '../../src/outbox/open.ts'
+import { sealPortals } from '../../src/outbox/seal.ts'
+import { createMemoryPortals } from '../bitrix24/memory-portals.ts'
 import { PORTAL } from './edits.ts'
 
 const tokens = { accessToken: 'access-secret', refreshToken: 'refresh-secret', accessExpiresAt: 1 }
@@ -28,6 +30,40 @@ t.test('with a key no token stands in the file, and only the key reads them', as
   await other.close()
   const none = await reopen(null)
   await t.rejects(none.portals.read(PORTAL), { message: /set ENCRYPTION_KEY to the key/ })
+})
+
+t.test('a secret that was moved to the record of another portal is refused', async t => {
+  const memory = createMemoryPortals()
+  const portals = sealPortals(memory.portals, randomBytes(32))
+  const seal = async (portal: string) => {
+    await portals.write(portal, { tokens, applicationToken: 'application-secret' })
+    return { tokens: memory.record().tokens ?? tokens, applicationToken: memory.record().applicationToken }
+  }
+  const [theirs, ours] = [await seal('other.bitrix24.ru'), await seal(PORTAL)]
+  t.match(await portals.read(PORTAL), { tokens, applicationToken: 'application-secret' })
+  const { accessToken, refreshToken } = theirs.tokens
+  for (const moved of [{ tokens: { ...ours.tokens, accessToken } }, { tokens: { ...ours.tokens, refreshToken } }, { applicationToken: theirs.applicationToken }]) {
+    await memory.portals.write(PORTAL, { ...ours, ...moved })
+    await t.rejects(portals.read(PORTAL), { message: /cannot be decrypted/ })
+  }
+})
+
+t.test('a secret that was changed in the file is refused, and no two seals of it are alike', async t => {
+  const memory = createMemoryPortals()
+  const portals = sealPortals(memory.portals, randomBytes(32))
+  const seal = async () => {
+    await portals.write(PORTAL, { applicationToken: 'application-secret' })
+    return memory.record().applicationToken ?? ''
+  }
+  const [first, second] = [await seal(), await seal()]
+  t.not(first, second)
+  const bytes = Buffer.from(second.split(':').at(-1) ?? '', 'base64')
+  for (const at of [0, 12, bytes.length - 1]) {
+    const changed = Buffer.from(bytes)
+    changed.writeUInt8(changed.readUInt8(at) ^ 1, at)
+    await memory.portals.write(PORTAL, { applicationToken: `sealed:1:${changed.toString('base64')}` })
+    await t.rejects(portals.read(PORTAL), { message: /cannot be decrypted/ }, `byte ${at}`)
+  }
 })
 
 t.test('tokens stored before there was a key are read as they are', async t => {
