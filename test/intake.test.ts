@@ -1,3 +1,5 @@
+import { createHmac } from 'node:crypto'
+import { join } from 'node:path'
 import t from 'tap'
 import { messageRowId, type ClientProfile } from '../src/edit/edit.ts'
 import { BadRequest, NotFound, StoreUnavailable, Unauthenticated } from '../src/base/errors.ts'
@@ -6,7 +8,9 @@ import type { WebhookRequest } from '../src/messengers/messenger.ts'
 import { signStandardWebhook } from '../src/signatures/standard-webhooks.ts'
 import type { IncomingEdit, IntakeResult } from '../src/outbox/outbox.ts'
 import type { SeenProfile } from '../src/outbox/profiles.ts'
+import { openStore } from '../src/outbox/open.ts'
 import { channel, KEY } from './channel.ts'
+import { fixture } from './messengers/fixture.ts'
 
 const NOW = Date.UTC(2026, 10, 22, 10)
 
@@ -129,8 +133,34 @@ t.test('a client is remembered from any event that describes him, as an edit of 
 
 t.test('when a client was seen is a time that can be kept, whatever the event says', async t => {
   const { receive, remembered } = build()
-  for (const date of [-9e15, -1e300, 1e300, NOW + 60_000, NOW - 0.4]) await receive('default', signed({ type: 'message.created', data: { user: { id: '42', name: 'Ivan' }, message: { date } } }))
-  t.strictSame(remembered.map(({ revision }) => revision.at), [0, 0, NOW, NOW, NOW])
+  for (const date of [-9e15, -1e300, 1e300, NOW + 60_000, NOW - 0.4, NOW - 1]) await receive('default', signed({ type: 'message.created', data: { user: { id: '42', name: 'Ivan' }, message: { date } } }))
+  t.strictSame(remembered.map(({ revision }) => revision.at), [0, 0, NOW, NOW, NOW, NOW - 1])
+})
+
+t.test('an event from the future, or from before all time, does not outlast a later one', async t => {
+  const portal = 'example.bitrix24.ru'
+  const store = await openStore({ databaseUrl: `file:${join(t.testdir(), 'relay.db')}`, encryptionKey: null, now: () => NOW })
+  t.teardown(() => store.close())
+  let time = NOW
+  const intake = createIntake({ portal, channels: new Map([['default', channel()]]), outbox: store.outbox, profiles: store.profiles, now: () => NOW, wallTime: () => time, onAccepted: () => {} })
+  const hear = async (name: string, date: number) => {
+    time += 1000
+    await intake.accept(intake.verify('default', signed({ type: 'message.created', data: { user: { id: '42', name }, message: { date } } })))
+    return (await store.profiles.find(portal, 'relay_demo', '42'))?.name
+  }
+  t.equal(await hear('of the past', -1e300), 'of the past')
+  t.equal(await hear('of tomorrow', NOW + 24 * 3600_000), 'of tomorrow')
+  t.equal(await hear('of the end of time', 1e300), 'of the end of time')
+  t.equal(await hear('of the present', NOW + 4000), 'of the present')
+})
+
+t.test('a time in fractions of a millisecond is kept in whole ones', async t => {
+  const waha = channel({ messenger: 'waha', secrets: ['a-key-of-the-tests'], settings: { messageIds: 'full', idSuffix: 'keep' } })
+  const { receive, remembered } = build({ channels: [waha] })
+  const body = fixture('waha/message', { 'payload.timestamp': NOW / 1000 - 60.0004 })
+  const headers = { 'x-webhook-hmac': createHmac('sha512', 'a-key-of-the-tests').update(body).digest('hex') }
+  await receive('default', { method: 'POST', query: '', headers, body })
+  t.match(remembered, [{ profile: { name: 'Anna P.' }, revision: { at: NOW - 60_000 } }])
 })
 
 t.test('the operator\'s own edit is refused', async t => {

@@ -31,7 +31,7 @@ export function toEdit ({ user, message, chat }: GenericEdit, sentAt: number | u
 /** A client whom an event describes that is no edit; one without a time of its own is as new as its envelope, or as now. */
 export function toClient ({ user, chat, message }: GenericClient, sentAt: number | undefined, nowMs: number): SeenClient {
   const at = toTime(message?.edited_at) ?? toTime(message?.date) ?? sentAt ?? nowMs
-  return { user: toProfile(user), chat: chat === undefined || chat === null ? undefined : String(chat.id), revision: { at: Math.min(at, nowMs), tie: 0n } }
+  return { user: toProfile(user), chat: chat === undefined || chat === null ? undefined : String(chat.id), revision: { at, tie: 0n } }
 }
 
 function toProfile (user: GenericUser): ClientProfile {

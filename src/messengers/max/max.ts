@@ -126,5 +126,5 @@ function readClients (value: unknown, timestamp: number, nowMs: number): SeenCli
   // A pressed button comes with the bot's own message.
   const client = [callback?.user, user, message?.sender].find(client => client !== undefined && client.is_bot !== true)
   if (client === undefined || !isPlausibleTime(timestamp, nowMs)) return []
-  return [{ user: toProfile(client), chat: chat === undefined ? undefined : String(chat), revision: { at: Math.min(timestamp, nowMs), tie: 0n } }]
+  return [{ user: toProfile(client), chat: chat === undefined ? undefined : String(chat), revision: { at: timestamp, tie: 0n } }]
 }

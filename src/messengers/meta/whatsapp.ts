@@ -75,7 +75,7 @@ function readMessage (item: unknown, contacts: readonly (Contact | null)[], nowM
   const at = Number(message.timestamp) * 1000
   const client = toProfile([message.from, message.from_user_id], contacts)
   if (message.type === 'edit') return { edits: [readEdit(item, client, 'in', at, nowMs)] }
-  const clients: SeenClient[] = client === null || !isPlausibleTime(at, nowMs) ? [] : [{ user: client, chat: client.id, revision: { at: Math.min(at, nowMs), tie: 0n } }]
+  const clients: SeenClient[] = client === null || !isPlausibleTime(at, nowMs) ? [] : [{ user: client, chat: client.id, revision: { at, tie: 0n } }]
   // While Meta passes no edits on, this is what comes instead, as for other kinds that it has no form for.
   const ignored = message.type === 'unsupported' ? { reason: 'unreadable' as const, detail: 'Meta passed no content on: the type is unsupported' } : {}
   return { clients, ignored: [ignored] }

@@ -74,7 +74,7 @@ function readUpdate (body: unknown, templates: ChatTemplates, nowMs: number): We
   const kind = EDITS.find(kind => parts[kind] !== undefined)
   const edit = kind === undefined ? null : readEdit(parts[kind], kind, tie, templates, nowMs)
   if (edit !== null) return { edits: [edit], ignored: [], clients: [] }
-  return { edits: [], ignored: [{}], clients: Object.values(parts).flatMap(part => readClient(part, tie, templates, nowMs)) }
+  return { edits: [], ignored: [{}], clients: Object.values(parts).flatMap(part => readClient(part, tie, templates)) }
 }
 
 /** Null when the message says nothing that could be shown, or has no id that anyone could have used (an ephemeral message's is 0). */
@@ -139,8 +139,8 @@ function fill (template: string, values: Readonly<Record<string, string>>): stri
 }
 
 /** The client who caused an event that is no edit. Such an event is not the relay's to judge, so what cannot be read is passed over. */
-function readClient (part: unknown, tie: bigint, templates: ChatTemplates, nowMs: number): SeenClient[] {
+function readClient (part: unknown, tie: bigint, templates: ChatTemplates): SeenClient[] {
   const { success, data } = event.safeParse(part)
   if (!success || data.from.is_bot === true || isOwn(data)) return []
-  return [{ user: readAuthor(data), chat: readChatId(data, templates), revision: { at: Math.min(data.date * 1000, nowMs), tie } }]
+  return [{ user: readAuthor(data), chat: readChatId(data, templates), revision: { at: data.date * 1000, tie } }]
 }
