@@ -5,6 +5,7 @@ import { createClient } from '../../src/bitrix24/client.ts'
 import { createSession } from '../../src/bitrix24/session.ts'
 import { StoreUnavailable } from '../../src/base/errors.ts'
 import { HELD } from '../courier/lease.ts'
+import type { Portals } from '../../src/outbox/portals.ts'
 import { createMemoryPortals } from './memory-portals.ts'
 import { expired, grantOf, openSession, portalConfig, recordingLog, startScriptedPortal, type Reply } from './scripted-portal.ts'
 
@@ -334,6 +335,30 @@ t.test('a refresh begins only under the present epoch, and a pair that comes aft
   t.match(await loser.call('x', {}), { kind: 'unreachable', cause: 'LEASE_LOST' })
   await loser.idle()
   t.match(memory.record(), { tokens: { accessToken: 'access-2', refreshToken: 'refresh-2' }, parked: null }, 'the next holder may have been refused for want of it')
+})
+
+t.test('a holder whose lease runs out while it marks a refresh does not send it', async t => {
+  let isHeld = true
+  const portal = await startScriptedPortal(t, rotating(1))
+  const { portal: config, memory, client, oauth, log } = openSession(t, portal.url, { record: { tokens: { accessToken: 'old', refreshToken: 'refresh-1', accessExpiresAt: null } } })
+  const portals: Portals = {
+    ...memory.portals,
+    async write (...request) {
+      isHeld = false
+      return await memory.portals.write(...request)
+    },
+  }
+  const session = createSession({ portal: config, portals, client, oauth, lease: { ...HELD, isHeld: () => isHeld }, now: Date.now, log })
+  t.match(await session.call('x', {}), { kind: 'unreachable', cause: 'LEASE_LOST' })
+  t.same(portal.used('oauth.token'), [], 'another holder may be refreshing')
+})
+
+t.test('a refresh of the holder ends no park', async t => {
+  const parked = { code: 'PAYMENT_REQUIRED', since: 1 }
+  const portal = await startScriptedPortal(t, rotating(1))
+  const { session, memory } = openSession(t, portal.url, { record: { tokens: { accessToken: 'old', refreshToken: 'refresh-1', accessExpiresAt: null }, parked } })
+  t.match(await session.call('x', {}), { kind: 'answered' })
+  t.match(memory.record(), { tokens: { accessToken: 'access-2' }, parked })
 })
 
 t.test('a pair that the store would not take is stored before the process may end', async t => {

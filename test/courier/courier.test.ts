@@ -235,6 +235,26 @@ t.test('a wall clock that is set ahead makes too old only what bears a date', as
   t.equal(await portal.text('dated'), 'original')
 })
 
+t.test('a courier whose lease has run out by its own clock claims nothing and calls nothing', async t => {
+  let isHeld = true
+  const { portal, take, courier, state, store } = await startHarness(t, { isHeld: () => isHeld })
+  await (await portal.connector()).send([original('m1'), original('m2')])
+  await take({ message: 'm1', text: 'edited', at: 1 })
+  courier.start()
+  await eventually(() => state('m1'), delivered)
+  isHeld = false
+  await take({ message: 'm2', text: 'edited', at: 1 })
+  courier.wake()
+  // Time enough for a tick to claim it. The stop waits for the call.
+  await store.probe()
+  await store.probe()
+  await courier.stop(5000)
+  const row = await state('m2')
+  t.match(row, { state: 'pending', attempts: 0, dueAt: Number })
+  t.strictSame(await store.outbox.attempts(row?.id ?? ''), [])
+  t.equal((await portal.calls()).length, 1)
+})
+
 t.test('a stopped courier lets its calls finish and takes no more', async t => {
   const { portal, take, courier, state } = await startHarness(t)
   await (await portal.connector()).send([original('m1')])

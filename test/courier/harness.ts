@@ -18,6 +18,8 @@ export interface HarnessOptions {
   readonly databaseUrl?: string
   /** What BITRIX24_REFRESH_TOKEN says. */
   readonly refreshToken?: string
+  /** Whether the lease still runs by the clock of its holder. */
+  readonly isHeld?: () => boolean
   /** Happens between the end of a call and what the courier makes of it. */
   readonly onCalled?: (result: SessionResult) => Promise<void>
   /** Who can be asked for names. */
@@ -55,7 +57,7 @@ export async function attach (t: Test, portal: Awaited<ReturnType<typeof startPo
   const oauth = createOAuth({ dispatcher, now, userAgent: 'imconnector-relay/test', responseTimeoutMs })
   const acquired = await store.leases.acquire(portal.host, 'test')
   if (acquired === null) throw new Error('the lease is held')
-  const lease = { ...acquired, isHeld: () => true }
+  const lease = { ...acquired, isHeld: options.isHeld ?? (() => true) }
   const session = createSession({ portal: config, portals: store.portals, client, oauth, lease, now, log })
   await session.open()
   const lookUps: LookUpReport[] = []

@@ -8,10 +8,14 @@ const LEASE_MS = 300
 
 /** A lease as a server keeps it, by a clock that a test moves; `away` makes every question fail. */
 function createServer () {
-  const server = { time: 0, away: false, epoch: 0, holder: null as string | null, until: 0, asked: 0 }
+  const server = { time: 0, away: false, epoch: 0, holder: null as string | null, until: 0, asked: 0, askedAt: 0, answersAfterMs: 0 }
   const answer = <Value>(value: () => Value): Promise<Value> => {
     server.asked++
-    return server.away ? Promise.reject(new StoreUnavailable('away')) : Promise.resolve(value())
+    if (server.away) return Promise.reject(new StoreUnavailable('away'))
+    server.askedAt = server.time
+    const answered = value()
+    server.time += server.answersAfterMs
+    return Promise.resolve(answered)
   }
   const leases: Leases = {
     leaseMs: LEASE_MS,
@@ -103,6 +107,25 @@ t.test('a leader that cannot reach the store stops by its own clock, and starts 
   t.match(leads[1], { epoch: 2, isOrphaned: true }, 'its own last request may be under way')
   t.equal(leads[1]?.isHeld(), true)
   t.equal(leads[0]?.isHeld(), false)
+  await leadership.stop(0)
+})
+
+t.test('a lease runs from before it was asked for, however long the answer takes', async t => {
+  const { server, leases } = createServer()
+  const { leadership, leads } = createProcess(leases, () => server.time, 'a')
+  server.answersAfterMs = LEASE_MS / 3
+  await leadership.start()
+  const isHeldFor = (ms: number): boolean => {
+    const { time } = server
+    server.time = server.askedAt + ms
+    const isHeld = leads[0]?.isHeld() ?? false
+    server.time = time
+    return isHeld
+  }
+  t.strictSame([LEASE_MS - 1, LEASE_MS].map(isHeldFor), [true, false])
+  const { asked } = server
+  await eventually(async () => server.asked, count => count > asked)
+  t.strictSame([LEASE_MS - 1, LEASE_MS].map(isHeldFor), [true, false], 'as does a renewal')
   await leadership.stop(0)
 })
 
