@@ -1,4 +1,4 @@
-import type { Channel } from '../src/config/channel.ts'
+import type { Channel } from '../src/config/channels.ts'
 import { readSecret } from '../src/signatures/standard-webhooks.ts'
 
 export const SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'

@@ -1,9 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { PortalConfig } from './portal-config.ts'
+import { type PortalConfig, allowedOAuthOrigin, defaultOAuthOrigin, pinnedOrigin } from './hosts.ts'
 import type { Log } from '../base/log.ts'
 import { type HeldLease, ORPHANED_MS } from '../outbox/leases.ts'
 import { type PortalPatch, type PortalRecord, type Portals, type WriteCondition } from '../outbox/portals.ts'
-import { allowedOAuthOrigin, defaultOAuthOrigin, pinnedOrigin } from './hosts.ts'
 import type { Grant, OAuth } from './oauth.ts'
 
 /**

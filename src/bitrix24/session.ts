@@ -1,11 +1,10 @@
 import { createHash } from 'node:crypto'
-import type { PortalConfig } from './portal-config.ts'
+import { type PortalConfig, pinnedOrigin } from './hosts.ts'
 import type { Log } from '../base/log.ts'
 import type { HeldLease } from '../outbox/leases.ts'
 import type { Portals } from '../outbox/portals.ts'
 import type { CallResult, Client } from './client.ts'
 import { actionFor } from './codes.ts'
-import { pinnedOrigin } from './hosts.ts'
 import type { OAuth } from './oauth.ts'
 import { createRefresher, type Renewal } from './refresher.ts'
 

@@ -1,10 +1,9 @@
 import { z } from 'zod'
 import type { CallResult, Client } from '../bitrix24/client.ts'
-import { pinnedOrigin } from '../bitrix24/hosts.ts'
+import { pinnedOrigin, type PortalConfig } from '../bitrix24/hosts.ts'
 import type { Config } from '../config/config.ts'
-import type { PortalConfig } from '../bitrix24/portal-config.ts'
 import { ConfigError } from '../base/errors.ts'
-import type { StoreReading } from '../outbox/store.ts'
+import type { StoreSnapshot } from '../outbox/store.ts'
 import type { Lane } from '../outbox/outbox.ts'
 
 /** One line of the report. `open`: it could not be examined now, and nothing says that it is wrong. */
@@ -16,7 +15,7 @@ export interface Finding {
 
 export interface DoctorOptions {
   readonly load: () => Config
-  readonly readStore: (config: Config) => Promise<StoreReading | null>
+  readonly readStore: (config: Config) => Promise<StoreSnapshot | null>
   readonly client: Client
 }
 
@@ -41,7 +40,7 @@ export async function * examine ({ load, readStore, client }: DoctorOptions): As
   }
   yield { state: 'ok', subject: 'configuration', words: `portal ${config.portal.host}, channels ${[...config.channels.keys()].join(', ')}` }
 
-  let reading: StoreReading | null
+  let reading: StoreSnapshot | null
   try {
     reading = await readStore(config)
   } catch (error) {

@@ -1,8 +1,7 @@
 import { z } from 'zod'
 import { address, addressClient } from '../edit/address.ts'
 import type { Environment, ReadFile } from '../config/environment.ts'
-import { readChannels } from '../config/channels.ts'
-import type { Channel } from '../config/channel.ts'
+import { readChannels, type Channel } from '../config/channels.ts'
 import { BadRequest, ConfigError } from '../base/errors.ts'
 import { messengers } from '../messengers/registry.ts'
 

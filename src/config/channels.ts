@@ -1,11 +1,24 @@
 import { z } from 'zod'
-import type { UserField } from '../edit/address.ts'
-import type { Channel } from './channel.ts'
+import type { UserField, AddressRules } from '../edit/address.ts'
 import type { IdTemplates, MessengerModule } from '../messengers/messenger.ts'
 import { messengers, type MessengerName } from '../messengers/registry.ts'
 import { errorCode, readText, type Environment, type ReadFile } from './environment.ts'
 import { readUpstream, upstreamKeys } from './upstream.ts'
 import { connectorSchema, lineSchema } from './variables.ts'
+import type { ConnectorConfig } from '../forward/connector.ts'
+
+/** One configured source: a messenger, its secrets, and the connector and line that it feeds. */
+export interface Channel extends AddressRules {
+  readonly id: string
+  readonly messenger: MessengerName
+  readonly secrets: readonly string[]
+  readonly connector: string
+  readonly line: number
+  readonly settleMs: number
+  readonly upstream: ConnectorConfig | null
+  /** What only this messenger has. */
+  readonly settings: Readonly<Record<string, unknown>>
+}
 
 export const USER_FIELDS: readonly UserField[] = ['last_name', 'name', 'picture', 'url', 'gender', 'email', 'phone']
 

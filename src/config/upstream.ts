@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 import { z } from 'zod'
-import type { ConnectorConfig } from '../forward/connector-config.ts'
+import type { ConnectorConfig } from '../forward/connector.ts'
 import { createAddressRule } from '../forward/address-rule.ts'
 import { isAddressRange } from './variables.ts'
 

@@ -1,13 +1,12 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { toWire, UPDATE_MESSAGES } from '../bitrix24/update-messages.ts'
 import type { Session, SessionResult } from '../bitrix24/session.ts'
 import { StoreUnavailable } from '../base/errors.ts'
 import type { HeldLease } from '../outbox/leases.ts'
 import type { Log } from '../base/log.ts'
-import type { ClaimedEdit, Lane, Outbox, CallOutcome } from '../outbox/outbox.ts'
+import type { ClaimedEdit, Lane, Outbox, CallOutcome, Attempt } from '../outbox/outbox.ts'
 import { guard } from '../edit/guard.ts'
 import { conclude, type Conclusion } from './conclude.ts'
-import type { CourierObserver } from './observer.ts'
-import { createRecord } from './record.ts'
 
 export interface DeliveryOptions {
   readonly portal: string
@@ -80,4 +79,45 @@ export function createDelivery (options: DeliveryOptions) {
 
 function count (outcomes: readonly CallOutcome[], result: CallOutcome['result']): number {
   return outcomes.filter(outcome => outcome.result === result).length
+}
+
+/** The database is asked again after this long when it could not write. */
+const STORE_RETRY_MS = 1000
+
+export interface RecordOptions {
+  readonly portal: string
+  readonly lease: Pick<HeldLease, 'epoch'>
+  readonly outbox: Pick<Outbox, 'record'>
+  readonly log: Log
+  readonly now: () => number
+  readonly signal: AbortSignal
+  readonly observer?: CourierObserver
+}
+
+export type Record = ReturnType<typeof createRecord>
+
+/** Notes in the outbox what became of claimed edits, as often as it takes. Rejects only once `signal` is aborted. */
+export function createRecord ({ portal, lease, outbox, log, now, signal, observer }: RecordOptions) {
+  return async function record (callId: string, claimed: readonly ClaimedEdit[], outcomes: readonly CallOutcome[], attempt: Attempt | null): Promise<void> {
+    for (;;) {
+      try {
+        await outbox.record({ portal, epoch: lease.epoch, callId, outcomes, attempt, now: now() })
+        return observer?.onRecorded(claimed, outcomes, now())
+      } catch (error) {
+        // The call is over and only the note of it is missing; a restart would take it as of unknown outcome and repeat it.
+        if (signal.aborted) throw error
+        log.error({ event: 'record.failed', err: error }, 'record.failed')
+        await sleep(STORE_RETRY_MS, undefined, { signal }).catch(() => {})
+      }
+    }
+  }
+}
+
+/** Is told of the courier's work as it happens. It stands in the way of the data, so it is cheap and never throws. */
+export interface CourierObserver {
+  /** A call of `imconnector.update.messages` has ended. */
+  onCall (call: { readonly messages: number, readonly result: SessionResult, readonly action: Conclusion['action'] }): void
+  /** What became of the claimed edits is on disk, at `now` of the courier's clock. */
+  onRecorded (claimed: readonly ClaimedEdit[], outcomes: readonly CallOutcome[], now: number): void
+  onParked (what: 'portal' | 'line', code: string): void
 }

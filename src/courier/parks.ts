@@ -4,7 +4,7 @@ import type { HeldLease } from '../outbox/leases.ts'
 import type { Log } from '../base/log.ts'
 import type { Lane } from '../outbox/outbox.ts'
 import type { ParkedLine, PortalRecord, Portals } from '../outbox/portals.ts'
-import type { CourierObserver } from './observer.ts'
+import type { CourierObserver } from './delivery.ts'
 
 const FIRST_PROBE_MS = 60_000
 const SLOWEST_PROBE_MS = 15 * 60_000

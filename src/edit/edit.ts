@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto'
+import { isBlankForPortal } from '../text/blank.ts'
 
 /** Where an edit stands in its message's history: `at` in milliseconds (or a source's counter), `tie` a 64-bit integer. */
 export interface Revision {
@@ -120,4 +121,9 @@ export function contentDigest ({ text, files }: Content): string {
 
 function digest (parts: readonly unknown[], length: number): string {
   return hash('sha256', JSON.stringify(parts), 'base64url').slice(0, length)
+}
+
+/** Whether a profile names its client. Bitrix24 renames a client to "Guest" when a call brings neither name. */
+export function isNamed (profile: ClientProfile): boolean {
+  return !isBlankForPortal(profile.name ?? '') || !isBlankForPortal(profile.lastName ?? '')
 }

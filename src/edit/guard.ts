@@ -1,5 +1,4 @@
-import type { PortalEdit, RefusalReason } from './edit.ts'
-import { isNamed } from './profile.ts'
+import { type PortalEdit, type RefusalReason, isNamed } from './edit.ts'
 import { isBlankForPortal } from '../text/blank.ts'
 
 /** Bitrix24 silently drops an edit of a message that it created more than three days ago. */

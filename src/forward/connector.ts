@@ -1,10 +1,21 @@
 import { Pool } from 'undici'
-import type { ConnectorConfig } from './connector-config.ts'
 import { exchange, type Exchange } from '../http/exchange.ts'
 import { createAddressRule, createLookup, type Resolve } from './address-rule.ts'
-import type { IncomingWebhook } from './arrival.ts'
-import { hasComeBack, toConnectorHeaders, toMessengerHeaders } from './headers.ts'
-import { targetUrl } from './target.ts'
+import { type IncomingWebhook, hasComeBack, toConnectorHeaders, toMessengerHeaders, targetUrl } from './request.ts'
+
+/** The connector that a channel stands in front of. */
+export interface ConnectorConfig {
+  /** Where it takes webhooks, without credentials. Even so it may hold a secret, in its path or query. */
+  readonly url: string
+  /** Whether requests go on to it that hold nothing but edits. */
+  readonly edits: boolean
+  /** Whether it answers the messenger's questions about the address. */
+  readonly handshakes: boolean
+  /** Addresses and CIDR ranges that it may be at although they are not public. */
+  readonly privateRanges: readonly string[]
+  /** How long it may take to answer. */
+  readonly timeoutMs: number
+}
 
 /*
  * Own code on undici, because what a reverse proxy for Fastify makes easy is not what is wanted here: @fastify/reply-from passes an answer on

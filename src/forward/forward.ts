@@ -1,9 +1,8 @@
 import { hash } from 'node:crypto'
 import { problem, PROBLEM_TYPE } from '../http/problem.ts'
 import type { WebhookKind, WebhookReply } from '../messengers/messenger.ts'
-import type { IncomingWebhook } from './arrival.ts'
-import type { ConnectorConfig } from './connector-config.ts'
-import { createConnector, type Connector, type Passage } from './connector.ts'
+import type { IncomingWebhook } from './request.ts'
+import { type ConnectorConfig, createConnector, type Connector, type Passage } from './connector.ts'
 
 /** A channel that may stand in front of a connector. */
 export interface FrontChannel {

@@ -55,10 +55,10 @@ export interface WebhookReply {
 }
 
 /** Most messengers read a webhook at once. JSONata gives a promise. */
-export type Reading = WebhookContent | Promise<WebhookContent>
+export type Parsed = WebhookContent | Promise<WebhookContent>
 
 /** One kind of source, made for one channel. It is asked in this order: nothing is parsed that is not authentic. */
-export interface Messenger<Content extends Reading = Reading> {
+export interface Messenger<Content extends Parsed = Parsed> {
   /**
    * The answer to a question that is asked before anything is signed, such as whether the address is ours; null when the request is none.
    * Throws Unauthenticated when the question does not prove what it must.
@@ -91,7 +91,7 @@ export interface IdTemplates {
 }
 
 /** What the configuration and the intake know of a messenger. */
-export interface MessengerModule<Content extends Reading = Reading> {
+export interface MessengerModule<Content extends Parsed = Parsed> {
   readonly secret: SecretRule
   /** The keys of a channel that only this messenger has. */
   readonly keys: z.ZodRawShape
@@ -102,7 +102,7 @@ export interface MessengerModule<Content extends Reading = Reading> {
   readonly profiles?: (channel: { readonly secrets: readonly string[], readonly settings: Readonly<Record<string, unknown>> }) => ProfileLookup | null
 }
 
-interface TypedModule<Keys extends z.ZodRawShape, Content extends Reading> {
+interface TypedModule<Keys extends z.ZodRawShape, Content extends Parsed> {
   readonly secret: SecretRule
   readonly keys: Keys
   readonly ids?: Partial<IdTemplates>
@@ -111,6 +111,6 @@ interface TypedModule<Keys extends z.ZodRawShape, Content extends Reading> {
 }
 
 /** Keeps the types of a messenger's own keys inside it: whoever holds the module needs none of them. */
-export function defineMessenger<Keys extends z.ZodRawShape, Content extends Reading> (module: TypedModule<Keys, Content>): MessengerModule<Content> {
+export function defineMessenger<Keys extends z.ZodRawShape, Content extends Parsed> (module: TypedModule<Keys, Content>): MessengerModule<Content> {
   return module as unknown as MessengerModule<Content>
 }

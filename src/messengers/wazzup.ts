@@ -1,14 +1,11 @@
 import { z } from 'zod'
-import type { ClientProfile, EditedMessage, MessageEdit, SeenClient } from '../edit/edit.ts'
+import { type ClientProfile, type EditedMessage, type MessageEdit, type SeenClient, isNamed } from '../edit/edit.ts'
 import { BadRequest, Unauthenticated } from '../base/errors.ts'
 import { parseJson, parseJsonExactly } from '../base/json.ts'
-import { isNamed } from '../edit/profile.ts'
-import { BEARER } from '../signatures/scheme.ts'
-import { createVerifier } from '../signatures/verify.ts'
+import { BEARER, createVerifier } from '../signatures/verify.ts'
 import { isBlankForPortal } from '../text/blank.ts'
 import { readWhatsApp } from '../text/whatsapp.ts'
-import { readEach } from './each.ts'
-import { exactId, optionalText, optionalUrl, readFields, renderText, requireTime } from './fields.ts'
+import { readEach, exactId, optionalText, optionalUrl, readFields, renderText, requireTime } from './fields.ts'
 import { defineMessenger, type Messenger, type WebhookContent, type WebhookRequest } from './messenger.ts'
 
 /** A handshake is a few bytes; no larger body is parsed before it is known to be authentic. */

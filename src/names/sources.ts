@@ -1,4 +1,4 @@
-import type { Channel } from '../config/channel.ts'
+import type { Channel } from '../config/channels.ts'
 import type { Log } from '../base/log.ts'
 import type { ProfileLookup } from '../messengers/profile-lookup.ts'
 import { messengers } from '../messengers/registry.ts'

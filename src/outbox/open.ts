@@ -1,8 +1,8 @@
 import { fileURLToPath } from 'node:url'
 import { isPostgresUrl } from './postgres/address.ts'
 import { sealPortals } from './seal.ts'
-import { openSqliteStore } from './sqlite/sqlite.ts'
-import type { CommitObserver, Store } from './store.ts'
+import { inspectSqlite, openSqliteStore } from './sqlite/sqlite.ts'
+import type { CommitObserver, Store, StoreSnapshot } from './store.ts'
 
 /** A second process on one file waits this long for the first to stop, as in a rolling restart; so does one for a server that is starting. */
 const LOCK_WAIT_MS = 30_000
@@ -36,4 +36,14 @@ async function openPostgres (databaseUrl: string, waitMs: number, options: Pick<
 /** The path that a `file:` URL means; `file:./data/relay.db` is relative to the working directory, which no standard URL can say. */
 export function databasePath (databaseUrl: string): string {
   return databaseUrl.startsWith('file:///') ? fileURLToPath(databaseUrl) : databaseUrl.replace(/^file:/, '')
+}
+
+/** What the database that DATABASE_URL names says, without changing it; null when there is none yet. Rejects with an Error that says what to do. */
+export async function inspectStore (databaseUrl: string, encryptionKey: Buffer | null, portal: string): Promise<StoreSnapshot | null> {
+  const reading = isPostgresUrl(databaseUrl)
+    ? await (await import('./postgres/postgres.ts')).inspectPostgres(databaseUrl, portal)
+    : inspectSqlite(databasePath(databaseUrl), portal)
+  if (reading === null) return null
+  const sealed = sealPortals({ read: async () => reading.record, write: async () => false }, encryptionKey)
+  return { ...reading, record: await sealed.read(portal) }
 }

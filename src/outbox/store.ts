@@ -21,7 +21,7 @@ export interface Store {
 }
 
 /** What a database says beside a relay that runs on it. */
-export interface StoreReading {
+export interface StoreSnapshot {
   /** The file, or host and database: nothing secret. */
   readonly name: string
   readonly record: PortalRecord

@@ -1,5 +1,5 @@
 import { createHmac, randomBytes, randomUUID } from 'node:crypto'
-import type { HmacScheme } from './scheme.ts'
+import type { HmacScheme } from './verify.ts'
 
 const PREFIX = 'whsec_'
 

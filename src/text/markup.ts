@@ -1,6 +1,5 @@
 import type { Interval } from './neutralise.ts'
-import { createRichBuilder, type RichBuilder } from './rich-builder.ts'
-import type { RichText, Style } from './rich-text.ts'
+import { createRichBuilder, type RichBuilder, type RichText, type Style } from './rich-text.ts'
 
 /** What one messenger adds to `*bold*`, `_italic_`, `~strike~`, and code and pre between backticks. */
 export interface Dialect {

@@ -1,6 +1,5 @@
 import { CODE_PATTERN, readMarkup, type Dialect } from './markup.ts'
-import type { RichBuilder } from './rich-builder.ts'
-import type { RichText } from './rich-text.ts'
+import type { RichBuilder, RichText } from './rich-text.ts'
 
 /** By Slack's documentation on formatting message text. A person's own `&`, `<` and `>` come as entities, so that what was typed as "> " is "&gt; ". */
 const SLACK: Dialect = {

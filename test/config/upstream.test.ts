@@ -1,6 +1,6 @@
 import t from 'tap'
 import { loadConfig } from '../../src/config/config.ts'
-import type { Channel } from '../../src/config/channel.ts'
+import type { Channel } from '../../src/config/channels.ts'
 import { SECRET } from '../channel.ts'
 
 function load (channel: object): Channel | undefined {

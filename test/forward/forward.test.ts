@@ -4,7 +4,7 @@ import { BadRequest, NotFound, StoreUnavailable, Unauthenticated } from '../../s
 import { createIntake } from '../../src/intake.ts'
 import { signStandardWebhook } from '../../src/signatures/standard-webhooks.ts'
 import type { IncomingEdit, IntakeResult } from '../../src/outbox/outbox.ts'
-import type { IncomingWebhook } from '../../src/forward/arrival.ts'
+import type { IncomingWebhook } from '../../src/forward/request.ts'
 import { createForwarder } from '../../src/forward/forward.ts'
 import type { Passage } from '../../src/forward/connector.ts'
 import { channel, KEY } from '../channel.ts'

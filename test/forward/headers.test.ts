@@ -1,6 +1,5 @@
 import t from 'tap'
-import { hasComeBack, toConnectorHeaders, toMessengerHeaders } from '../../src/forward/headers.ts'
-import type { Arrival } from '../../src/forward/arrival.ts'
+import { hasComeBack, toConnectorHeaders, toMessengerHeaders, type Arrival } from '../../src/forward/request.ts'
 
 const arrival = (rawHeaders: readonly string[], changes: Partial<Arrival> = {}): Arrival =>
   ({ rawHeaders, httpVersion: '1.1', address: '192.0.2.7', host: 'relay.example', protocol: 'https', ...changes })

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { targetUrl } from '../../src/forward/target.ts'
+import { targetUrl } from '../../src/forward/request.ts'
 
 const target = (upstream: string, method: 'GET' | 'POST', query: string) => {
   const { pathname, search } = targetUrl(upstream, { method, query })

@@ -2,8 +2,7 @@ import t from 'tap'
 import { createHmac } from 'node:crypto'
 import { verifySlackRequest } from '@slack/bolt/dist/receivers/verify-request.js'
 import { Unauthenticated } from '../../src/base/errors.ts'
-import { BEARER, type HmacScheme, type Scheme } from '../../src/signatures/scheme.ts'
-import { createVerifier } from '../../src/signatures/verify.ts'
+import { BEARER, type HmacScheme, type Scheme, createVerifier } from '../../src/signatures/verify.ts'
 
 const NOW = Date.UTC(2026, 10, 22, 10)
 const SECRET = 'a secret of a test'

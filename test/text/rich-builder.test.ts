@@ -1,5 +1,5 @@
 import t from 'tap'
-import { createRichBuilder } from '../../src/text/rich-builder.ts'
+import { createRichBuilder } from '../../src/text/rich-text.ts'
 import { styled } from './styled.ts'
 
 t.test('text gets the styles that are open around it', async t => {

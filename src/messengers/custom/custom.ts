@@ -1,10 +1,9 @@
 import { parseJsonOnce } from '../../base/json.ts'
 import { answerBody, greet } from './handshakes.ts'
-import { toPlain } from './plain.ts'
-import { readBody } from './reader.ts'
-import { keys } from './settings.ts'
+import { readBody, keys } from './reader.ts'
 import { createVerification, SECRET_RULE } from './verification.ts'
 import { defineMessenger, type WebhookReply } from '../messenger.ts'
+import { BadRequest } from '../../base/errors.ts'
 
 /** Any messenger that sends edits as JSON: how it proves who it is, asks and is answered is data, and its events are read by JSONata. */
 export const custom = defineMessenger({
@@ -26,3 +25,24 @@ export const custom = defineMessenger({
     }
   },
 })
+
+/** A hundred edits, each with a hundred fields. */
+const MAX_VALUES = 10_000
+const MAX_DEPTH = 64
+
+/**
+ * A parsed body as JSONata can take it, which knows no integers beyond 2^53: they become strings of the same digits. Throws BadRequest
+ * for a body that is too large to be worked through.
+ */
+export function toPlain (body: unknown): unknown {
+  let left = MAX_VALUES
+  const copy = (value: unknown, depth: number): unknown => {
+    if (--left < 0) throw new BadRequest(`the body has more than ${MAX_VALUES} values`)
+    if (typeof value === 'bigint') return String(value)
+    if (typeof value !== 'object' || value === null) return value
+    if (depth === MAX_DEPTH) throw new BadRequest(`the body has lists or objects more than ${MAX_DEPTH} deep`)
+    if (Array.isArray(value)) return value.map(item => copy(item, depth + 1))
+    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, copy(item, depth + 1)]))
+  }
+  return copy(body, 0)
+}

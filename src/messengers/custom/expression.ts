@@ -1,8 +1,6 @@
 import jsonata, { type ExprNode, type JsonataError } from 'jsonata'
 import { BadRequest, Overloaded } from '../../base/errors.ts'
-import { collectNodes, namesGiven, type Node } from './ast.ts'
-import { describeFault, describePlace } from './faults.ts'
-import { bindFunctions, FUNCTIONS, REFUSED } from './functions.ts'
+import { collectNodes, namesGiven, type Node, bindFunctions, FUNCTIONS, REFUSED, describeFault, describePlace } from './functions.ts'
 
 /** What an expression can see beside its input: the whole body, and when it came, in milliseconds. */
 export interface Sight {

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { BadRequest, Unauthenticated } from '../../base/errors.ts'
 import { parseJson } from '../../base/json.ts'
 import type { WebhookReply, WebhookRequest } from '../messenger.ts'
-import { lookUp, pointer } from './pointer.ts'
+import { lookUp, pointer } from './verification.ts'
 
 /** What is echoed is a challenge, and no more than that: this much, and nothing that a terminal or a browser would act on. */
 const CHALLENGE = /^[\x20-\x7e]{1,1000}$/

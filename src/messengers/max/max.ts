@@ -1,11 +1,10 @@
 import { z } from 'zod'
 import type { ClientProfile, FileLink, MessageEdit, SeenClient } from '../../edit/edit.ts'
 import { parseJsonExactly } from '../../base/json.ts'
-import type { HeaderScheme } from '../../signatures/scheme.ts'
-import { createVerifier } from '../../signatures/verify.ts'
-import { readMaxMarkup } from './text.ts'
+import { type HeaderScheme, createVerifier } from '../../signatures/verify.ts'
 import { exactId, exactInteger, isPlausibleTime, optionalText, optionalUrl, readFields, renderText, requireTime } from '../fields.ts'
 import { defineMessenger, type WebhookContent } from '../messenger.ts'
+import type { RichText, Style, StyleRange } from '../../text/rich-text.ts'
 
 const SCHEME: HeaderScheme = { kind: 'header', header: 'x-max-bot-api-secret', prefix: '' }
 
@@ -127,4 +126,24 @@ function readClients (value: unknown, timestamp: number, nowMs: number): SeenCli
   const client = [callback?.user, user, message?.sender].find(client => client !== undefined && client.is_bot !== true)
   if (client === undefined || !isPlausibleTime(timestamp, nowMs)) return []
   return [{ user: toProfile(client), chat: chat === undefined ? undefined : String(chat), revision: { at: timestamp, tie: 0n } }]
+}
+
+/** Those missing here (mentions, highlighted) style nothing: their text stands as it is. */
+const STYLES: ReadonlyMap<string, Style> = new Map<string, Style>([
+  ['strong', 'bold'], ['emphasized', 'italic'], ['underline', 'underline'], ['strikethrough', 'strike'], ['monospaced', 'code'],
+  ['heading', 'heading'], ['quote', 'quote'], ['blockquote', 'quote'], ['link', 'link'],
+])
+
+const markups = z.array(z.object({ type: z.string(), from: z.int(), length: z.int(), url: z.string().optional().catch(undefined) }).nullable().catch(null)).catch([])
+
+/**
+ * A text of MAX with its `markup`, a list of `{ type, from, length, url? }` in UTF-16 units. MAX sends links without a URL, and ranges that
+ * lie outside the text: neither styles anything.
+ */
+export function readMaxMarkup (text: string, markup: unknown): RichText {
+  const ranges = markups.parse(markup).flatMap((element): StyleRange[] => {
+    const style = element === null ? undefined : STYLES.get(element.type)
+    return element === null || style === undefined ? [] : [{ offset: element.from, length: element.length, style, url: element.url }]
+  })
+  return { text, ranges }
 }

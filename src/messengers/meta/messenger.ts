@@ -1,7 +1,6 @@
 import { z } from 'zod'
 import type { MessageEdit } from '../../edit/edit.ts'
-import { readEach } from '../each.ts'
-import { exactId, readFields, renderText, requireTime } from '../fields.ts'
+import { readEach, exactId, readFields, renderText, requireTime } from '../fields.ts'
 import type { WebhookContent } from '../messenger.ts'
 import type { Account } from './account.ts'
 

@@ -1,6 +1,5 @@
 import { z } from 'zod'
-import { createRichBuilder } from '../../text/rich-builder.ts'
-import type { RichText, Style, StyleRange } from '../../text/rich-text.ts'
+import { createRichBuilder, type RichText, type Style, type StyleRange } from '../../text/rich-text.ts'
 
 /** Telegram's limit is 16 levels; an array of texts is a level of its own here. */
 const MAX_DEPTH = 64

@@ -1,9 +1,9 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 import type { SessionResult } from '../../bitrix24/session.ts'
-import type { CourierObserver } from '../../courier/observer.ts'
+import type { CourierObserver } from '../../courier/delivery.ts'
 import type { DeadReason } from '../../edit/edit.ts'
 import type { ClaimedEdit, EditFlag, CallOutcome } from '../../outbox/outbox.ts'
-import { codeLabel } from './code-label.ts'
+import { CODE_ACTIONS } from '../../bitrix24/codes.ts'
 
 const DEAD_REASONS: readonly DeadReason[] = ['empty-text', 'too-old', 'id-too-long', 'anonymous-user', 'outgoing', 'rejected', 'poison']
 const FLAGS: readonly EditFlag[] = ['unknown-user', 'files-omitted']
@@ -97,4 +97,9 @@ function waitedS (claimed: readonly ClaimedEdit[], outcome: CallOutcome, now: nu
 
 function operatingS (result: SessionResult): number | null {
   return result.kind === 'answered' && result.time !== null ? result.time.operatingS : null
+}
+
+/** A code as a label: a portal may invent codes, and each label's value is a series that Prometheus keeps. */
+export function codeLabel (code: string): string {
+  return Object.hasOwn(CODE_ACTIONS, code.toUpperCase()) ? code : 'other'
 }

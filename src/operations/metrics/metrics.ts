@@ -1,13 +1,14 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { Renewal } from '../../bitrix24/refresher.ts'
-import type { Channel } from '../../config/channel.ts'
+import type { Channel } from '../../config/channels.ts'
 import type { CommitObserver } from '../../outbox/store.ts'
 import { createCourierMetrics } from './courier.ts'
-import { createLookUpMetrics } from './look-ups.ts'
-import type { Observers } from './observers.ts'
 import { createScrape, type ScrapeOptions } from './scrape.ts'
-import { createUpstreamMetrics } from './upstream.ts'
-import { createWebhookMetrics } from './webhooks.ts'
+import type { LookUpReport } from '../../names/names.ts'
+import type { CourierObserver } from '../../courier/delivery.ts'
+import type { EditResult } from '../../messengers/messenger.ts'
+import type { Passage } from '../../forward/connector.ts'
+import type { WebhookOutcome } from '../../edit/edit.ts'
 
 export interface MetricsOptions {
   readonly version: string
@@ -79,5 +80,104 @@ function createRenewalObserver (registry: Registry): (renewal: Renewal) => void 
     // Somebody else had renewed them: nothing was asked.
     if (renewal.kind === 'replaced') return
     refreshes.inc({ outcome: renewal.kind === 'refused' && renewal.code === 'refresh-lost' ? 'lost' : renewal.kind })
+  }
+}
+
+/** What the webhook routes tell; a webhook for no channel has the channel null. */
+export interface WebhookObserver {
+  onReceived (channel: string, edits: ReadonlyArray<{ readonly result: EditResult }>): void
+  onRejected (channel: string | null, status: number): void
+}
+
+/** What the parts of one relay tell while they work, as functions to hand to them, so that none of them knows who counts. */
+export interface Observers {
+  readonly courier: CourierObserver
+  readonly webhooks: WebhookObserver
+  readonly onForwarded: (channel: string, passage: Passage) => void
+  readonly onLookUp: (report: LookUpReport) => void
+  readonly onCommit: CommitObserver
+  readonly onRenewal: (renewal: Renewal) => void
+}
+
+/** No channel can have this name. */
+const NO_CHANNEL = '?'
+
+const WEBHOOK_OUTCOMES: readonly (WebhookOutcome | 'unreadable')[] = ['accepted', 'duplicate', 'stale', 'ignored', 'unreadable', 'refused']
+const STATUSES = [400, 401, 429, 500, 503]
+
+/** Every series of a channel is there from the start: Prometheus cannot see an increase from nothing. */
+export function createWebhookMetrics (registry: Registry, channels: Iterable<string>, onRefused: (reason: string) => void): WebhookObserver {
+  const edits = new Counter({
+    name: 'relay_webhook_edits_total',
+    help: 'Edits in webhooks that were acknowledged, by what became of them at the door (ignored: an event that is no edit; unreadable: one that ought to be and cannot be read).',
+    labelNames: ['channel', 'outcome'],
+    registers: [registry],
+  })
+  const rejected = new Counter({
+    name: 'relay_webhooks_rejected_total',
+    help: 'Webhooks that were not acknowledged, by HTTP status; the channel is ? when there is no such channel.',
+    labelNames: ['channel', 'status'],
+    registers: [registry],
+  })
+  for (const channel of channels) {
+    for (const outcome of WEBHOOK_OUTCOMES) edits.inc({ channel, outcome }, 0)
+    for (const status of STATUSES) rejected.inc({ channel, status }, 0)
+  }
+
+  return {
+    onReceived (channel, results) {
+      for (const { result } of results) {
+        edits.inc({ channel, outcome: result.reason === 'unreadable' ? 'unreadable' : result.outcome })
+        if (result.outcome === 'refused' && result.reason !== undefined) onRefused(result.reason)
+      }
+    },
+    onRejected: (channel, status) => rejected.inc({ channel: channel ?? NO_CHANNEL, status }),
+  }
+}
+
+/** Labels of the counter; `failed` is an answer with a status of 500 or more. */
+const PASSAGE_OUTCOMES: ReadonlyArray<Passage['outcome'] | 'failed'> = ['answered', 'failed', 'unreachable', 'timeout', 'broken', 'busy', 'loop', 'stopped']
+
+export function createUpstreamMetrics (registry: Registry, channels: Iterable<string>): (channel: string, passage: Passage) => void {
+  const forwards = new Counter({
+    name: 'relay_forwards_total',
+    help: 'Webhooks that were for the connector behind the relay, by what passing them on came to (failed: the connector answered 5xx).',
+    labelNames: ['channel', 'outcome'],
+    registers: [registry],
+  })
+  const duration = new Histogram({
+    name: 'relay_forward_duration_seconds',
+    help: 'From the start of passing a webhook on to the end of the connector\'s answer, or to its failure.',
+    labelNames: ['channel'],
+    buckets: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120],
+    registers: [registry],
+  })
+  for (const channel of channels) {
+    for (const outcome of PASSAGE_OUTCOMES) forwards.inc({ channel, outcome }, 0)
+    duration.zero({ channel })
+  }
+  return (channel, passage) => {
+    const outcome = passage.outcome === 'answered' && passage.status >= 500 ? 'failed' : passage.outcome
+    forwards.inc({ channel, outcome })
+    duration.observe({ channel }, passage.durationMs / 1000)
+  }
+}
+
+const LOOK_UP_OUTCOMES = ['found', 'unknown', 'refused', 'unavailable']
+
+/** Every series of a channel is there from the start: Prometheus cannot see an increase from nothing. */
+export function createLookUpMetrics (registry: Registry, channels: Iterable<string>): (report: LookUpReport) => void {
+  const lookUps = new Counter({
+    name: 'relay_profile_lookups_total',
+    help: 'Clients without a name whom a messenger\'s API was asked for: found, unknown to it, or not told because it refused the channel\'s token or was unavailable.',
+    labelNames: ['channel', 'outcome'],
+    registers: [registry],
+  })
+  for (const channel of channels) for (const outcome of LOOK_UP_OUTCOMES) lookUps.inc({ channel, outcome }, 0)
+
+  return ({ channel, outcome, clients, found }) => {
+    if (outcome !== 'answered') return lookUps.inc({ channel, outcome }, clients)
+    lookUps.inc({ channel, outcome: 'found' }, found)
+    lookUps.inc({ channel, outcome: 'unknown' }, clients - found)
   }
 }

@@ -1,7 +1,7 @@
 import { Gauge, type Registry } from 'prom-client'
 import type { PortalCondition } from '../../courier/parks.ts'
 import type { Ledger, Outbox } from '../../outbox/outbox.ts'
-import { codeLabel } from './code-label.ts'
+import { codeLabel } from './courier.ts'
 
 /** How long what the store said is good for: several servers may scrape, and each may ask often. */
 const VALID_MS = 5000

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { StoreUnavailable } from '../../base/errors.ts'
-import type { CommitObserver, Store } from '../store.ts'
+import type { CommitObserver, Store, StoreSnapshot } from '../store.ts'
 import { createGroupCommit } from '../group-commit.ts'
 import type { IncomingEdit, IntakeResult } from '../outbox.ts'
 import { acceptBatch } from './accept.ts'
@@ -14,9 +14,10 @@ import { createPostgresOutbox } from './outbox.ts'
 import { createPostgresPortals } from './portals.ts'
 import { createPostgresProfiles } from './profiles.ts'
 import { createReadPool } from './read-pool.ts'
-import { createPostgresReading } from './reading.ts'
-import { createTables, NewerSchema } from './schema.ts'
+import { createPostgresQueries, readBacklog } from './queries.ts'
+import { createTables, NewerSchema, SCHEMA_VERSION, schemaVersion } from './schema.ts'
 import { createPostgresSignals } from './signals.ts'
+import { readRecord } from '../portals.ts'
 
 /** Another process follows a leader that crashed after this long at the latest, and a third of it until it looks. */
 const LEASE_MS = 10_000
@@ -55,7 +56,7 @@ export async function openPostgresStore ({ databaseUrl, waitMs, now, leaseMs = L
   })
 
   return {
-    outbox: { accept: edits => commits.run(edits), ...createPostgresOutbox({ link: courier, replica }), ...createPostgresReading(readers) },
+    outbox: { accept: edits => commits.run(edits), ...createPostgresOutbox({ link: courier, replica }), ...createPostgresQueries(readers) },
     portals: createPostgresPortals(courier),
     profiles: createPostgresProfiles(writer, courier),
     leases: createPostgresLeases(leases, leaseMs, now),
@@ -87,5 +88,23 @@ async function prepare (open: () => Promise<Client>, name: string, waitMs: numbe
       if (!(error instanceof StoreUnavailable) || performance.now() >= deadline) throw error
     }
     await sleep(Math.min(500, waitMs))
+  }
+}
+
+/** What a database says of a portal, without changing anything; null when no relay has used it yet. */
+export async function inspectPostgres (databaseUrl: string, portal: string): Promise<StoreSnapshot | null> {
+  const address = readAddress(databaseUrl)
+  if (address === null) throw new Error('DATABASE_URL is no address of a PostgreSQL')
+  const client = await connect(address)
+  try {
+    const version = await schemaVersion(client)
+    if (version === 0) return null
+    if (version > SCHEMA_VERSION + 1) {
+      throw new Error(`PostgreSQL at ${address.name} has schema ${version}, and this version of the relay has ${SCHEMA_VERSION}: use the version that wrote it`)
+    }
+    const { rows: [row] } = await client.query<{ record: string | null }>('SELECT record FROM portals WHERE portal = $1', [portal])
+    return { name: address.name, record: readRecord(row?.record), pending: (await readBacklog(client, portal)).pending }
+  } finally {
+    discard(client)
   }
 }

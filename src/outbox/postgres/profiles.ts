@@ -1,5 +1,4 @@
-import { compareRevisions, profileId, type ClientProfile } from '../../edit/edit.ts'
-import { isNamed } from '../../edit/profile.ts'
+import { compareRevisions, profileId, type ClientProfile, isNamed } from '../../edit/edit.ts'
 import { KEEP_NEWEST, type Profiles, type SeenProfile } from '../profiles.ts'
 import type { Client } from './connection.ts'
 import type { Link } from './link.ts'

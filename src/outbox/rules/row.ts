@@ -1,5 +1,4 @@
-import { isNamed } from '../../edit/profile.ts'
-import type { ClientProfile, DeadReason, EditState, MessageKey, PortalEdit, RefusalReason, Revision } from '../../edit/edit.ts'
+import { isNamed, type ClientProfile, type DeadReason, type EditState, type MessageKey, type PortalEdit, type RefusalReason, type Revision } from '../../edit/edit.ts'
 import type { Attempt, DeliveryHistory, Ledger } from '../outbox.ts'
 
 /*

@@ -1,6 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite'
-import { profileId, type ClientProfile } from '../../edit/edit.ts'
-import { isNamed } from '../../edit/profile.ts'
+import { profileId, type ClientProfile, isNamed } from '../../edit/edit.ts'
 import { KEEP_NEWEST, type SeenProfile } from '../profiles.ts'
 
 export type SqliteProfiles = ReturnType<typeof createSqliteProfiles>

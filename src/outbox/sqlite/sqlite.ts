@@ -1,9 +1,13 @@
-import { accessSync, closeSync, constants, mkdirSync, openSync } from 'node:fs'
+import { accessSync, closeSync, constants, existsSync, mkdirSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { createGroupCommit } from '../group-commit.ts'
-import type { CommitObserver, Store } from '../store.ts'
+import type { CommitObserver, Store, StoreSnapshot } from '../store.ts'
 import { startWorker, type WorkerHandle } from './worker-handle.ts'
 import type { Job } from './worker.ts'
+import { openForReading } from './database.ts'
+import { createSqlitePortals } from './portals.ts'
+import { createSqliteQueries } from './queries.ts'
+import { SCHEMA_VERSION, schemaVersion } from './schema.ts'
 
 export interface SqliteOptions {
   /** The database's file; its folder is made when it is missing. */
@@ -33,7 +37,7 @@ export async function openSqliteStore (options: SqliteOptions): Promise<Store> {
     },
     observe () {},
   })
-  const read = async <Result>(verb: string, ...args: readonly unknown[]): Promise<Result> => await reads.run({ part: 'reading', verb, args }) as Result
+  const read = async <Result>(verb: string, ...args: readonly unknown[]): Promise<Result> => await reads.run({ part: 'queries', verb, args }) as Result
 
   return {
     outbox: {
@@ -93,5 +97,19 @@ function prepareFile (path: string): void {
       throw new Error(`the folder ${folder} is on a file system that is mounted for reading only: mount it for writing, or give the database a volume of its own`, { cause: error })
     }
     throw new Error(`the folder ${folder} cannot be written by uid ${uid}: run \`chown -R ${uid} ${folder}\` on the host, or set \`fsGroup: ${uid}\` in the pod's securityContext`, { cause: error })
+  }
+}
+
+/** What the file says of a portal, read beside a relay that runs on it; null when there is none yet. */
+export function inspectSqlite (path: string, portal: string): StoreSnapshot | null {
+  if (!existsSync(path)) return null
+  const db = openForReading(path)
+  try {
+    const version = schemaVersion(db)
+    if (version === 0) return null
+    if (version !== SCHEMA_VERSION) throw new Error(`${path} has schema ${version}, and this version of the relay has ${SCHEMA_VERSION}: use the version that wrote it`)
+    return { name: path, record: createSqlitePortals(db).read(portal), pending: createSqliteQueries(db).backlog(portal).pending }
+  } finally {
+    db.close()
   }
 }

@@ -5,7 +5,7 @@ import { createSqliteLeases } from './leases.ts'
 import { createSqliteOutbox } from './outbox.ts'
 import { createSqlitePortals } from './portals.ts'
 import { createSqliteProfiles } from './profiles.ts'
-import { createSqliteReading } from './reading.ts'
+import { createSqliteQueries } from './queries.ts'
 
 /*
  * A thread with a connection of its own to the database. It runs each batch of jobs in one transaction and answers once the commit is on disk.
@@ -40,7 +40,7 @@ const { path, role, lockWaitMs } = workerData as WorkerOptions
 try {
   const lock = role === 'writer' ? await lockDatabase(path, lockWaitMs) : null
   const db = role === 'writer' ? openDatabase(path) : openForReading(path)
-  const parts = role === 'writer' ? writerParts(db) : { reading: createSqliteReading(db) }
+  const parts = role === 'writer' ? writerParts(db) : { queries: createSqliteQueries(db) }
   port.on('message', (jobs: readonly Job[] | 'close') => {
     if (jobs !== 'close') return port.postMessage(runInTransaction(db, parts, jobs))
     db.close()

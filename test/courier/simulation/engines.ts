@@ -4,7 +4,7 @@ import { createSqliteLeases } from '../../../src/outbox/sqlite/leases.ts'
 import { createSqliteOutbox } from '../../../src/outbox/sqlite/outbox.ts'
 import { createSqlitePortals } from '../../../src/outbox/sqlite/portals.ts'
 import { createSqliteProfiles } from '../../../src/outbox/sqlite/profiles.ts'
-import { createSqliteReading } from '../../../src/outbox/sqlite/reading.ts'
+import { createSqliteQueries } from '../../../src/outbox/sqlite/queries.ts'
 import { createTables } from '../../../src/outbox/sqlite/schema.ts'
 
 const empty = new DatabaseSync(':memory:')
@@ -16,7 +16,7 @@ export function openInMemory () {
   const db = new DatabaseSync(':memory:')
   db.deserialize(image)
   const verbs = createSqliteOutbox(db, { portals: createSqlitePortals(db), profiles: createSqliteProfiles(db), leases: createSqliteLeases(db) })
-  const reading = createSqliteReading(db)
+  const reading = createSqliteQueries(db)
 
   const commit = async <Result>(work: () => Result): Promise<Result> => {
     db.exec('BEGIN IMMEDIATE')

@@ -1,7 +1,7 @@
 import t from 'tap'
 import fc from 'fast-check'
 import { isUnseen } from '../../../src/text/blank.ts'
-import { readMaxMarkup } from '../../../src/messengers/max/text.ts'
+import { readMaxMarkup } from '../../../src/messengers/max/max.ts'
 import { renderBbCode } from '../../../src/text/rich.ts'
 import { dangerousText } from '../../text/arbitrary.ts'
 import { checkShown } from '../../text/shown.ts'

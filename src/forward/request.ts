@@ -1,4 +1,39 @@
-import type { Arrival } from './arrival.ts'
+import type { WebhookRequest } from '../messengers/messenger.ts'
+
+/**
+ * Where a request goes: the upstream's own address, path and query, which nothing that a sender writes can change. Only a question asked by GET
+ * is what stands in its query; that is added behind, without the parameters that the upstream has itself.
+ */
+export function targetUrl (upstream: string, { method, query }: Pick<WebhookRequest, 'method' | 'query'>): URL {
+  const url = new URL(upstream)
+  if (method !== 'GET') return url
+  const own = new Set([...url.searchParams.keys()].map(canonicalName))
+  const asked = new URLSearchParams([...new URLSearchParams(query)].filter(([name]) => !own.has(canonicalName(name))))
+  const parts = [url.search.slice(1), asked.toString()].filter(part => part !== '')
+  url.search = parts.join('&')
+  return url
+}
+
+/** PHP takes `hub.mode`, `hub mode` and `hub_mode` for one parameter, and `a[b]` for a part of `a`. */
+function canonicalName (name: string): string {
+  return name.trimStart().replace(/\[.*$/s, '').replace(/[. ]/g, '_')
+}
+
+/** How a request came, for whoever it is passed on to. */
+export interface Arrival {
+  /** Names and values in turn, as they came. */
+  readonly rawHeaders: readonly string[]
+  /** Such as `1.1`. */
+  readonly httpVersion: string
+  /** The sender's address and the address that it asked, as far as TRUST_PROXY lets them be known. */
+  readonly address: string
+  readonly host: string
+  readonly protocol: string
+}
+
+export interface IncomingWebhook extends WebhookRequest {
+  readonly arrival: Arrival
+}
 
 type AnswerHeaders = Readonly<Record<string, string | string[] | undefined>>
 
