@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { address, addressClient } from '../edit/address.ts'
+import type { MessageEdit, PortalEdit } from '../edit/edit.ts'
 import type { Environment, ReadFile } from '../config/environment.ts'
 import { readChannels, type Channel } from '../config/channels.ts'
 import { BadRequest, ConfigError } from '../base/errors.ts'
@@ -39,7 +40,7 @@ export async function mapPayload ({ path, channel: id, payload, env, readFile, n
   if (greeting !== null) return { text: show({ reply: greeting }), isFaulty: false }
   try {
     const { edits, ignored, clients, reply } = await messenger.parse(request, now)
-    const text = show({ edits: edits.map(edit => address(edit, channel)), ignored, clients: clients.map(client => addressClient(client, channel)), reply })
+    const text = show({ edits: edits.map(edit => toShown(address(edit, channel))), ignored, clients: clients.map(client => addressClient(client, channel)), reply })
     return { text, isFaulty: ignored.some(({ reason }) => reason === 'unreadable') }
   } catch (error) {
     if (!(error instanceof BadRequest)) throw error
@@ -48,6 +49,11 @@ export async function mapPayload ({ path, channel: id, payload, env, readFile, n
 }
 
 /** Only this channel is looked at, so that the others of the file need neither be sound nor have their secrets. */
+/** What the portal would be told; the channel's own rules are in the file that was given. */
+function toShown ({ allowAnonymous, ...edit }: PortalEdit): MessageEdit {
+  return edit
+}
+
 function readChannel (path: string, id: string, env: Environment, readFile: ReadFile): Channel {
   const file = z.object({ channels: z.array(z.looseObject({ id: z.unknown() })) }).safeParse(readJson(path, readFile)).data
   const entry = file?.channels.find(candidate => candidate.id === id)
