@@ -328,6 +328,13 @@ t.test('edits of one revision that say what they replace', async t => {
     })))
   })
 
+  t.test('a repeat whose content, and what it replaced, are known changes nothing', async t => {
+    const [first, second] = edits(numbered(2)) as [IdentifiedEdit, IdentifiedEdit]
+    const held = createRow()
+    for (const edit of [first, second]) held.take(edit)
+    for (const edit of [first, second]) t.strictSame(accept(held.row(), edit).row, null)
+  })
+
   t.test('an edit that replaces a text with the same one is new once', async t => {
     t.strictSame(take(edits(['a', 'a', 'a'])).outcomes, ['accepted', 'duplicate'])
   })
