@@ -21,11 +21,11 @@ const RECOVERY = 1.11
  */
 export function createBucket (options: BucketOptions, restored: BucketLevel | null, now: number) {
   let factor = 1
-  // A level from the future is of a clock that was moved back since: it is taken as of now.
   let level = restored === null ? 0 : Math.min(restored.level, options.burst)
-  let at = restored === null ? now : Math.min(restored.at, now)
+  let at = restored === null ? now : restored.at
 
   function drain (to: number): void {
+    // A clock that was moved back since the level was stored drains nothing.
     level = Math.max(0, level - Math.max(0, to - at) / 1000 * options.ratePerSecond * factor)
     at = to
   }
