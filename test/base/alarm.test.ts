@@ -60,6 +60,18 @@ t.test('a ring before the sleep counts, for that sleep alone', async t => {
   await third.slept
 })
 
+t.test('a sleep longer than a timer can be does not end at once', async t => {
+  for (const ms of [2 ** 31, Infinity]) {
+    const alarm = createAlarm()
+    const { slept, isAwake } = fallAsleep(alarm, ms)
+    // Node ends such a timer after a millisecond.
+    await new Promise(resolve => setTimeout(resolve, 10))
+    t.notOk(await isAwake())
+    alarm.ring()
+    await slept
+  }
+})
+
 t.test('a sleep that is over when it begins sets no timer for the past, of which Node would warn among the lines of the log', async t => {
   const warnings: string[] = []
   const note = ({ name }: Error): void => { warnings.push(name) }

@@ -1,10 +1,10 @@
 import t from 'tap'
 import { createBudget } from '../../src/courier/budget.ts'
 
-function build () {
+function build (restsUntil: number | null = null) {
   let time = 1_000_000
   // The wall clock is another one: only differences carry over.
-  const budget = createBudget({ restsUntil: null, now: () => time, wallTime: () => time + 500_000_000 })
+  const budget = createBudget({ restsUntil, now: () => time, wallTime: () => time + 500_000_000 })
   return { budget, resetIn: (ms: number) => (time + 500_000_000 + ms) / 1000, at: () => time, advance: (ms: number) => { time += ms } }
 }
 
@@ -42,6 +42,13 @@ t.test('a blocked method rests until the reset that was last told, else ten seco
   advance(250_000)
   budget.blocked()
   t.equal(budget.heldUntil(), at() + 10_000, 'a reset that is over tells nothing')
+})
+
+t.test('what an earlier life has noted holds, within ten minutes, and a block ends no rest early', async t => {
+  const { budget, at } = build(1_000_000 + 300_000)
+  budget.blocked()
+  t.equal(budget.heldUntil(), at() + 300_000)
+  t.equal(build(1_000_000 + 86_400_000).budget.heldUntil(), at() + 600_000, 'a clock that was ahead')
 })
 
 t.test('a portal without a load limiter reports nothing, and nothing is held', async t => {

@@ -20,6 +20,8 @@ export interface HarnessOptions {
   readonly refreshToken?: string
   /** Whether the lease still runs by the clock of its holder. */
   readonly isHeld?: () => boolean
+  /** Happens before a call. */
+  readonly onCalling?: (method: string) => Promise<void>
   /** Happens between the end of a call and what the courier makes of it. */
   readonly onCalled?: (result: SessionResult) => Promise<void>
   /** Who can be asked for names. */
@@ -70,9 +72,15 @@ export async function attach (t: Test, portal: Awaited<ReturnType<typeof startPo
     session: {
       ...session,
       async call (...request) {
-        const result = await session.call(...request)
-        await options.onCalled?.(result)
-        return result
+        running++
+        try {
+          await options.onCalling?.(request[0])
+          const result = await session.call(...request)
+          await options.onCalled?.(result)
+          return result
+        } finally {
+          running--
+        }
       },
     },
     bucket: config.bucket,
@@ -109,6 +117,7 @@ export async function attach (t: Test, portal: Awaited<ReturnType<typeof startPo
       await Promise.all([deliveries.stop(graceMs), names.stop()])
     },
   }
+  let running = 0
   let closed = false
   const close = async () => {
     if (closed) return
@@ -125,6 +134,13 @@ export async function attach (t: Test, portal: Awaited<ReturnType<typeof startPo
     lookUps,
     close,
     now,
+    /** Fulfilled when the courier waits. Between two calls it goes to the store three times: to note the first, to look for the second, to claim it. */
+    async quiet () {
+      for (let times = 0; times < 5; times++) {
+        await store.probe()
+        if (running > 0) times = 0
+      }
+    },
     /** Lets the relay's clock run ahead, so that nobody waits for a back-off or a quarantine. */
     skip (ms: number) {
       skippedMs += ms

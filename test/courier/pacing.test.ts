@@ -1,14 +1,16 @@
 import t from 'tap'
 import { eventually, original } from '../portal.ts'
+import { HELD } from './lease.ts'
 import { attach, startHarness } from './harness.ts'
+import { answered, oneCallEach, refused, startScripted } from './scripted.ts'
 
-/** Lets the relay's and the portal's clocks run together until `isDone`, so that minutes pass in seconds. */
-async function runClocks (harness: { skip: (ms: number) => void, portal: { advance: (ms: number) => Promise<void> } }, stepMs: number, isDone: () => Promise<boolean>, each = async () => {}): Promise<number> {
+/** Lets the relay's and the portal's clocks run together until `isDone`, so that minutes pass in seconds. At each step the courier does all that it would do by then. */
+async function runClocks (harness: { skip: (ms: number) => void, quiet: () => Promise<void>, portal: { advance: (ms: number) => Promise<void> } }, stepMs: number, isDone: () => Promise<boolean>, each = async () => {}): Promise<number> {
   for (let steps = 1; steps <= 4000; steps++) {
     await each()
     await harness.portal.advance(stepMs)
     harness.skip(stepMs)
-    await new Promise(resolve => setTimeout(resolve, 3))
+    await harness.quiet()
     if (await isDone()) return steps * stepMs
   }
   return Infinity
@@ -88,8 +90,8 @@ t.test('below the method\'s operating limit the relay rests until the reset, and
   await runClocks(harness, 100, async () => (await store.outbox.ledger()).delivered === 1)
   await take({ message: 'm2', text: 'two', at: 1 })
   courier.wake()
-  // The reset is ten minutes away.
-  await runClocks(harness, 10_000, async () => (await store.outbox.ledger()).delivered === 2)
+  const restedMs = await runClocks(harness, 10_000, async () => (await store.outbox.ledger()).delivered === 2)
+  t.ok(restedMs >= 590_000, 'the reset is ten minutes away')
   const calls = await portal.calls()
   t.strictSame(calls.filter(call => call.error === 'OPERATION_TIME_LIMIT'), [])
   t.equal(calls.length, 2)
@@ -129,4 +131,144 @@ t.test('a flood of one channel does not starve another on the same line', async 
   const calls = logged.filter(line => line.event === 'delivery.attempted').map(line => line.edits as string[])
   const turn = calls.findIndex(edits => edits.includes(row?.id ?? ''))
   t.ok(turn >= 0 && turn <= 3, `its turn comes after at most the calls under way: ${turn}`)
+})
+
+t.test('at one time there are as many calls as the bucket holds, and then one for each second', async t => {
+  const { take, start, pass, calls } = await startScripted(t, { bucket: { ratePerSecond: 1, burst: 5 }, answer: (_method, params) => answered(params) })
+  await take(oneCallEach(20))
+  await start()
+  t.equal(calls.length, 5)
+  await pass(999)
+  t.equal(calls.length, 5)
+  await pass(1)
+  t.equal(calls.length, 6)
+  await pass(3000)
+  t.equal(calls.length, 9)
+})
+
+t.test('each request that a call has cost is counted, and none that it has not', async t => {
+  for (const requests of [0, 1, 3]) {
+    const { courier, take, start } = await startScripted(t, { answer: (_method, params) => ({ ...answered(params), requests }) })
+    await take([{}])
+    await start()
+    t.equal(courier.bucketLevel(), requests)
+  }
+})
+
+t.test('a probe is counted too', async t => {
+  const { courier, take, start, pass } = await startScripted(t, { answer: () => refused('insufficient_scope', 403) })
+  await take([{}])
+  await start()
+  t.equal(courier.bucketLevel(), 1)
+  await pass(60_000)
+  t.equal(courier.bucketLevel(), 1, 'the first call has drained')
+})
+
+t.test('the successor of a holder that did not let go counts the calls that may still leave', async t => {
+  const options = { answer: () => refused('insufficient_scope', 403) }
+  t.equal((await startScripted(t, { ...options, lease: { ...HELD, isOrphaned: true } })).courier.bucketLevel(), 2)
+  t.equal((await startScripted(t, options)).courier.bucketLevel(), 0)
+})
+
+t.test('when a call leaves, its claim and the bucket\'s level are stored', async t => {
+  const stored: unknown[] = []
+  const { take, courier, state, store, portal } = await startHarness(t, {
+    async onCalling (method) {
+      const { bucket } = await store.portals.read(portal.host)
+      const { state: isPending, dueAt } = await state('m1') ?? {}
+      stored.push({ method, requests: Math.ceil(bucket?.level ?? 0), isPending, dueAt })
+    },
+  })
+  await (await portal.connector()).send([original('m1')])
+  await take({ message: 'm1', text: 'edited', at: 1 })
+  courier.start()
+  await eventually(() => state('m1'), row => row?.state === 'delivered')
+  t.strictSame(stored, [{ method: 'imconnector.update.messages', requests: 1, isPending: 'pending', dueAt: null }])
+})
+
+t.test('"too many requests" halves the rate, and seven successes bring it back', async t => {
+  const results = [refused('QUERY_LIMIT_EXCEEDED', 503)]
+  const { take, start, pass, calls } = await startScripted(t, { bucket: { ratePerSecond: 1, burst: 1 }, answer: (_method, params) => results.shift() ?? answered(params) })
+  await take(oneCallEach(12))
+  await start()
+  for (let step = 0; step < 200; step++) await pass(100)
+  const waits = calls.slice(1).map(({ at }, index) => at - (calls[index]?.at ?? 0))
+  t.equal(waits[0], 2000)
+  t.strictSame(waits, [...waits].sort((a, b) => b - a), 'the waits become shorter')
+  t.equal(waits.at(-1), 1000)
+})
+
+t.test('a portal that says "too many requests" again and again is asked less and less often', async t => {
+  const { take, start, pass, calls } = await startScripted(t, { random: () => 1, answer: () => refused('QUERY_LIMIT_EXCEEDED', 503) })
+  await take(oneCallEach(1))
+  await start()
+  for (let step = 0; step < 35; step++) await pass(1000)
+  t.strictSame(calls.map(({ at }) => at - (calls[0]?.at ?? 0)), [0, 2000, 6000, 14_000, 30_000])
+})
+
+t.test('a call of unknown outcome halves what goes into the next', async t => {
+  const { take, start, calls } = await startScripted(t, { answer: () => ({ kind: 'unknown', cause: 'RESET', lastByteAt: 0, retryAfterMs: null, requests: 1, durationMs: 1 }) })
+  await take(Array.from({ length: 30 }, (_, index) => ({ message: `m${index}` })))
+  await start()
+  t.strictSame(calls.slice(0, 3).map(({ messages }) => messages), [10, 10, 2], 'two leave together, and each of them halves it')
+})
+
+t.test('failures with successes in between do not make the courier pause, and failures in a row do, for a minute at most', async t => {
+  let calls = 0
+  const mixed = await startScripted(t, { answer: (_method, params) => ++calls % 3 === 0 ? answered(params) : refused('INTERNAL_SERVER_ERROR', 500) })
+  await mixed.take(oneCallEach(12))
+  await mixed.start()
+  t.equal(mixed.calls.length, 12)
+
+  const failing = await startScripted(t, { random: () => 0.999, answer: () => ({ kind: 'unreachable', cause: 'ECONNREFUSED', requests: 1, durationMs: 1 }) })
+  await failing.take(oneCallEach(1))
+  await failing.start()
+  for (let step = 0; step < 40; step++) await failing.pass(30_000)
+  const waits = failing.calls.slice(1).map(({ at }, index) => at - (failing.calls[index]?.at ?? 0))
+  t.equal(Math.max(...waits), 60_000)
+})
+
+t.test('a method that rests rests for the next holder too', async t => {
+  const results = [refused('OPERATION_TIME_LIMIT', 429)]
+  const { create, courier, take, start, quiet, pass, calls } = await startScripted(t, { answer: (_method, params) => results.shift() ?? answered(params) })
+  await take([{}])
+  await start()
+  await courier.stop(0)
+  const next = await create()
+  t.teardown(() => next.stop(0))
+  next.start()
+  await quiet()
+  t.equal(calls.length, 1)
+  await pass(10_000)
+  next.wake()
+  await quiet()
+  t.equal(calls.length, 2)
+})
+
+t.test('a parked portal that asks to be left in peace is not asked about meanwhile, and the courier sleeps', async t => {
+  let looks = 0
+  const lease = { ...HELD, isHeld: () => ++looks > 0 }
+  const { take, start, pass, calls } = await startScripted(t, { lease, answer: () => refused('insufficient_scope', 403, 3600_000) })
+  await take([{}])
+  await start()
+  await pass(60_000)
+  const before = looks
+  for (let turns = 0; turns < 10; turns++) await new Promise(resolve => setTimeout(resolve, 2))
+  t.equal(looks, before)
+  t.equal(calls.length, 1)
+})
+
+t.test('what waits for longer than anything may, by a clock that was wrong, is due within 15 minutes of a start', async t => {
+  const { outbox, create, take, pass, quiet, calls, now } = await startScripted(t, { answer: (_method, params) => answered(params) })
+  await take([{ now: now() + 30 * 24 * 3600_000 }])
+  const courier = await create()
+  t.teardown(() => courier.stop(0))
+  courier.start()
+  await quiet()
+  t.equal(calls.length, 0)
+  await pass(15 * 60_000)
+  courier.wake()
+  await quiet()
+  t.equal(calls.length, 1)
+  t.match(await outbox.ledger(), { delivered: 1 })
 })

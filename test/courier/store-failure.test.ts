@@ -1,85 +1,85 @@
 import t from 'tap'
-import { createCourier } from '../../src/courier/courier.ts'
-import type { Session, SessionResult } from '../../src/bitrix24/session.ts'
 import { StoreUnavailable } from '../../src/base/errors.ts'
-import type { PortalRecord, Portals } from '../../src/outbox/portals.ts'
-import { HELD } from './lease.ts'
-import { eventually } from '../portal.ts'
-import { incoming, PORTAL } from '../outbox/edits.ts'
+import type { Outbox } from '../../src/outbox/outbox.ts'
+import { createMemoryPortals } from '../bitrix24/memory-portals.ts'
+import { incoming } from '../outbox/edits.ts'
 import { openInMemory } from './simulation/engines.ts'
+import { answered, refused, startScripted } from './scripted.ts'
 
-const record = { tokens: { accessToken: 'a', refreshToken: 'r', accessExpiresAt: null }, parked: null, parkedLines: [], bucket: null, restsUntil: null } as unknown as PortalRecord
-const portals: Portals = { read: async () => record, write: async () => true }
-const answered: SessionResult = { kind: 'answered', status: 200, time: null, result: { SUCCESS: true, DATA: { RESULT: [{ SUCCESS: true, user: '1' }] } }, requests: 1, durationMs: 1 }
-
-/** A courier whose calls end as `call` says, on a clock that can be moved on. */
-async function start (call: Session['call'], write: Portals['write'] = portals.write) {
-  const { outbox, close } = openInMemory()
-  let skippedMs = 0
-  const now = () => Math.floor(performance.timeOrigin + performance.now()) + skippedMs
-  await outbox.accept([incoming({ now: now() })])
-  const logged: unknown[] = []
-  const note = (fields: object) => { logged.push(fields) }
-  const log = { info: note, warn: note, error: note }
-  const courier = await createCourier({ portal: PORTAL, lease: HELD, outbox, portals: { ...portals, write }, session: { call, authorizeUrl: () => null }, bucket: { ratePerSecond: 10, burst: 10 }, log, now, wallTime: now, random: () => 0 })
-  courier.start()
-  return {
-    outbox,
-    courier,
-    logged,
-    skip (ms: number) {
-      skippedMs += ms
-      courier.wake()
-    },
-    async stop () {
-      await courier.stop(0)
-      close()
-    },
-  }
-}
+const full = new StoreUnavailable('the database cannot write: database or disk is full')
 
 t.test('an edit whose token could not be read or renewed because the disk was full waits for its next call, and not for a restart', async t => {
-  let calls = 0
-  const { outbox, skip, stop } = await start(async () => {
-    if (++calls === 1) throw new StoreUnavailable('the database cannot write: database or disk is full')
-    return answered
+  let fails = true
+  const { outbox, start, pass, take, calls } = await startScripted(t, {
+    answer (_method, params) {
+      if (fails) throw full
+      return answered(params)
+    },
   })
-  t.teardown(stop)
-  await eventually(async () => await outbox.attempts(incoming().id), attempts => attempts.length === 1)
+  await take([{}])
+  await start()
   t.match(await outbox.attempts(incoming().id), [{ code: 'STORE_UNAVAILABLE' }])
   t.match(await outbox.find(incoming().id), { state: 'pending', dueAt: Number })
-  skip(2000)
-  t.match(await eventually(async () => await outbox.find(incoming().id), row => row?.state === 'delivered'), { state: 'delivered' })
-  t.equal(calls, 2)
+  fails = false
+  await pass(2000)
+  t.match(await outbox.find(incoming().id), { state: 'delivered' })
+  t.equal(calls.length, 2)
 })
 
 t.test('a park that the full disk could not take is noted in the log, and an install ends it', async t => {
-  let calls = 0
-  const full = new StoreUnavailable('the database cannot write: database or disk is full')
-  const { outbox, courier, logged, stop } = await start(async () => {
-    if (++calls === 1) return { kind: 'refused', code: 'invalid_grant', words: '', status: 400, retryAfterMs: null, requests: 1, durationMs: 1 }
-    return answered
-  }, () => Promise.reject(full))
-  t.teardown(stop)
-  await eventually(async () => logged.length, count => count === 3)
+  const { portals } = createMemoryPortals({ tokens: { accessToken: 'a', refreshToken: 'r', accessExpiresAt: null } })
+  const results = [refused('invalid_grant', 400)]
+  const { outbox, courier, logged, take, start, quiet } = await startScripted(t, {
+    portals: { ...portals, write: () => Promise.reject(full) },
+    answer: (_method, params) => results.shift() ?? answered(params),
+  })
+  await take([{}])
+  await start()
   t.match(logged, [{ event: 'portal.parked', code: 'invalid_grant' }, { event: 'courier.failed', err: full }, { event: 'delivery.attempted', retried: 1 }])
   courier.recheck()
-  t.match(await eventually(async () => await outbox.find(incoming().id), row => row?.state === 'delivered'), { state: 'delivered' })
+  await quiet()
+  t.match(await outbox.find(incoming().id), { state: 'delivered' })
 })
 
 t.test('a fault of ours in a call leaves its outcome unknown, so that nothing newer is sent before it can have been applied', async t => {
-  let calls = 0
-  const { outbox, skip, stop } = await start(async () => {
-    if (++calls === 1) throw new TypeError('a fault of ours')
-    return answered
+  let fails = true
+  const { outbox, take, start, pass, calls } = await startScripted(t, {
+    answer (_method, params) {
+      if (fails) throw new TypeError('a fault of ours')
+      return answered(params)
+    },
   })
-  t.teardown(stop)
-  await eventually(async () => await outbox.attempts(incoming().id), attempts => attempts.length === 1)
-  await outbox.accept([incoming({ at: 2, text: 'newer', now: Date.now() })])
-  skip(60_000)
+  await take([{}])
+  await start()
+  fails = false
+  await take([{ at: 2, text: 'newer' }])
+  await pass(60_000)
   t.match(await outbox.find(incoming().id), { state: 'pending' })
-  t.equal(calls, 1)
-  skip(11_000)
-  t.match(await eventually(async () => await outbox.find(incoming().id), row => row?.state === 'delivered'), { state: 'delivered' })
-  t.equal(calls, 2)
+  t.equal(calls.length, 1)
+  await pass(11_000)
+  t.match(await outbox.find(incoming().id), { state: 'delivered' })
+  t.equal(calls.length, 2)
+})
+
+t.test('a claim of which nobody knows whether it was stored is given back and made again', async t => {
+  const { outbox: stored, close } = openInMemory()
+  t.teardown(close)
+  let isLost = true
+  const outbox: Outbox = {
+    ...stored,
+    async claim (request) {
+      const claimed = await stored.claim(request)
+      if (isLost) throw full
+      return claimed
+    },
+  }
+  const { start, pass, calls, now } = await startScripted(t, { outbox, answer: (_method, params) => answered(params) })
+  await stored.accept([incoming({ now: now() })])
+  await start()
+  t.match(await stored.find(incoming().id), { state: 'pending', dueAt: null }, 'it was stored')
+  t.equal(calls.length, 0)
+  isLost = false
+  await pass(1000)
+  t.match(await stored.find(incoming().id), { state: 'delivered', attempts: 1 })
+  t.equal(calls.length, 1)
 })
