@@ -15,7 +15,7 @@ import { askedMs, backoffMs, LONGEST_WAIT_MS, QUARANTINE_MS } from './retry.ts'
 /** Two, so that one slow call does not stop everything; more would only fill the portal's limits. */
 const CALLS_IN_FLIGHT = 2
 
-/** Single failures are the messages' matter; from this many in a row on, the portal is left in peace for a while. */
+/** A single failure may be the fault of a message. After more than this many in a row the courier pauses. */
 const PATIENCE = 3
 const LONGEST_PAUSE_MS = 60_000
 
@@ -41,7 +41,7 @@ export interface CourierOptions {
 
 export type Courier = Awaited<ReturnType<typeof createCourier>>
 
-/** Takes what is due from the outbox to one portal, inside its limits, as long as the lease is held. */
+/** Takes what is due from the outbox to one portal, within the portal's limits and as long as the lease is held. */
 export async function createCourier (options: CourierOptions) {
   const { portal, lease, outbox, portals, log, now, random } = options
   const { epoch } = lease
@@ -52,7 +52,7 @@ export async function createCourier (options: CourierOptions) {
   const abort = new AbortController()
   const alarm = createAlarm()
   const bucket = createBucket(options.bucket, record.bucket, now())
-  // The former holder's last calls may leave after the level was stored.
+  // The former holder may still send its last calls: the stored level does not count them.
   if (lease.isOrphaned) bucket.take(now(), CALLS_IN_FLIGHT)
   const budget = createBudget({ ...options, restsUntil: record.restsUntil })
   const chunk = createChunk(MAX_CHUNK)
@@ -65,11 +65,11 @@ export async function createCourier (options: CourierOptions) {
   let failuresInARow = 0
   let lastSuccessAt: number | null = null
   let served = ''
-  /** A claim of which nobody knows whether it was committed. */
+  /** A claim that failed: it may have been committed all the same. */
   let unsure: string | null = null
   let loop: Promise<void> = Promise.resolve()
 
-  /** Starts whatever may be started now and says when to come back, unless the alarm rings before. */
+  /** Starts all that may start now. Returns when to look again; the alarm may ring earlier. */
   async function tick (): Promise<number> {
     while (!halt.signal.aborted && calls.size < CALLS_IN_FLIGHT && lease.isHeld()) {
       if (unsure !== null) await outbox.giveBack({ portal, epoch, callId: unsure, now: now() })
@@ -100,17 +100,17 @@ export async function createCourier (options: CourierOptions) {
     return Infinity
   }
 
-  /** What the portal asks for with an answer is heeded by all that call it, deliveries and probes. */
+  /** When an answer asks for a pause, all calls wait: deliveries and probes. */
   async function call (...request: Parameters<Session['call']>): Promise<SessionResult> {
     const result = await options.session.call(...request)
     pause(askedMs(result))
     return result
   }
 
-  /** What a call teaches about the portal and the line, besides its messages. Fulfilled when what the next holder must know is stored. */
+  /** Learns from a call about the portal and the line. Fulfilled when all that the next holder must know is stored. */
   async function learn (lane: Lane, { messages, result, conclusion }: Delivered): Promise<void> {
     const restedUntil = budget.heldUntil()
-    // The claim has counted one request; a refresh or a moved portal has cost more, a missing token none.
+    // The claim has counted one request. After a refresh or a redirect there were more, without a token there was none.
     bucket.take(now(), result.requests - 1)
     if (result.kind === 'answered') budget.answered(result.time)
     if (result.kind === 'unknown') chunk.timedOut()
@@ -180,17 +180,17 @@ export async function createCourier (options: CourierOptions) {
       loop = run()
     },
 
-    /** There may be something new to do, at a time that is known or at once. The store is not asked before, however many edits arrive. */
+    /** Something may be due at a time, or now. However many edits arrive, the courier does not ask the store before that time. */
     wake (dueAt?: number): void {
       alarm.ring(dueAt === undefined ? 0 : dueAt - now())
     },
 
-    /** The portal's record may have changed: an install, which any process may take, ends what only an install can end. */
+    /** The portal's record may have changed. Any process may have taken an install, which ends the portal's park. */
     recheck (): void {
       parks.recheck().catch(reportFailure).finally(() => { alarm.ring() })
     },
 
-    /** Takes nothing more, lets calls finish for `graceMs`, aborts the rest (their outcome is unknown) and notes what became of them. */
+    /** Starts nothing more. Waits up to `graceMs` for running calls, then aborts them: their outcome is unknown. All outcomes are stored. */
     async stop (graceMs: number): Promise<void> {
       halt.abort()
       alarm.ring()
@@ -207,7 +207,7 @@ export async function createCourier (options: CourierOptions) {
   }
 }
 
-/** The lane after the one that was served last, so that a flood on one line or channel cannot starve another. */
+/** The lane after the one that was served last: a flood on one line or channel delays no other one. */
 function nextInTurn<Each extends ChannelLane> (lanes: readonly Each[], served: string): Each | null {
   const sorted = [...lanes].sort((a, b) => turnName(a) < turnName(b) ? -1 : 1)
   return sorted.find(lane => turnName(lane) > served) ?? sorted[0] ?? null
