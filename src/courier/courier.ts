@@ -207,7 +207,7 @@ export async function createCourier (options: CourierOptions) {
   }
 }
 
-/** The lane after the one that was served last: a flood on one line or channel delays no other one. */
+/** The lane after the one that was served last: a flood on one line or channel does not block the others. */
 function nextInTurn<Each extends ChannelLane> (lanes: readonly Each[], served: string): Each | null {
   const sorted = [...lanes].sort((a, b) => turnName(a) < turnName(b) ? -1 : 1)
   return sorted.find(lane => turnName(lane) > served) ?? sorted[0] ?? null

@@ -43,8 +43,8 @@ interface Park {
 }
 
 /**
- * The portal or the lines that get no calls at present. A park loses no edit. It is logged once, probed every minute at first and every
- * 15 minutes in the end, and ends by itself or by an install. It is stored in the portal's record, for other processes and for the next holder
+ * The portal or the lines that get no calls at present. A park loses no edit. It is logged once. It is probed after one minute, then less
+ * often, at last every 15 minutes. It ends by a probe and a good call, or by an install. It is stored in the portal's record, for other processes and for the next holder
  * of the lease. A probe cannot see every cause (a missing scope, a confirmation of one method). So a good probe leaves the park half-open,
  * like a circuit breaker: a call that succeeds ends it, and a call that is refused for the same code continues it.
  */
