@@ -23,16 +23,19 @@ export interface GroupCommit<Job, Value> {
 export interface GroupCommitOptions<Job, Value> {
   /** Runs jobs in one transaction and answers in their order. It rejects when the transaction was rolled back. */
   readonly commit: (jobs: readonly Job[]) => Promise<readonly Value[]>
+  /** How many batches may be handed over at a time; `commit` runs them one after the other. */
+  readonly depth?: number
   readonly observe: CommitObserver
 }
 
 /**
- * Group commit: the jobs that gather while one commit runs share the next, without a timer. A batch that fails because of what it holds is
+ * Group commit: the jobs that gather while a commit runs share the next, without a timer. A batch that fails because of what it holds is
  * committed job by job, so one bad job fails alone; when the database cannot be used, all of them fail.
  */
-export function createGroupCommit<Job, Value> ({ commit, observe }: GroupCommitOptions<Job, Value>): GroupCommit<Job, Value> {
+export function createGroupCommit<Job, Value> ({ commit, depth = 1, observe }: GroupCommitOptions<Job, Value>): GroupCommit<Job, Value> {
   const waiting: Array<Waiting<Job, Value>> = []
-  let running: Promise<void> | null = null
+  const running = new Set<Promise<void>>()
+  let isStarting = false
   let isClosed = false
 
   async function runBatch (batch: ReadonlyArray<Waiting<Job, Value>>): Promise<void> {
@@ -47,11 +50,15 @@ export function createGroupCommit<Job, Value> ({ commit, observe }: GroupCommitO
     }
   }
 
-  async function drain (): Promise<void> {
-    // Jobs of one turn of the event loop share a commit.
-    await new Promise(resolve => setImmediate(resolve))
-    while (waiting.length > 0) await runBatch(waiting.splice(0, MAX_BATCH))
-    running = null
+  function start (): void {
+    isStarting = false
+    while (running.size < depth && waiting.length > 0) {
+      const ended = runBatch(waiting.splice(0, MAX_BATCH)).finally(() => {
+        running.delete(ended)
+        start()
+      })
+      running.add(ended)
+    }
   }
 
   return {
@@ -59,12 +66,16 @@ export function createGroupCommit<Job, Value> ({ commit, observe }: GroupCommitO
       if (isClosed) return reject(new ShuttingDown('the store is closed'))
       if (waiting.length >= MAX_WAITING) return reject(new StoreUnavailable('too many edits wait for the database'))
       waiting.push({ job, resolve, reject })
-      running ??= drain()
+      if (isStarting) return
+      // Jobs of one turn of the event loop share a commit.
+      isStarting = true
+      setImmediate(start)
     }),
 
     async close () {
       isClosed = true
-      await running
+      start()
+      while (running.size > 0) await Promise.all(running)
     },
   }
 }

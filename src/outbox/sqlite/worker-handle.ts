@@ -4,7 +4,7 @@ import { StoreUnavailable } from '../../base/errors.ts'
 import type { Answer, Job, WorkerOptions } from './worker.ts'
 
 export interface WorkerHandle {
-  /** Runs jobs in one transaction and answers in their order. Rejects when the transaction was rolled back. One batch at a time. */
+  /** Runs jobs in one transaction and answers in their order. Rejects when the transaction was rolled back. */
   commit (jobs: readonly Job[]): Promise<readonly unknown[]>
   close (): Promise<void>
 }
@@ -19,10 +19,14 @@ export async function startWorker (options: WorkerOptions, onLost: (error: Error
     throw new Error(first.failed)
   }
 
+  /** Batches that were handed over, in order, which is that of the answers too. */
+  const waiting: Array<PromiseWithResolvers<Answer>> = []
   let lost: StoreUnavailable | null = null
   let closed: Promise<unknown> | null = null
+  worker.on('message', (answer: Answer) => { waiting.shift()?.resolve(answer) })
   worker.on('error', cause => {
     lost = new StoreUnavailable('the writer of the database has stopped', { cause })
+    for (const { reject } of waiting.splice(0)) reject(lost)
     onLost(lost)
   })
 
@@ -30,7 +34,9 @@ export async function startWorker (options: WorkerOptions, onLost: (error: Error
     async commit (jobs) {
       if (lost !== null) throw lost
       worker.postMessage(jobs)
-      const [answer] = await once(worker, 'message').catch((error: unknown) => { throw lost ?? error }) as [Answer]
+      const answered = Promise.withResolvers<Answer>()
+      waiting.push(answered)
+      const answer = await answered.promise
       if ('values' in answer) return answer.values
       throw answer.transient ? new StoreUnavailable(`the database cannot write: ${answer.error}`) : new Error(`the store failed: ${answer.error}`)
     },

@@ -2,6 +2,7 @@ import type { DatabaseSync } from 'node:sqlite'
 import { parentPort, workerData } from 'node:worker_threads'
 import { explain, isTransient, lockDatabase, openDatabase, openForReading } from './database.ts'
 import { createSqliteLeases } from './leases.ts'
+import type { IncomingEdit } from '../outbox.ts'
 import { createSqliteOutbox } from './outbox.ts'
 import { createSqlitePortals } from './portals.ts'
 import { createSqliteProfiles } from './profiles.ts'
@@ -57,7 +58,14 @@ function writerParts (db: DatabaseSync): Parts {
   const profiles = createSqliteProfiles(db)
   const leases = createSqliteLeases(db)
   const beat = db.prepare('INSERT INTO heartbeat (one, at) VALUES (1, ?1) ON CONFLICT (one) DO UPDATE SET at = ?1')
-  return { outbox: createSqliteOutbox(db, { portals, profiles, leases }), portals, profiles, leases, heartbeat: { beat: (at: number) => { beat.run(at) } } }
+  const outbox = createSqliteOutbox(db, { portals, profiles, leases })
+  return { outbox: { ...outbox, accept: (edits: string) => JSON.stringify(outbox.accept(fromJson(edits))) }, portals, profiles, leases, heartbeat: { beat: (at: number) => { beat.run(at) } } }
+}
+
+/** Webhooks' edits come as JSON: a structured clone of the objects takes twice as much of the main thread, a tenth of a webhook. */
+function fromJson (json: string): IncomingEdit[] {
+  const edits = JSON.parse(json) as Array<IncomingEdit & { edit: { revision: { at: number, tie: string } } }>
+  return edits.map(({ edit, ...incoming }) => ({ ...incoming, edit: { ...edit, revision: { at: edit.revision.at, tie: BigInt(edit.revision.tie) } } }))
 }
 
 function runInTransaction (db: DatabaseSync, parts: Parts, jobs: readonly Job[]): Answer {
