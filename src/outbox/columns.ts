@@ -3,8 +3,8 @@ import type { Attempt, EditRow } from './outbox.ts'
 import type { OutboxRow } from './rules/row.ts'
 
 /*
- * How a row stands in a table of either engine: a column for each value that SQL asks about, and one column of JSON for the rest. JSON is
- * well-formed text whatever a client has sent, because it escapes half of a surrogate pair and U+0000, which databases refuse or replace.
+ * A row in the table of either engine: a column for each value that SQL queries, and one column of JSON for the rest. JSON escapes half of a
+ * surrogate pair and U+0000, which databases refuse or replace, so it is valid text whatever a client has sent.
  */
 
 export const COLUMNS = ['id', 'channel', 'chat', 'message', 'version', 'state', 'reason', 'refused_reason', 'due_at', 'ask_at', 'waiting_since', 'finished_at',
@@ -30,48 +30,41 @@ export interface Columns {
   rest: string
 }
 
-/** What no SQL asks about. A tie is text, because JSON numbers cannot hold every 64-bit integer. */
+/** The fields without a column, as JSON. */
 type Rest = Pick<OutboxRow, 'seen' | 'edit' | 'words' | 'acceptedAt' | 'history' | 'overtaken' | 'calls'> & {
   readonly revision: JsonRevision | null
-  readonly refused: { readonly revision: JsonRevision, readonly seen: readonly string[] } | null
+  readonly refused: Omit<NonNullable<OutboxRow['refused']>, 'revision'> & { readonly revision: JsonRevision } | null
 }
 
+/** A tie is text, because JSON numbers cannot hold every 64-bit integer. */
 interface JsonRevision {
   readonly at: number
   readonly tie: string
 }
 
 export function toColumns (row: OutboxRow): Columns {
-  const { seen, edit, words, acceptedAt, history, overtaken, calls, refused } = row
-  const rest: Rest = {
-    revision: row.revision === null ? null : toJson(row.revision),
-    seen,
-    edit,
-    words,
-    acceptedAt,
-    history,
-    overtaken,
-    calls,
-    refused: refused === null ? null : { revision: toJson(refused.revision), seen: refused.seen },
-  }
+  const {
+    id, channel, chat, message, version, state, reason, dueAt, askAt, waitingSince, finishedAt, callId, callVersion, quarantineVersion, quarantineUntil,
+    revision, refused, ...rest
+  } = row
   return {
-    id: row.id,
-    channel: row.channel,
-    chat: searchable(row.chat),
-    message: searchable(row.message),
-    version: row.version,
-    state: row.state,
-    reason: row.reason,
+    id,
+    channel,
+    chat: searchable(chat),
+    message: searchable(message),
+    version,
+    state,
+    reason,
     refused_reason: refused?.reason ?? null,
-    due_at: row.dueAt,
-    ask_at: row.askAt,
-    waiting_since: row.waitingSince,
-    finished_at: row.finishedAt,
-    call_id: row.callId,
-    call_version: row.callVersion,
-    quarantine_version: row.quarantineVersion,
-    quarantine_until: row.quarantineUntil,
-    rest: JSON.stringify(rest),
+    due_at: dueAt,
+    ask_at: askAt,
+    waiting_since: waitingSince,
+    finished_at: finishedAt,
+    call_id: callId,
+    call_version: callVersion,
+    quarantine_version: quarantineVersion,
+    quarantine_until: quarantineUntil,
+    rest: JSON.stringify({ ...rest, revision: revision && toJson(revision), refused: refused && { ...refused, revision: toJson(refused.revision) } }),
   }
 }
 
@@ -83,7 +76,7 @@ export function toRow (sql: Columns): OutboxRow {
     channel: sql.channel,
     chat: sql.chat,
     message: sql.message,
-    revision: revision === null ? null : fromJson(revision),
+    revision: revision && fromJson(revision),
     version: sql.version,
     state: sql.state,
     reason: sql.reason,
@@ -95,7 +88,7 @@ export function toRow (sql: Columns): OutboxRow {
     callVersion: sql.call_version,
     quarantineVersion: sql.quarantine_version,
     quarantineUntil: sql.quarantine_until,
-    refused: refused === null ? null : { revision: fromJson(refused.revision), reason: sql.refused_reason as RefusalReason, seen: refused.seen },
+    refused: refused && { ...refused, revision: fromJson(refused.revision) },
   }
 }
 
@@ -126,7 +119,7 @@ export function toAttempts (sql: Columns): Attempt[] {
   return toRow(sql).calls.map(({ at, durationMs, code, words }) => ({ at, durationMs, code, words })).reverse()
 }
 
-/** An id as a column holds it and a filter asks for it. Neither engine holds half of a surrogate pair, and PostgreSQL no U+0000. */
+/** An id as columns store it and filters compare it. Neither engine holds half of a surrogate pair, and PostgreSQL no U+0000. */
 export function searchable (id: string): string {
   return id.toWellFormed().replaceAll('\0', '\uFFFD')
 }

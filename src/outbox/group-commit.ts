@@ -1,10 +1,10 @@
 import { ShuttingDown, StoreUnavailable } from '../base/errors.ts'
 import type { CommitObserver } from './store.ts'
 
-/** Jobs that may wait for a commit. More are refused, since a sender that is answered late repeats anyway. */
+/** Jobs that may wait for a commit. More are refused: a sender that gets its answer late repeats anyway. */
 const MAX_WAITING = 20_000
 
-/** A batch keeps the database busy while it runs. */
+/** Nothing else is written while a batch runs. */
 const MAX_BATCH = 2_000
 
 interface Waiting<Job, Value> {
@@ -13,14 +13,7 @@ interface Waiting<Job, Value> {
   readonly reject: (error: Error) => void
 }
 
-export interface GroupCommit<Job, Value> {
-  /** Runs a job in the next commit. Rejects with StoreUnavailable when it could not be made durable, else with a fault of ours. */
-  run (job: Job): Promise<Value>
-  /** Waits for the jobs that were taken. */
-  close (): Promise<void>
-}
-
-export interface GroupCommitOptions<Job, Value> {
+interface GroupCommitOptions<Job, Value> {
   /** Runs jobs in one transaction and answers in their order. It rejects when the transaction was rolled back. */
   readonly commit: (jobs: readonly Job[]) => Promise<readonly Value[]>
   /** How many batches may be handed over at a time; `commit` runs them one after the other. */
@@ -29,10 +22,10 @@ export interface GroupCommitOptions<Job, Value> {
 }
 
 /**
- * Group commit: the jobs that gather while a commit runs share the next, without a timer. A batch that fails because of what it holds is
- * committed job by job, so one bad job fails alone; when the database cannot be used, all of them fail.
+ * Group commit without a timer: jobs that arrive during a commit share the next one. If a job makes its batch fail, the batch is committed job
+ * by job, so that only the bad job fails. If the database cannot be used, all jobs fail.
  */
-export function createGroupCommit<Job, Value> ({ commit, depth = 1, observe }: GroupCommitOptions<Job, Value>): GroupCommit<Job, Value> {
+export function createGroupCommit<Job, Value> ({ commit, depth = 1, observe }: GroupCommitOptions<Job, Value>) {
   const waiting: Array<Waiting<Job, Value>> = []
   const running = new Set<Promise<void>>()
   let isStarting = false
@@ -62,7 +55,8 @@ export function createGroupCommit<Job, Value> ({ commit, depth = 1, observe }: G
   }
 
   return {
-    run: job => new Promise((resolve, reject) => {
+    /** Runs a job in the next commit. Rejects with StoreUnavailable when it could not be made durable, else with a fault of ours. */
+    run: (job: Job): Promise<Value> => new Promise((resolve, reject) => {
       if (isClosed) return reject(new ShuttingDown('the store is closed'))
       if (waiting.length >= MAX_WAITING) return reject(new StoreUnavailable('too many edits wait for the database'))
       waiting.push({ job, resolve, reject })
@@ -72,7 +66,8 @@ export function createGroupCommit<Job, Value> ({ commit, depth = 1, observe }: G
       setImmediate(start)
     }),
 
-    async close () {
+    /** Waits for the jobs that were taken. */
+    async close (): Promise<void> {
       isClosed = true
       start()
       while (running.size > 0) await Promise.all(running)

@@ -4,7 +4,7 @@ import { sealPortals } from './seal.ts'
 import { inspectSqlite, openSqliteStore } from './sqlite/sqlite.ts'
 import type { CommitObserver, Store, StoreSnapshot } from './store.ts'
 
-/** A second process on one file waits this long for the first to stop, as in a rolling restart; so does one for a server that is starting. */
+/** How long to wait for the process that still uses the file (a rolling restart), or for a PostgreSQL that is still starting. */
 const LOCK_WAIT_MS = 30_000
 
 export interface OpenOptions {
@@ -12,7 +12,7 @@ export interface OpenOptions {
   readonly encryptionKey: Buffer | null
   readonly now: () => number
   readonly lockWaitMs?: number
-  /** How long a lease runs where processes share a server; its own default where nothing is said. */
+  /** How long a lease runs where processes share a server; PostgreSQL's default if absent. */
   readonly leaseMs?: number | undefined
   readonly observeCommit?: CommitObserver
   readonly onLost?: (error: Error) => void
@@ -27,23 +27,23 @@ export async function openStore (options: OpenOptions): Promise<Store> {
   return { ...store, portals: sealPortals(store.portals, encryptionKey) }
 }
 
-/** The client of a server is loaded where there is one. */
+/** Loads the PostgreSQL client only where it is used. */
 async function openPostgres (databaseUrl: string, waitMs: number, options: Pick<OpenOptions, 'now' | 'leaseMs' | 'observeCommit'>): Promise<Store> {
   const { openPostgresStore } = await import('./postgres/postgres.ts')
   return await openPostgresStore({ databaseUrl, waitMs, ...options })
 }
 
-/** The path that a `file:` URL means; `file:./data/relay.db` is relative to the working directory, which no standard URL can say. */
+/** The path of a `file:` URL. `file:./data/relay.db` is relative to the working directory, which standard URLs do not allow. */
 export function databasePath (databaseUrl: string): string {
   return databaseUrl.startsWith('file:///') ? fileURLToPath(databaseUrl) : databaseUrl.replace(/^file:/, '')
 }
 
-/** What the database that DATABASE_URL names says, without changing it; null when there is none yet. Rejects with an Error that says what to do. */
+/** Reads the database that DATABASE_URL names and changes nothing; null when there is none yet. Rejects with an Error that says what to do. */
 export async function inspectStore (databaseUrl: string, encryptionKey: Buffer | null, portal: string): Promise<StoreSnapshot | null> {
-  const reading = isPostgresUrl(databaseUrl)
+  const snapshot = isPostgresUrl(databaseUrl)
     ? await (await import('./postgres/postgres.ts')).inspectPostgres(databaseUrl, portal)
     : inspectSqlite(databasePath(databaseUrl), portal)
-  if (reading === null) return null
-  const sealed = sealPortals({ read: async () => reading.record, write: async () => false }, encryptionKey)
-  return { ...reading, record: await sealed.read(portal) }
+  if (snapshot === null) return null
+  const sealed = sealPortals({ read: async () => snapshot.record, write: async () => false }, encryptionKey)
+  return { ...snapshot, record: await sealed.read(portal) }
 }

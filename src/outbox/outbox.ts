@@ -1,13 +1,13 @@
 import type { DeadReason, EditState, MessageKey, PortalEdit, RefusalReason, Revision } from '../edit/edit.ts'
 
 /*
- * What the relay asks of the outbox. Every verb is asynchronous. A verb that writes is durable once its promise is fulfilled: `kill -9` or a
- * power cut afterwards loses nothing. Times are milliseconds of the caller's clock.
- * A verb that cannot be made durable rejects with StoreUnavailable. It has then changed nothing, or everything (when only the answer to a
- * commit was lost), so every verb may be repeated.
+ * The interface of the outbox. All verbs are asynchronous. Once a write's promise is fulfilled it is durable: `kill -9` or a power cut loses
+ * nothing. Times are milliseconds of the caller's clock.
+ * A write that cannot be made durable rejects with StoreUnavailable. It has then changed nothing, or everything (if only the answer to the
+ * commit was lost). Every verb may therefore be repeated.
  */
 
-/** One edit on its way in. A guard's `refusal` is recorded; such an edit never displaces a pending one. */
+/** One edit from a webhook. If a guard refused it, the refusal is recorded, and the edit never replaces a pending one. */
 export interface IncomingEdit {
   readonly key: MessageKey
   readonly channel: string
@@ -21,7 +21,7 @@ export interface IntakeResult {
   /** The message's row, as `messageRowId` names it. */
   readonly id: string
   readonly outcome: 'accepted' | 'duplicate' | 'stale' | 'refused'
-  /** When an accepted edit may be called for, or its client's name asked for; null for any other. */
+  /** When an accepted edit is due, for its call or for the look-up of its client's name; null for any other outcome. */
   readonly dueAt: number | null
 }
 
@@ -30,7 +30,7 @@ export interface Lane {
   readonly line: number
 }
 
-/** What is served in turn: the edits of one channel for one connector and line. */
+/** The edits of one channel for one connector and line. The courier serves these lanes in turn. */
 export interface ChannelLane extends Lane {
   readonly channel: string
 }
@@ -39,19 +39,19 @@ export interface LaneDue extends ChannelLane {
   readonly dueAt: number
 }
 
-/** The level of our share of the portal's leaky bucket at a time. */
+/** The level of our share of the portal's leaky bucket at the time `at`. */
 export interface BucketLevel {
   readonly level: number
   readonly at: number
 }
 
-/** Who acts for a portal: a verb under an epoch that has ended changes nothing, unless it says otherwise. */
-export interface Holder {
+/** The lease under which a leader writes. If its epoch has ended, the verb changes nothing, unless it says otherwise. */
+interface UnderLease {
   readonly portal: string
   readonly epoch: number
 }
 
-export interface ClaimRequest extends Holder {
+export interface ClaimRequest extends UnderLease {
   readonly lane: ChannelLane
   readonly callId: string
   readonly now: number
@@ -59,13 +59,13 @@ export interface ClaimRequest extends Holder {
   readonly bucket: BucketLevel
 }
 
-/** What the courier has learnt about an edit on earlier tries. A newer content of the message starts with an empty one. */
+/** What the courier has learnt about an edit in earlier calls. Newer content of the message starts with an empty history. */
 export interface DeliveryHistory {
-  /** Calls that carried it without ending it. */
+  /** Calls that carried the edit and did not finish it. */
   readonly attempts: number
-  /** The most messages it may travel with: halves when a whole chunk fails, 1 for an edit with files. */
+  /** The most messages in its call: halved when a whole call fails, 1 for an edit with files. */
   readonly chunkLimit: number
-  /** Failures alone that count towards `poison`, and when the last of them was. */
+  /** Failures in a call of its own, which count towards `poison`, and the time of the last one. */
   readonly suspicions: number
   readonly suspectedAt: number | null
   /** Calls in which the portal did not know the user. */
@@ -77,7 +77,7 @@ export type EditFlag = 'unknown-user' | 'files-omitted'
 
 export interface ClaimedEdit {
   readonly id: string
-  /** Grows with each content of the message that is to be delivered; the outcome of a call matches it. */
+  /** Grows with each new content of the message that will be delivered. The outcome of a call names the version that it carried. */
   readonly version: number
   readonly channel: string
   readonly edit: PortalEdit
@@ -85,55 +85,52 @@ export interface ClaimedEdit {
   readonly history: DeliveryHistory
 }
 
-/** What one call came to for one message. */
+/** The outcome of one call for one message. */
 export type CallOutcome = { readonly id: string, readonly version: number } & (
   | { readonly result: 'delivered', readonly flags: readonly EditFlag[] }
   | { readonly result: 'dead', readonly reason: DeadReason, readonly words: string | null, readonly quarantineUntil: number | null }
   | { readonly result: 'retry', readonly dueAt: number, readonly history: DeliveryHistory, readonly quarantineUntil: number | null }
 )
 
-/** One call as an operator sees it afterwards, the same for each message that it carried. */
+/** One call as operators see it; the same for each message that it carried. */
 export interface Attempt {
   readonly at: number
   readonly durationMs: number
   /** `ok`, the portal's code, or how the connection failed. */
   readonly code: string
-  /** The portal's own words, if it had any. */
+  /** The error text of the portal, if any. */
   readonly words: string | null
 }
 
-export interface EndedCall extends Holder {
+export interface EndedCall extends UnderLease {
   readonly callId: string
   readonly outcomes: readonly CallOutcome[]
-  /** The call itself; null when none was made. */
+  /** Null when no call was made. */
   readonly attempt: Attempt | null
   readonly now: number
 }
 
-/** An edit that waits until its client has a name. */
+/** An edit that waits for its client's name. */
 export interface NamelessEdit extends ClaimedEdit {
   readonly connector: string
 }
 
-/** What a question for names came to for one edit. `named`: its client has a profile now. */
+/** The outcome of a name look-up for one edit. `named`: its client has a profile now. */
 export type NameOutcome = { readonly id: string, readonly version: number } & (
   | { readonly result: 'named' }
   | { readonly result: 'retry', readonly askAt: number }
   | { readonly result: 'dead', readonly reason: DeadReason, readonly words: string | null }
 )
 
-export interface EndedQuestion extends Holder {
+export interface EndedQuestion extends UnderLease {
   readonly questionId: string
   readonly outcomes: readonly NameOutcome[]
-  /** The question itself; null when none was asked. */
+  /** Null when the messenger was not asked. */
   readonly attempt: Attempt | null
   readonly now: number
 }
 
-/**
- * Cumulative counts of revisions, each changed in the transaction of the event it counts:
- * accepted = superseded + delivered + dead + pending, at every moment.
- */
+/** Cumulative counts of revisions, written in the transaction of the change they count. Always accepted = superseded + delivered + dead + pending. */
 export interface Ledger {
   readonly accepted: number
   readonly superseded: number
@@ -143,12 +140,12 @@ export interface Ledger {
 }
 
 export interface Backlog {
-  /** Revisions that rows hold as pending, counted from the rows and not from the ledger. */
+  /** Pending revisions, counted from the rows and not from the ledger. */
   readonly pending: number
   readonly oldestPendingAt: number | null
 }
 
-/** A row as an operator sees it. */
+/** A row as operators see it. */
 export interface EditRow {
   readonly id: string
   readonly channel: string
@@ -165,17 +162,17 @@ export interface EditRow {
   readonly acceptedAt: number
   readonly settledAt: number | null
   readonly dueAt: number | null
-  /** The newest refused revision, kept beside the one that is being delivered. */
+  /** The newest revision that a guard refused. */
   readonly refused: { readonly revision: Revision, readonly reason: RefusalReason } | null
 }
 
-export interface Recovery extends Holder {
+export interface Recovery extends UnderLease {
   readonly now: number
   readonly quarantineUntil: number
   readonly latestDueAt: number
 }
 
-/** Which rows an operator asks for; a field that is absent matches all. */
+/** An absent field matches all rows. */
 export interface EditFilter {
   readonly state?: EditState | undefined
   readonly reason?: DeadReason | undefined
@@ -190,59 +187,59 @@ export interface EditPage {
   readonly next: number | null
 }
 
-/** `pending`: the row waits for a call already. `nothing-held`: a guard refused it, so there is no content that may be sent. */
+/** `pending`: the row already waits for a call. `nothing-held`: a guard refused its newest edit, so nothing may be sent. */
 export type RedeliveryOutcome = 'redelivered' | 'pending' | 'nothing-held' | 'not-found'
 
 export interface Outbox {
   /**
-   * Takes edits in the given order and answers in that order. Per message the greatest revision is kept:
-   * older ones are `stale`, known content at the same revision or a newer revision of the held content is `duplicate`.
+   * Takes edits and answers in the given order. Per message the greatest revision is kept. An older one is `stale`. Known content at the same
+   * revision is `duplicate`, and so is a newer revision of the held content.
    */
   accept (edits: readonly IncomingEdit[]): Promise<IntakeResult[]>
 
-  /** The portal's lanes in which an edit waits for a call, in a stable order, each with the time at which its next one is due. */
+  /** The portal's lanes with an edit that waits for a call, in a stable order, each with the time at which its next edit is due. */
   lanes (portal: string): Promise<LaneDue[]>
 
   /**
-   * Takes the oldest due edits of a lane under `callId`, at most `limit` and no more than any one's `chunkLimit`, and stores the bucket's level
-   * in the same transaction. No other call gets a claimed message until the outcome is recorded. Each edit carries the newest profile that is
-   * known of its client, whichever webhook brought it.
+   * Puts the oldest due edits of a lane into the call `callId`: at most `limit`, and no more than the `chunkLimit` of any of them. Stores the
+   * bucket's level in the same transaction. No other call gets a claimed message until the outcome is recorded. Each edit has the newest known
+   * profile of its client, from whatever webhook.
    */
   claim (request: ClaimRequest): Promise<ClaimedEdit[]>
 
-  /** Takes messages out of a call that was never made, because the answer to its claim was lost; they are due at `now`. Returns how many. */
-  giveBack (call: Holder & { readonly callId: string, readonly now: number }): Promise<number>
+  /** Takes messages out of a call that was never made because the answer to its claim was lost. They are due at `now`. Returns how many. */
+  giveBack (call: UnderLease & { readonly callId: string, readonly now: number }): Promise<number>
 
   /**
-   * Ends a call for each of its messages. A message that has left the call, or has another version in it, is left alone. A `quarantineUntil`
-   * keeps every other version of the message waiting until that time, whatever happens meanwhile.
-   * Under an epoch that has ended, the call may have shown an older version after a newer one: messages that were delivered, or in another call,
-   * meanwhile are sent again, and the portal ends with the newest.
+   * Ends a call for each of its messages. A message that has left the call, or is in it with another version, is not changed. No other version of
+   * a message is sent before its `quarantineUntil`.
+   * If the epoch has ended, the call may have shown an older version after a newer one. A message that was delivered since, or is in another call,
+   * is then sent again, so the portal ends with the newest version.
    */
   record (call: EndedCall): Promise<void>
 
   /**
-   * Ends, with unknown outcome, every call that the former leader left open: its messages may be repeated at once in the same version, and in
-   * another one only after `quarantineUntil`. Running quarantines start again, and what is due after `latestDueAt` becomes due then, since the
-   * clock may have been moved meanwhile. Returns how many messages were in a call.
+   * Ends every call that the former leader left open, with unknown outcome. Its messages may be sent again at once in the same version, but in
+   * another version only after `quarantineUntil`. The clock may have been moved meanwhile, so running quarantines start again, and edits that are
+   * due after `latestDueAt` become due then. Returns how many messages were in a call.
    */
   recover (recovery: Recovery): Promise<number>
 
   /**
-   * Edits whose client's name may be asked for at `now`: of each lane the oldest, at most `limit`. `nextAt` is when to look again, or null when
-   * no edit waits for a name. They are not claimed: one leader asks, and what it asks for twice does no harm.
+   * Edits whose client's name is to be looked up at `now`: the oldest of each lane, at most `limit`. `nextAt` is when to look again; null when
+   * no edit waits for a name. They are not claimed: only the leader asks, and asking twice does no harm.
    */
   nameless (portal: string, now: number, limit: number): Promise<{ readonly edits: readonly NamelessEdit[], readonly nextAt: number | null }>
 
-  /** Records what a question for names came to. An edit that is not waiting any more, or has another version, is left alone. */
+  /** Records the outcome of a name look-up. An edit that no longer waits, or has another version, is not changed. */
   recordNames (question: EndedQuestion): Promise<void>
 
-  /** Counts the portal's pending rows one by one, for status and proofs. */
+  /** Counts the portal's pending rows one by one, for the status and to check the ledger. */
   backlog (portal: string): Promise<Backlog>
 
   /**
-   * Since when the portal's oldest pending edit has been waiting, or null. Cheap enough for every scrape: of each lane it looks only at
-   * the edits in a call and the 1000 that are due first.
+   * Since when the portal's oldest pending edit waits, or null. Cheap enough for every scrape: in each lane it looks only at the edits in a call
+   * and at the 1000 that are due first.
    */
   oldestPending (portal: string): Promise<number | null>
 
@@ -253,12 +250,12 @@ export interface Outbox {
   /** The last calls that carried a message, the newest first. */
   attempts (id: string): Promise<readonly Attempt[]>
 
-  /** Rows that match, the newest first, at most `limit` and beyond the cursor `after`. */
+  /** Matching rows after the cursor `after`, newest first, at most `limit`. */
   list (filter: EditFilter, page: { readonly after: number | null, readonly limit: number }): Promise<EditPage>
 
-  /** Makes finished edits due again with the newest content that each row holds. Answers in the given order. */
+  /** Makes finished edits due again, with the content that each row holds. Answers in the given order. */
   redeliver (ids: readonly string[], now: number): Promise<RedeliveryOutcome[]>
 
-  /** Removes rows that were finished before `finishedBefore`, at most `limit`; the ledger keeps their count. Returns how many. */
+  /** Removes at most `limit` rows that were finished before `finishedBefore`; the ledger still counts them. Returns how many. */
   prune (finishedBefore: number, limit: number): Promise<number>
 }

@@ -3,44 +3,43 @@ import type { BucketLevel, Lane } from './outbox.ts'
 export interface PortalTokens {
   readonly accessToken: string
   readonly refreshToken: string
-  /** When the portal said that the access token ends; only a hint, `expired_token` decides. */
+  /** When the access token ends, as the portal said. Only a hint: `expired_token` decides. */
   readonly accessExpiresAt: number | null
 }
 
-/** An open line that takes nothing at present. */
+/** An open line that gets no calls at present. */
 export interface ParkedLine extends Lane {
   readonly code: string
   readonly since: number
 }
 
-/** What the relay knows about a portal. Tokens are encrypted at rest when ENCRYPTION_KEY is given. */
+/** What the relay knows about a portal. Tokens are encrypted at rest if ENCRYPTION_KEY is set. */
 export interface PortalRecord {
   readonly memberId: string | null
   readonly applicationToken: string | null
-  /** Where calls go, for example `https://example.bitrix24.ru`, without a trailing slash. */
+  /** The address for calls, for example `https://example.bitrix24.ru`, without a trailing slash. */
   readonly endpoint: string | null
   /** The OAuth server, for example `https://oauth.bitrix.info`. */
   readonly oauthUrl: string | null
   readonly tokens: PortalTokens | null
-  /** Grows whenever tokens are written: a refresh finds out whether the tokens that it started from are still the ones stored. */
+  /** Grows with each write of tokens. A refresh checks by it that the tokens it started with are still the stored ones. */
   readonly tokensVersion: number
-  /** The digest of the BITRIX24_REFRESH_TOKEN that was imported last. It rotates, so the same one is not used again. */
+  /** The digest of the last imported BITRIX24_REFRESH_TOKEN. Refresh tokens rotate, so the same one is not imported twice. */
   readonly importedToken: string | null
-  /** Set and committed before a refresh is sent, cleared with the new pair: the mark of a refresh whose answer was lost. */
+  /** Committed before a refresh is sent, cleared with the new pair. If it stays, the answer to the refresh was lost. */
   readonly refreshStartedAt: number | null
   readonly refreshTries: number
   readonly parked: { readonly code: string, readonly since: number } | null
   readonly parkedLines: readonly ParkedLine[]
   readonly bucket: BucketLevel | null
-  /** Until when `imconnector.update.messages` rests, because its operating time is spent. */
+  /** `imconnector.update.messages` is not called until then, because its operating time is used up. */
   readonly restsUntil: number | null
 }
 
 export type PortalPatch = Partial<Omit<PortalRecord, 'tokensVersion'>>
 
-/** What must hold at the moment of the write; an absent field is not checked. */
+/** The write is made only if these are still current; an absent field is not checked. */
 export interface WriteCondition {
-  /** No other lease has started. */
   readonly epoch?: number
   readonly tokensVersion?: number
 }
@@ -48,7 +47,7 @@ export interface WriteCondition {
 export interface Portals {
   /** The record, or an empty one. */
   read (portal: string): Promise<PortalRecord>
-  /** Changes the named fields and no others; false, and nothing is changed, when the condition does not hold. */
+  /** Changes only the fields of the patch. Returns false and changes nothing if the condition does not hold. */
   write (portal: string, patch: PortalPatch, condition?: WriteCondition): Promise<boolean>
 }
 
@@ -68,17 +67,16 @@ export const EMPTY_RECORD: PortalRecord = {
   restsUntil: null,
 }
 
-/** The record as it stands in a table of either engine, beside the epoch and the lease: one column of JSON. */
+/** Reads the JSON column in which both engines store the record. */
 export function readRecord (json: string | null | undefined): PortalRecord {
   return json == null ? EMPTY_RECORD : { ...EMPTY_RECORD, ...JSON.parse(json) as Partial<PortalRecord> }
 }
 
-/** The record with what a patch names, as JSON. New tokens get a new version. */
+/** The patched record as JSON. New tokens get a new version. */
 export function patchRecord (record: PortalRecord, patch: PortalPatch): string {
   return JSON.stringify({ ...record, ...patch, tokensVersion: record.tokensVersion + (patch.tokens === undefined ? 0 : 1) })
 }
 
-/** Whether a write may go on, given the epoch and the record at that moment. */
 export function meets ({ epoch, tokensVersion }: WriteCondition, currentEpoch: number, record: PortalRecord): boolean {
   return (epoch ?? currentEpoch) === currentEpoch && (tokensVersion ?? record.tokensVersion) === record.tokensVersion
 }

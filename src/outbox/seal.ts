@@ -6,8 +6,8 @@ const NONCE_BYTES = 12
 const TAG_BYTES = 16
 
 /**
- * Portals whose secrets are encrypted at rest (AES-256-GCM, bound to the portal's name). Secrets that were stored before the key was given
- * are read as they are and encrypted at their next write. Without a key, or with another one, reading sealed secrets rejects.
+ * Encrypts the portals' secrets at rest (AES-256-GCM, bound to the portal's name). Secrets that were stored before the key was set are read as
+ * they are and encrypted at their next write. Reading encrypted secrets without the key, or with another key, rejects.
  */
 export function sealPortals (portals: Portals, key: Buffer | null): Portals {
   return {
@@ -49,7 +49,7 @@ function sealSecret (secret: string, portal: string, key: Buffer): string {
 
 function openSecret (stored: string | null, portal: string, key: Buffer | null): string | null {
   if (stored === null || !stored.startsWith(PREFIX)) return stored
-  if (key === null) throw new Error('the portal\'s tokens are encrypted: set ENCRYPTION_KEY to the key that they were stored with')
+  if (key === null) throw new Error('the portal\'s tokens are encrypted: set ENCRYPTION_KEY to the key with which they were stored')
   const sealed = Buffer.from(stored.slice(PREFIX.length), 'base64')
   const decipher = createDecipheriv('aes-256-gcm', key, sealed.subarray(0, NONCE_BYTES), { authTagLength: TAG_BYTES })
     .setAAD(Buffer.from(portal))
@@ -57,6 +57,6 @@ function openSecret (stored: string | null, portal: string, key: Buffer | null):
   try {
     return decipher.update(sealed.subarray(NONCE_BYTES, -TAG_BYTES), undefined, 'utf8') + decipher.final('utf8')
   } catch (cause) {
-    throw new Error('the portal\'s tokens cannot be decrypted: ENCRYPTION_KEY is not the key that they were stored with; give that key, or install the application again', { cause })
+    throw new Error('the portal\'s tokens cannot be decrypted: ENCRYPTION_KEY is not the key with which they were stored: set that key, or install the application again', { cause })
   }
 }

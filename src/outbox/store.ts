@@ -3,7 +3,7 @@ import type { Outbox } from './outbox.ts'
 import type { PortalRecord, Portals } from './portals.ts'
 import type { Profiles } from './profiles.ts'
 
-/** Gets each group commit: how many jobs shared it, and how long it took. */
+/** Called for each group commit with its number of jobs and its duration. */
 export interface CommitObserver {
   (batch: { readonly jobs: number, readonly commitMs: number }): void
 }
@@ -20,9 +20,9 @@ export interface Store {
   close (): Promise<void>
 }
 
-/** What a database says beside a relay that runs on it. */
+/** A look into a database, also while a relay uses it. */
 export interface StoreSnapshot {
-  /** The file, or host and database: nothing secret. */
+  /** The file, or hosts and database; nothing secret. */
   readonly name: string
   readonly record: PortalRecord
   readonly pending: number

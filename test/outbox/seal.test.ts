@@ -26,7 +26,7 @@ t.test('with a key no token stands in the file, and only the key reads them', as
   for (const secret of ['access-secret', 'refresh-secret', 'application-secret']) t.notOk(bytes.includes(secret))
 
   const other = await reopen(randomBytes(32))
-  await t.rejects(other.portals.read(PORTAL), { message: /ENCRYPTION_KEY is not the key that they were stored with/ })
+  await t.rejects(other.portals.read(PORTAL), { message: /ENCRYPTION_KEY is not the key with which they were stored/ })
   await other.close()
   const none = await reopen(null)
   await t.rejects(none.portals.read(PORTAL), { message: /set ENCRYPTION_KEY to the key/ })

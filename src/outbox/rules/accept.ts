@@ -2,16 +2,16 @@ import { compareRevisions, contentDigest, messageRowId, type RefusalReason } fro
 import type { IncomingEdit, IntakeResult } from '../outbox.ts'
 import { dueOrAsked, emptyRow, freshHistory, type LedgerDelta, type OutboxRow } from './row.ts'
 
-/** An edit with the hashes that tell messages and contents apart. */
+/** An edit with its row's id and the digests of its contents. */
 export interface IdentifiedEdit extends IncomingEdit {
   readonly id: string
   readonly digest: string
-  /** The digest of what the message showed before, where the messenger tells. */
+  /** The digest of the message's previous content, if the messenger tells it. */
   readonly replaced: string | null
 }
 
-/** `row: null` means that nothing is to be written. */
-export interface Acceptance {
+/** `row: null` means that nothing is written. */
+interface Acceptance {
   readonly result: IntakeResult
   readonly row: OutboxRow | null
   readonly delta: LedgerDelta
@@ -19,7 +19,7 @@ export interface Acceptance {
 
 const MAX_SEEN = 32
 
-/** A debounce, and the age below which a message is young, are at most this many times `settleMs`. */
+/** A debounce ends after this many times `settleMs`; a message younger than that is young. */
 const DEBOUNCE_FACTOR = 5
 
 export function identify (incoming: IncomingEdit): IdentifiedEdit {
@@ -27,14 +27,14 @@ export function identify (incoming: IncomingEdit): IdentifiedEdit {
   return { ...incoming, id: messageRowId(key), digest: contentDigest(edit.message), replaced: edit.replaces === undefined ? null : contentDigest(edit.replaces) }
 }
 
-/** What one incoming edit does to the row that is held for its message, or to none. */
+/** Applies one incoming edit to the row of its message, or to none. */
 export function accept (held: OutboxRow | null, incoming: IdentifiedEdit): Acceptance {
   return incoming.refusal === null ? acceptDeliverable(held, incoming) : acceptRefused(held, incoming, incoming.refusal)
 }
 
 /**
- * At one revision the last new content wins, and content seen there before is late. An edit that says what it replaces tells more: what it
- * replaced has been seen, even if it comes later or never; and a return to an earlier content is real if it replaces the last one.
+ * At one revision the last new content wins; content already seen there is late. An edit may also say what it replaces. The replaced content then
+ * counts as seen, even if it comes later or never. A return to an earlier content is real if it replaces the last one.
  */
 function acceptDeliverable (held: OutboxRow | null, incoming: IdentifiedEdit): Acceptance {
   const { id, edit, digest, key, channel, now } = incoming
@@ -71,15 +71,15 @@ function acceptDeliverable (held: OutboxRow | null, incoming: IdentifiedEdit): A
   return { result: { id, outcome: 'accepted', dueAt: at }, row, delta: { accepted: 1, superseded: supersedes ? 1 : 0 } }
 }
 
-/** What a late edit replaced is older still: it stands first among the contents seen. */
+/** The content that a late edit replaced is older still, so it becomes the first of the contents seen. */
 function repeated (held: OutboxRow, { id, replaced }: IdentifiedEdit): Acceptance {
   if (replaced === null || held.seen.includes(replaced)) return unchanged(id, 'duplicate')
   return { ...unchanged(id, 'duplicate'), row: { ...held, seen: newest([replaced, ...held.seen]) } }
 }
 
 /**
- * A refused revision is kept beside the deliverable one and never guards against it: if the refused one counted as the newest, an older
- * deliverable edit that comes late would be lost although nothing newer can ever be shown.
+ * A refused revision is kept beside the deliverable one and is never compared with deliverable edits. Otherwise a deliverable edit that is older
+ * and comes late would be lost, although nothing newer can be shown.
  */
 function acceptRefused (held: OutboxRow | null, incoming: IdentifiedEdit, reason: RefusalReason): Acceptance {
   const { id, digest, key, channel, now } = incoming
@@ -109,7 +109,7 @@ function isWaiting (row: OutboxRow): boolean {
   return row.state === 'pending' && !(row.callId !== null && row.callVersion === row.version)
 }
 
-/** A young message waits too: the portal stores an original's external id after the message, and an update that overtakes it is lost silently. */
+/** The edit of a young message waits too. The portal stores an original's external id after the message; an update that comes before is lost silently. */
 function debouncedUntil ({ now, settleMs, edit: { message: { date } } }: IdentifiedEdit, waitingSince: number): number {
   const debounced = Math.min(now + settleMs, waitingSince + DEBOUNCE_FACTOR * settleMs)
   const grown = date === undefined ? 0 : Math.min(date, now) + DEBOUNCE_FACTOR * settleMs

@@ -3,10 +3,10 @@ import type { ClaimedEdit } from '../outbox.ts'
 import { endCall } from './outcome.ts'
 import type { Change, HeldEdit, OutboxRow } from './row.ts'
 
-/** How many due rows an engine looks at for a claim of `limit`, to find some that may travel together. */
+/** To fill a call of `limit` messages, an engine looks at this many times `limit` due rows: chunk limits exclude some. */
 export const SCAN_FACTOR = 4
 
-/** Of due rows, the oldest first, those that go into one call: no more than any one's chunk limit. */
+/** Chooses the rows for one call from the due ones, oldest first: no more than the chunk limit of any of them. */
 export function travelTogether (due: readonly OutboxRow[], limit: number): OutboxRow[] {
   const chosen: OutboxRow[] = []
   let most = limit
@@ -18,9 +18,8 @@ export function travelTogether (due: readonly OutboxRow[], limit: number): Outbo
   return chosen
 }
 
-/** Puts a due row into a call. */
 export function claim (held: OutboxRow, callId: string): OutboxRow {
-  // If another version than the quarantined one is due, the quarantine is over.
+  // Another version than the quarantined one is due only after the quarantine.
   const isQuarantined = held.quarantineVersion === held.version
   return {
     ...held,
@@ -32,10 +31,11 @@ export function claim (held: OutboxRow, callId: string): OutboxRow {
   }
 }
 
-/** An edit may have come without a name, or with an older one than another webhook has brought since: `known` is the newest profile. */
+/** `known`: the client's newest profile. The edit's own may lack a name or be older. */
 export function toClaimed (row: OutboxRow, known: ClientProfile | null): ClaimedEdit {
   const { user, message, chat, allowAnonymous } = row.edit as HeldEdit
-  return { id: row.id, version: row.version, channel: row.channel, edit: { user: known ?? user, message, chat, allowAnonymous, revision: row.revision } as PortalEdit, acceptedAt: row.acceptedAt, history: row.history }
+  const { id, version, channel, revision, acceptedAt, history } = row
+  return { id, version, channel, edit: { user: known ?? user, message, chat, allowAnonymous, revision } as PortalEdit, acceptedAt, history }
 }
 
 /** Takes a message out of a call that was never made. */

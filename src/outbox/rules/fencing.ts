@@ -4,11 +4,11 @@ import { isDeadByRefusal, makeDue } from './redelivery.ts'
 import type { Change, OutboxRow } from './row.ts'
 
 /*
- * What protects the newest text when the leader changes. A leader may be paused within a call and wake up after another one has taken over;
- * its call may then be applied after a newer one.
+ * Protects the newest text when the leader changes. A leader may be paused during a call and wake up after another one has taken over. Its call
+ * may then be applied after a newer one.
  */
 
-/** Ends the call that a former leader left open, with unknown outcome. */
+/** Ends a call that the former leader left open; its outcome is unknown. */
 export function recover (held: OutboxRow, now: number, quarantineUntil: number): Change | null {
   if (held.callId === null || held.callVersion === null) return null
   const history = { ...held.history, attempts: held.history.attempts + 1 }
@@ -16,8 +16,8 @@ export function recover (held: OutboxRow, now: number, quarantineUntil: number):
 }
 
 /**
- * The end of a former leader's call for a message that was taken from it. The portal shows the version of that call now, or may show it later
- * while the outcome is unknown; so a newer version that was delivered meanwhile is sent again. Null when nothing changes.
+ * Applies the outcome of a former leader's call to a message that it no longer leads. The portal shows the version of that call, or may show it
+ * later if the outcome is unknown. A newer version that was delivered meanwhile is therefore sent again. Null when nothing changes.
  */
 export function lateOutcome (held: OutboxRow, outcome: CallOutcome, now: number): Change | null {
   const row = quarantine(held, outcome)

@@ -2,12 +2,12 @@ import type { DeadReason, EditState } from '../../edit/edit.ts'
 import type { CallOutcome, EditFlag } from '../outbox.ts'
 import type { Change, OutboxRow } from './row.ts'
 
-/** How a call ended for one message; null when the row no longer belongs to that call. */
+/** Ends a call for one message; null when the row is no longer in that call. */
 export function endCall (held: OutboxRow, callId: string, outcome: CallOutcome, now: number): Change | null {
   if (held.callId !== callId || held.callVersion !== outcome.version) return null
   const newerWaits = held.version !== outcome.version
   const row = release(held, outcome)
-  // Until then the older version of a late call may appear, so no repeat before it is the last.
+  // A late call may show its older version until then. A repeat before that could be overtaken by it.
   const notBefore = held.overtaken ? held.quarantineUntil ?? 0 : 0
   switch (outcome.result) {
     case 'delivered':
@@ -21,12 +21,12 @@ export function endCall (held: OutboxRow, callId: string, outcome: CallOutcome, 
   }
 }
 
-/** Takes the row out of its call. A newer content that waits in it is not sent before the quarantine of the called version is over. */
+/** Takes the row out of its call. Newer content is not sent before the quarantine of the called version ends. */
 function release (held: OutboxRow, outcome: CallOutcome): OutboxRow {
   return quarantine({ ...held, callId: null, callVersion: null, overtaken: false }, outcome)
 }
 
-/** While the outcome is unknown, the portal may still apply the version of the call, and no other one is sent. */
+/** As long as the portal may still apply the version of the call, no other version is sent. */
 export function quarantine (row: OutboxRow, outcome: CallOutcome): OutboxRow {
   if (outcome.result === 'delivered' || outcome.quarantineUntil === null) return row
   const quarantineUntil = Math.max(outcome.quarantineUntil, row.quarantineUntil ?? 0)
@@ -34,7 +34,7 @@ export function quarantine (row: OutboxRow, outcome: CallOutcome): OutboxRow {
   return { ...row, dueAt, quarantineVersion: outcome.version, quarantineUntil }
 }
 
-/** Ends a row; its call counts. */
+/** Finishes a row and counts the call that finished it. */
 export function finished (row: OutboxRow, now: number, state: EditState, reason: DeadReason | null, words: string | null, flags: readonly EditFlag[]): OutboxRow {
   return { ...row, state, reason, words, finishedAt: now, dueAt: null, askAt: null, waitingSince: null, history: { ...row.history, attempts: row.history.attempts + 1, flags } }
 }

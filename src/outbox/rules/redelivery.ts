@@ -1,14 +1,14 @@
 import { compareRevisions } from '../../edit/edit.ts'
 import { dueOrAsked, freshHistory, MAX_CHUNK, type Change, type HeldEdit, type OutboxRow } from './row.ts'
 
-/** Makes a finished row due again with the content that it holds, or says why not. */
+/** Makes a finished row due again with the content that it holds, or returns why not. */
 export function redeliver (held: OutboxRow, now: number): Change | 'pending' | 'nothing-held' {
   if (held.state === 'pending') return 'pending'
   if (held.revision === null || isDeadByRefusal(held)) return 'nothing-held'
   return makeDue(held, now)
 }
 
-/** Whether an edit, newer or of the same revision, was refused after everything deliverable was finished: the content that is held is the older one. */
+/** Whether a guard refused the row's newest edit, so that the held content is older. */
 export function isDeadByRefusal ({ refused, reason, revision }: OutboxRow): boolean {
   return refused !== null && reason === refused.reason && (revision === null || compareRevisions(refused.revision, revision) >= 0)
 }

@@ -2,8 +2,8 @@ import { isNamed, type ClientProfile, type DeadReason, type EditState, type Mess
 import type { Attempt, DeliveryHistory, Ledger } from '../outbox.ts'
 
 /*
- * The rules of the outbox are pure functions over one row. An engine reads the row inside its transaction, asks a rule what becomes of it,
- * and writes the answer and the ledger's change in the same transaction.
+ * The rules of the outbox are pure functions over one row. In one transaction an engine reads the row, applies a rule to it, and writes the new
+ * row and the change of the ledger.
  */
 
 /** One message's row. */
@@ -12,31 +12,31 @@ export interface OutboxRow {
   readonly channel: string
   readonly chat: string
   readonly message: string
-  /** Null as long as only refused revisions of the message are known. */
+  /** Null while only refused revisions of the message are known. */
   readonly revision: Revision | null
   /** The digests of the contents accepted at `revision`, in order of arrival; the last is the content held. */
   readonly seen: readonly string[]
-  /** The content held, or null. Its revision stands beside it, because a newer revision of the same content only raises that. */
+  /** The content held, or null. Its revision is a field of its own: a newer revision of the same content changes only that. */
   readonly edit: HeldEdit | null
   readonly version: number
   readonly state: EditState
   readonly reason: DeadReason | null
   readonly words: string | null
   readonly acceptedAt: number
-  /** Since when, without a break, some content has been waiting for its first call. */
+  /** Since when some content has been waiting for its first call, without a break. */
   readonly waitingSince: number | null
   readonly finishedAt: number | null
   readonly dueAt: number | null
-  /** When to ask for the client's name. Until there is one, the edit is not due. */
+  /** When to look up the client's name. Until the name is known, the edit is not due. */
   readonly askAt: number | null
   readonly history: DeliveryHistory
-  /** The call that carries the message now, and the version that it carries; a newer edit never touches them. */
+  /** The call that carries the message now, and the version in it. A newer edit does not change them. */
   readonly callId: string | null
   readonly callVersion: number | null
-  /** Until then `quarantineVersion` may still be applied by the portal, and no other version is sent. */
+  /** Until then the portal may still apply `quarantineVersion`, and no other version is sent. */
   readonly quarantineVersion: number | null
   readonly quarantineUntil: number | null
-  /** A late call of a former leader may have shown an older version during the present call: the present call is not the last one. */
+  /** A late call of a former leader may have shown an older version during the present call. So the message is sent once more. */
   readonly overtaken: boolean
   readonly refused: RefusedRevision | null
   /** The last calls that carried the message, the oldest first. */
@@ -45,7 +45,7 @@ export interface OutboxRow {
 
 export type HeldEdit = Pick<PortalEdit, 'user' | 'message' | 'chat' | 'allowAnonymous'>
 
-export interface RefusedRevision {
+interface RefusedRevision {
   readonly revision: Revision
   readonly reason: RefusalReason
   readonly seen: readonly string[]
@@ -53,7 +53,7 @@ export interface RefusedRevision {
 
 export type LedgerDelta = Partial<Omit<Ledger, 'pending'>>
 
-/** What a rule makes of a row, and what that adds to the ledger. */
+/** A changed row, and what the change adds to the ledger. */
 export interface Change {
   readonly row: OutboxRow
   readonly delta: LedgerDelta
@@ -94,16 +94,10 @@ export function emptyRow (id: string, { chat, message }: MessageKey, channel: st
   }
 }
 
-/** When an edit may be called for, or, as long as its client has no name that could be shown, asked for. */
+/** When the edit is due for its call; or, if its client has no name yet, when to look that up. */
 export function dueOrAsked (user: ClientProfile, at: number): Pick<OutboxRow, 'dueAt' | 'askAt'> {
   const waitsForName = user.lookUpId !== undefined && !isNamed(user)
   return waitsForName ? { dueAt: null, askAt: at } : { dueAt: at, askAt: null }
-}
-
-/** What a row counts as in the ledger's `pending`: its waiting content, and the claimed one while a call carries it. */
-export function pendingRevisions (row: OutboxRow): number {
-  if (row.state !== 'pending') return 0
-  return row.callId !== null && row.callVersion !== row.version ? 2 : 1
 }
 
 export function sumDeltas (deltas: readonly LedgerDelta[]): Omit<Ledger, 'pending'> {

@@ -1,13 +1,5 @@
 import t from 'tap'
-import { pendingRevisions, sumDeltas } from '../../../src/outbox/rules/row.ts'
-import { deliveredRow, heldRow } from '../edits.ts'
-
-t.test('the pending revisions of a row are its waiting edit and the one that a call carries', async t => {
-  t.equal(pendingRevisions(deliveredRow()), 0)
-  t.equal(pendingRevisions(heldRow()), 1)
-  t.equal(pendingRevisions(heldRow({ callId: 'call', callVersion: 1 })), 1)
-  t.equal(pendingRevisions(heldRow({ version: 2, callId: 'call', callVersion: 1 })), 2)
-})
+import { sumDeltas } from '../../../src/outbox/rules/row.ts'
 
 t.test('changes of the ledger are added up, and what one does not name it does not change', async t => {
   t.strictSame(sumDeltas([]), { accepted: 0, superseded: 0, delivered: 0, dead: 0 })
