@@ -97,7 +97,7 @@ export async function startRelay ({ config, version, log, onLost, leaseMs }: Rel
 
   // A wrong ENCRYPTION_KEY ends the start here, and not when this process becomes the leader.
   await portals.read(portal.host)
-  const leadership = createLeadership({ portal: portal.host, holder: randomUUID(), leases, signals, now, log, lead })
+  const leadership = createLeadership({ portal: portal.host, replica: randomUUID(), leases, signals, now, log, lead })
   const onDue = (dueAt: number) => {
     const leader = leadership.leader()
     if (leader === null) signals.send(portal.host, 'edits')

@@ -1,35 +1,35 @@
 import type { PortalTime } from '../bitrix24/answer.ts'
 
 /**
- * Seconds of work for one method and application within ten minutes, above which a portal blocks the method. The documentation
- * speaks of 480, the code of the portal's limiter of 420 (rest/lib/engine/access/loadlimiter.php): the smaller one is safe.
+ * A portal blocks a method after this many seconds of work for one application within ten minutes. The documentation says 480, the code of the
+ * portal's limiter 420 (rest/lib/engine/access/loadlimiter.php). The smaller one is safe.
  */
 const LIMIT_S = 420
 const SHARE = 0.8
 
-/** The window is ten minutes of one-minute buckets, so that after a minute some of it is free again. */
+/** The window consists of ten buckets of a minute, so some time is free again after a minute. */
 const REST_MS = 60_000
 const WINDOW_MS = 10 * 60_000
 
-/** How long the method rests when the portal blocks it without ever having said until when. */
+/** The pause after a block if the portal has never said when the time is reset. */
 const BLOCKED_REST_MS = 10_000
 
-export interface BudgetOptions {
+interface BudgetOptions {
   /** Milliseconds of a clock that never jumps. */
   readonly now: () => number
   /** Milliseconds of the wall clock, which the portal's times refer to. */
   readonly wallTime: () => number
-  /** Until when an earlier life or another holder lets the method rest. */
+  /** The end of a pause that an earlier process or another leader has stored. */
   readonly restsUntil: number | null
 }
 
-/** The method's operating time, as the portal reports it with each answer: the relay stays below four fifths of the limit. */
+/** The method's operating time, which the portal reports with each answer. The relay stays below four fifths of the limit. */
 export function createBudget ({ now, wallTime, restsUntil }: BudgetOptions) {
   let usedS = 0
   let resetAt: number | null = null
   let heldUntil = Math.min(restsUntil ?? 0, now() + WINDOW_MS)
 
-  /** The portal's reset time on our own clock, within the window: a portal's clock may be wrong. */
+  /** The portal's reset time on our clock. It is limited to the window because the portal's clock may be wrong. */
   function untilReset (): number | null {
     if (resetAt === null || resetAt <= now()) return null
     return Math.min(resetAt, now() + WINDOW_MS)

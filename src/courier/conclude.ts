@@ -4,20 +4,20 @@ import { readAnswer, type ItemOutcome } from '../bitrix24/update-messages.ts'
 import type { ClaimedEdit, DeliveryHistory, CallOutcome } from '../outbox/outbox.ts'
 import { backoffMs, QUARANTINE_MS, UNKNOWN_USER_REPEATS_MS } from './retry.ts'
 
-/** Failures alone, with other messages' calls succeeding in between, after which an edit is taken to be the cause. */
+/** An edit is the cause after this many failures in a call of its own, if calls with other messages succeed in between. */
 const POISON_AFTER = 5
 
-/** Without any success to learn from, a failing chunk is still split at every third failure. */
+/** Even if no call succeeds, a failing chunk is split at every third failure. */
 const SPLIT_EVERY = 3
 
 export interface Circumstances {
   readonly now: number
   readonly random: () => number
-  /** When a call of this portal last succeeded, or null: a failure while nothing succeeds says nothing about the message. */
+  /** When a call last succeeded, or null. While no call succeeds, a failure does not point to a message. */
   readonly lastSuccessAt: number | null
 }
 
-/** What a call came to: the ending of each of its messages, and what the courier as a whole has to do. */
+/** The outcome of a call for each of its messages, and the courier's next action. */
 export interface Conclusion {
   readonly outcomes: CallOutcome[]
   readonly action: CodeAction | 'none' | 'back-off'
@@ -28,6 +28,8 @@ export interface Conclusion {
 
 /** Reads the result of one call of `imconnector.update.messages` that carried `claimed`. */
 export function conclude (claimed: readonly ClaimedEdit[], result: CallResult, circumstances: Circumstances): Conclusion {
+  // The call failed for a reason that says nothing about its messages.
+  const stillDue = (): CallOutcome[] => claimed.map(edit => again(edit, circumstances.now, edit.history, null))
   switch (result.kind) {
     case 'answered': {
       const items = readAnswer(result.result, claimed.length)
@@ -38,13 +40,12 @@ export function conclude (claimed: readonly ClaimedEdit[], result: CallResult, c
     case 'refused': {
       const action = actionFor(result.code, result.status)
       if (action === 'retry') return failed(claimed, circumstances, action, result.code, result.words, null)
-      // The call as a whole was turned away, which says nothing about its messages: they stay due, and the courier holds.
-      return { outcomes: claimed.map(edit => again(edit, circumstances.now, edit.history, null)), action, code: result.code, words: result.words }
+      return { outcomes: stillDue(), action, code: result.code, words: result.words }
     }
     case 'moved':
-      return { outcomes: claimed.map(edit => again(edit, circumstances.now, edit.history, null)), action: 'park-portal', code: 'PORTAL_MOVED', words: null }
+      return { outcomes: stillDue(), action: 'park-portal', code: 'PORTAL_MOVED', words: null }
     case 'unreachable':
-      return { outcomes: claimed.map(edit => again(edit, circumstances.now, edit.history, null)), action: 'back-off', code: result.cause, words: null }
+      return { outcomes: stillDue(), action: 'back-off', code: result.cause, words: null }
     case 'unknown':
       return failed(claimed, circumstances, 'back-off', result.cause, null, result.lastByteAt + QUARANTINE_MS)
   }
@@ -53,7 +54,7 @@ export function conclude (claimed: readonly ClaimedEdit[], result: CallResult, c
 function itemOutcome (claimed: ClaimedEdit, item: ItemOutcome, now: number): CallOutcome {
   const { id, version, history } = claimed
   if (item.kind === 'rejected') return { id, version, result: 'dead', reason: 'rejected', words: item.words, quarantineUntil: null }
-  // The first update creates the client whom the portal did not know, so on a repeat the echo no longer tells: the repeats run to their end.
+  // The first update creates the unknown client, so the answers to repeats look good even if the message is missing. All repeats are made.
   const doubtful = item.unknownUser || history.unknownUserRepeats > 0
   if (!doubtful) return { id, version, result: 'delivered', flags: history.flags }
   const waitMs = UNKNOWN_USER_REPEATS_MS[history.unknownUserRepeats]
@@ -61,7 +62,7 @@ function itemOutcome (claimed: ClaimedEdit, item: ItemOutcome, now: number): Cal
   return again(claimed, now + waitMs, { ...history, attempts: history.attempts + 1, unknownUserRepeats: history.unknownUserRepeats + 1 }, null)
 }
 
-/** The call failed in a way that one of its messages may have caused. */
+/** The call failed, and one of its messages may be the cause. */
 function failed (
   claimed: readonly ClaimedEdit[], circumstances: Circumstances, action: 'retry' | 'back-off', code: string, words: string | null, quarantineUntil: number | null
 ): Conclusion {
@@ -77,7 +78,7 @@ function failureOutcome (
   const attempts = history.attempts + 1
   const omitsFiles = quarantineUntil !== null && claimed.edit.message.files.length > 0 && !history.flags.includes('files-omitted')
   if (omitsFiles) {
-    // The portal downloads the files inside the call and shows none of them on an update: without them the text gets through.
+    // The portal downloads files during the call and shows none of them on an update. Without them the text gets through.
     return again(claimed, now, { ...history, attempts, flags: [...history.flags, 'files-omitted'] }, quarantineUntil)
   }
   const othersSucceed = history.suspectedAt === null || (lastSuccessAt !== null && lastSuccessAt > history.suspectedAt)

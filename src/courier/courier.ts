@@ -15,11 +15,11 @@ import { askedMs, backoffMs, LONGEST_WAIT_MS, QUARANTINE_MS } from './retry.ts'
 /** Two, so that one slow call does not stop everything; more would only fill the portal's limits. */
 const CALLS_IN_FLIGHT = 2
 
-/** A single failure may be the fault of a message. After more than this many in a row the courier pauses. */
+/** After more failures in a row than this, all calls pause for a while. Fewer may be the fault of single messages. */
 const PATIENCE = 3
 const LONGEST_PAUSE_MS = 60_000
 
-/** The courier comes back after this long when the database failed it. */
+/** The pause after a failure of the database. */
 const STORE_RETRY_MS = 1000
 
 export interface CourierOptions {
@@ -30,9 +30,9 @@ export interface CourierOptions {
   readonly session: Pick<Session, 'call' | 'authorizeUrl'>
   readonly bucket: BucketOptions
   readonly log: Log
-  /** Milliseconds of a clock that never jumps; for waits. */
+  /** For waits: milliseconds of a clock that never jumps. */
   readonly now: () => number
-  /** Milliseconds of the wall clock; for dates. */
+  /** For dates: milliseconds of the wall clock. */
   readonly wallTime: () => number
   /** In [0, 1), for jitter. */
   readonly random: () => number
@@ -41,7 +41,7 @@ export interface CourierOptions {
 
 export type Courier = Awaited<ReturnType<typeof createCourier>>
 
-/** Takes what is due from the outbox to one portal, within the portal's limits and as long as the lease is held. */
+/** Delivers due edits from the outbox to one portal, within its limits, as long as the lease runs. */
 export async function createCourier (options: CourierOptions) {
   const { portal, lease, outbox, portals, log, now, random } = options
   const { epoch } = lease
@@ -52,7 +52,7 @@ export async function createCourier (options: CourierOptions) {
   const abort = new AbortController()
   const alarm = createAlarm()
   const bucket = createBucket(options.bucket, record.bucket, now())
-  // The former holder may still send its last calls: the stored level does not count them.
+  // The former leader may have sent its last calls after it stored the level.
   if (lease.isOrphaned) bucket.take(now(), CALLS_IN_FLIGHT)
   const budget = createBudget({ ...options, restsUntil: record.restsUntil })
   const chunk = createChunk(MAX_CHUNK)
@@ -65,11 +65,11 @@ export async function createCourier (options: CourierOptions) {
   let failuresInARow = 0
   let lastSuccessAt: number | null = null
   let served = ''
-  /** A claim that failed: it may have been committed all the same. */
+  /** The call of a claim that may have been committed although it rejected. */
   let unsure: string | null = null
   let loop: Promise<void> = Promise.resolve()
 
-  /** Starts all that may start now. Returns when to look again; the alarm may ring earlier. */
+  /** Starts all calls that may be made now. Returns when to look again, unless the alarm rings earlier. */
   async function tick (): Promise<number> {
     while (!halt.signal.aborted && calls.size < CALLS_IN_FLIGHT && lease.isHeld()) {
       if (unsure !== null) await outbox.giveBack({ portal, epoch, callId: unsure, now: now() })
@@ -94,23 +94,23 @@ export async function createCourier (options: CourierOptions) {
       const claimed = await outbox.claim({ portal, epoch, lane, callId, now: time, limit: chunk.size(), bucket: bucket.take(time, 1) })
       unsure = null
       if (claimed.length > 0) start(deliver(lane, callId, claimed, delivered => learn(lane, delivered).catch(reportFailure)))
-      // The claim has counted a call that is not made.
+      // The claim has counted a call that will not be made.
       else bucket.take(now(), -1)
     }
     return Infinity
   }
 
-  /** When an answer asks for a pause, all calls wait: deliveries and probes. */
+  /** Deliveries and probes both respect the portal's `Retry-After`. */
   async function call (...request: Parameters<Session['call']>): Promise<SessionResult> {
     const result = await options.session.call(...request)
     pause(askedMs(result))
     return result
   }
 
-  /** Learns from a call about the portal and the line. Fulfilled when all that the next holder must know is stored. */
+  /** Learns from a call about the portal and the line. Fulfilled when the state that the next leader needs is stored. */
   async function learn (lane: Lane, { messages, result, conclusion }: Delivered): Promise<void> {
     const restedUntil = budget.heldUntil()
-    // The claim has counted one request. After a refresh or a redirect there were more, without a token there was none.
+    // The claim has counted one request. A refresh or a moved portal costs more, a missing token none.
     bucket.take(now(), result.requests - 1)
     if (result.kind === 'answered') budget.answered(result.time)
     if (result.kind === 'unknown') chunk.timedOut()
@@ -180,17 +180,17 @@ export async function createCourier (options: CourierOptions) {
       loop = run()
     },
 
-    /** Something may be due at a time, or now. However many edits arrive, the courier does not ask the store before that time. */
+    /** An edit may be due at `dueAt`, or now. The store is not queried earlier, however many edits arrive. */
     wake (dueAt?: number): void {
       alarm.ring(dueAt === undefined ? 0 : dueAt - now())
     },
 
-    /** The portal's record may have changed. Any process may have taken an install, which ends the portal's park. */
+    /** The portal's record may have changed: any process may accept an install, which ends a park. */
     recheck (): void {
       parks.recheck().catch(reportFailure).finally(() => { alarm.ring() })
     },
 
-    /** Starts nothing more. Waits up to `graceMs` for running calls, then aborts them: their outcome is unknown. All outcomes are stored. */
+    /** Starts no more calls. Waits `graceMs` for running calls, then aborts them (outcome unknown). Records all outcomes. */
     async stop (graceMs: number): Promise<void> {
       halt.abort()
       alarm.ring()
@@ -207,7 +207,7 @@ export async function createCourier (options: CourierOptions) {
   }
 }
 
-/** The lane after the one that was served last: a flood on one line or channel does not block the others. */
+/** The next lane after the last served one: a flood on one line or channel does not starve the others. */
 function nextInTurn<Each extends ChannelLane> (lanes: readonly Each[], served: string): Each | null {
   const sorted = [...lanes].sort((a, b) => turnName(a) < turnName(b) ? -1 : 1)
   return sorted.find(lane => turnName(lane) > served) ?? sorted[0] ?? null

@@ -8,7 +8,7 @@ import type { ClaimedEdit, Lane, Outbox, CallOutcome, Attempt } from '../outbox/
 import { guard } from '../edit/guard.ts'
 import { conclude, type Conclusion } from './conclude.ts'
 
-export interface DeliveryOptions {
+interface DeliveryOptions {
   readonly portal: string
   readonly lease: Pick<HeldLease, 'epoch'>
   readonly outbox: Outbox
@@ -28,13 +28,27 @@ export interface Delivered {
   readonly conclusion: Conclusion
 }
 
-/** Carries claimed edits of one lane to the portal and records what became of each. */
-export function createDelivery (options: DeliveryOptions) {
-  const { session, log, now, wallTime, random, lastSuccessAt, signal, observer } = options
+/** The database is tried again after this long when it could not write. */
+const STORE_RETRY_MS = 1000
 
-  const record = createRecord(options)
+/** Delivers claimed edits of one lane to the portal and records their outcomes. */
+export function createDelivery ({ portal, lease, outbox, session, log, now, wallTime, random, lastSuccessAt, signal, observer }: DeliveryOptions) {
+  /** Records outcomes, repeatedly if the database fails. Rejects only once `signal` is aborted. */
+  async function record (callId: string, claimed: readonly ClaimedEdit[], outcomes: readonly CallOutcome[], attempt: Attempt | null): Promise<void> {
+    for (;;) {
+      try {
+        await outbox.record({ portal, epoch: lease.epoch, callId, outcomes, attempt, now: now() })
+        return observer?.onRecorded(claimed, outcomes, now())
+      } catch (error) {
+        // The call is over and only its record is missing. After a restart its outcome would be unknown and it would be repeated.
+        if (signal.aborted) throw error
+        log.error({ event: 'record.failed', err: error }, 'record.failed')
+        await sleep(STORE_RETRY_MS, undefined, { signal }).catch(() => {})
+      }
+    }
+  }
 
-  /** Without an outcome, the call would keep its messages until the next start. The database fails a call only before or after it, never during it. */
+  /** Without an outcome, the call would keep its messages until the next start. The database can fail only before or after a request. */
   function withoutAnswer (error: unknown): SessionResult {
     log.error({ event: 'delivery.failed', err: error }, 'delivery.failed')
     return error instanceof StoreUnavailable
@@ -81,43 +95,11 @@ function count (outcomes: readonly CallOutcome[], result: CallOutcome['result'])
   return outcomes.filter(outcome => outcome.result === result).length
 }
 
-/** The database is asked again after this long when it could not write. */
-const STORE_RETRY_MS = 1000
-
-export interface RecordOptions {
-  readonly portal: string
-  readonly lease: Pick<HeldLease, 'epoch'>
-  readonly outbox: Pick<Outbox, 'record'>
-  readonly log: Log
-  readonly now: () => number
-  readonly signal: AbortSignal
-  readonly observer?: CourierObserver
-}
-
-export type Record = ReturnType<typeof createRecord>
-
-/** Notes in the outbox what became of claimed edits, as often as it takes. Rejects only once `signal` is aborted. */
-export function createRecord ({ portal, lease, outbox, log, now, signal, observer }: RecordOptions) {
-  return async function record (callId: string, claimed: readonly ClaimedEdit[], outcomes: readonly CallOutcome[], attempt: Attempt | null): Promise<void> {
-    for (;;) {
-      try {
-        await outbox.record({ portal, epoch: lease.epoch, callId, outcomes, attempt, now: now() })
-        return observer?.onRecorded(claimed, outcomes, now())
-      } catch (error) {
-        // The call is over and only the note of it is missing; a restart would take it as of unknown outcome and repeat it.
-        if (signal.aborted) throw error
-        log.error({ event: 'record.failed', err: error }, 'record.failed')
-        await sleep(STORE_RETRY_MS, undefined, { signal }).catch(() => {})
-      }
-    }
-  }
-}
-
-/** Is told of the courier's work as it happens. It stands in the way of the data, so it is cheap and never throws. */
+/** Called during the courier's work, so its functions are cheap and never throw. */
 export interface CourierObserver {
   /** A call of `imconnector.update.messages` has ended. */
   onCall (call: { readonly messages: number, readonly result: SessionResult, readonly action: Conclusion['action'] }): void
-  /** What became of the claimed edits is on disk, at `now` of the courier's clock. */
+  /** The outcomes of claimed edits are on disk. `now`: the time of the courier's clock. */
   onRecorded (claimed: readonly ClaimedEdit[], outcomes: readonly CallOutcome[], now: number): void
   onParked (what: 'portal' | 'line', code: string): void
 }

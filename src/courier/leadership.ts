@@ -2,20 +2,20 @@ import { createAlarm } from '../base/alarm.ts'
 import type { Log } from '../base/log.ts'
 import type { HeldLease, Leases, Signals } from '../outbox/leases.ts'
 
-/** What the leader of a portal does. */
-export interface Leader {
-  /** Something may be due at a time, or now. */
+/** The work of a portal's leader. */
+interface Leader {
+  /** An edit may be due at `dueAt`, or now. */
   wake (dueAt?: number): void
   /** The portal's record may have changed. */
   recheck (): void
-  /** Takes nothing more and gives running work `graceMs` to end; may be called again with a shorter time. */
+  /** Starts no more work and waits `graceMs` for running work. May be called again with a shorter time. */
   stop (graceMs: number): Promise<void>
 }
 
-export interface LeadershipOptions<L extends Leader> {
+interface LeadershipOptions<L extends Leader> {
   readonly portal: string
-  /** A name of this process that no other has. */
-  readonly holder: string
+  /** A unique name of this process. */
+  readonly replica: string
   readonly leases: Leases
   readonly signals: Signals
   /** Milliseconds of a clock that never jumps. */
@@ -25,20 +25,18 @@ export interface LeadershipOptions<L extends Leader> {
   readonly lead: (lease: HeldLease) => Promise<L>
 }
 
-export type Leadership<L extends Leader> = ReturnType<typeof createLeadership<L>>
-
-/** Renewals in the time of a lease: two may fail. */
+/** Renewals during a lease: two may fail. */
 const RENEWALS = 3
 
-/** What a former leader has started ends within a call's response time-out. */
+/** Running calls end within their response time-out. */
 const LOST_GRACE_MS = 70_000
 
-/** Competes for the lease of a portal and leads it as long as the lease is held. */
-export function createLeadership<L extends Leader> ({ portal, holder, leases, signals, now, log, lead }: LeadershipOptions<L>) {
+/** Competes for the lease of a portal and leads the portal while the lease runs. */
+export function createLeadership<L extends Leader> ({ portal, replica, leases, signals, now, log, lead }: LeadershipOptions<L>) {
   const alarm = createAlarm()
   const former = new Set<L>()
   let held: { readonly epoch: number, readonly leader: L } | null = null
-  /** The epoch of the last lease, unless it is known to be over, and when it ends by our clock. */
+  /** The epoch of our lease, null when it is over, and when it ends by our clock. */
   let present: number | null = null
   let heldUntil = 0
   let isStopping = false
@@ -47,7 +45,7 @@ export function createLeadership<L extends Leader> ({ portal, holder, leases, si
 
   async function take (): Promise<void> {
     const asked = now()
-    const lease = await leases.acquire(portal, holder)
+    const lease = await leases.acquire(portal, replica)
     if (lease === null) return
     const { epoch } = lease
     heldUntil = asked + leases.leaseMs
@@ -78,7 +76,7 @@ export function createLeadership<L extends Leader> ({ portal, holder, leases, si
     leader.stop(LOST_GRACE_MS).finally(() => former.delete(leader))
   }
 
-  /** Looks at the lease, and has the leader look at the store, in case that a signal was lost. */
+  /** Renews or takes the lease. The leader also looks at the store, in case a signal was lost. */
   async function look (): Promise<void> {
     if (held === null) {
       if (!isStopping) await take()
@@ -108,10 +106,10 @@ export function createLeadership<L extends Leader> ({ portal, holder, leases, si
       loop = run()
     },
 
-    /** This process's work for the portal; null while another process leads. */
+    /** The leader's work; null while another process leads. */
     leader: (): L | null => held?.leader ?? null,
 
-    /** Ends the work and hands the lease over at once. It is renewed until then. */
+    /** Ends the work, then releases the lease, which is renewed until then. */
     async stop (graceMs: number): Promise<void> {
       isStopping = true
       await Promise.all([...former, ...held === null ? [] : [held.leader]].map(leader => leader.stop(graceMs)))
@@ -119,7 +117,7 @@ export function createLeadership<L extends Leader> ({ portal, holder, leases, si
       alarm.ring()
       await loop
       if (held === null) return
-      // A new lease may have been taken while the first leaders were ending.
+      // A take that was already running may have brought a new lease.
       await held.leader.stop(graceMs)
       const { epoch } = held
       held = null

@@ -6,21 +6,22 @@ export interface BucketOptions {
   readonly burst: number
 }
 
-/** After the portal said "too many requests" the bucket drains at half its rate, at the lowest at this part of it. */
+/** After each "too many requests" the bucket drains at half its rate, down to this part of the full rate. */
 const SLOWEST = 1 / 8
 
-/** What adding up fractions may be off by. */
+/** The rounding error of sums of fractions. */
 const ROUNDING_MS = 1e-6
 
-/** Twenty calls without trouble bring the full rate back from the slowest. */
+/** Twenty successful calls bring the slowest rate back to the full one. */
 const RECOVERY = 1.11
 
 /**
- * Our share of the portal's leaky bucket: each request adds one, it drains at a constant rate, and a request that would
- * overflow it waits. The level is stored with each claim and whenever the portal says that it is higher, so that a restart does not burst again.
+ * Our share of the portal's leaky bucket: each request adds one, the bucket drains at a constant rate, and a request that would overflow it waits.
+ * The level is stored with each claim and when the portal refuses for its limit, so a restart does not burst again.
  */
 export function createBucket (options: BucketOptions, restored: BucketLevel | null, now: number) {
   let factor = 1
+  // If the clock was moved back since, the stored time is in the future. The level then counts from now.
   let level = restored === null ? 0 : Math.min(restored.level, options.burst)
   let at = restored === null ? now : restored.at
 
@@ -31,21 +32,21 @@ export function createBucket (options: BucketOptions, restored: BucketLevel | nu
   }
 
   return {
-    /** How long until there is room for one request; 0 when there is. */
+    /** Milliseconds until there is room for one request. */
     waitMs (now: number): number {
       drain(now)
       const excessMs = (level + 1 - options.burst) / (options.ratePerSecond * factor) * 1000
       return Math.max(0, Math.ceil(excessMs - ROUNDING_MS))
     },
 
-    /** Counts requests, also those that went beyond the limit (a call that was repeated after a token refresh). */
+    /** Counts requests, also beyond the limit (a call that is repeated after a token refresh). */
     take (now: number, requests: number): BucketLevel {
       drain(now)
       level += requests
       return { level, at }
     },
 
-    /** The portal refused for the limit's sake: others use more than their share of it. */
+    /** The portal's limit is exceeded: others use more than their share. */
     slowDown (now: number): BucketLevel {
       drain(now)
       factor = Math.max(SLOWEST, factor / 2)
@@ -59,11 +60,11 @@ export function createBucket (options: BucketOptions, restored: BucketLevel | nu
   }
 }
 
-/** A portal downloads avatars inside the call, so a message may cost seconds: a call should stay well under the portal's 60 s. */
+/** A portal downloads avatars during the call, so a message may take seconds. A call should stay well under the portal's 60 s. */
 const TARGET_MS = 10_000
 const FIRST_CHUNK = 10
 
-/** How many messages go into a call: the last calls' duration for each message decides, doubling at most. */
+/** The number of messages in a call. It follows the time per message of the last calls and at most doubles. */
 export function createChunk (largest: number) {
   let size = Math.min(FIRST_CHUNK, largest)
   return {

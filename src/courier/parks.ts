@@ -9,7 +9,7 @@ import type { CourierObserver } from './delivery.ts'
 const FIRST_PROBE_MS = 60_000
 const SLOWEST_PROBE_MS = 15 * 60_000
 
-export interface ParksOptions {
+interface ParksOptions {
   readonly portal: string
   readonly lease: Pick<HeldLease, 'epoch'>
   readonly portals: Portals
@@ -21,7 +21,7 @@ export interface ParksOptions {
   readonly observer?: CourierObserver
 }
 
-/** What an operator is shown of the portal and its lines. */
+/** The condition of the portal and its lines, for operators. */
 export interface PortalCondition {
   /** `ready`, or the code for which the portal is parked. */
   readonly portal: string
@@ -29,7 +29,7 @@ export interface PortalCondition {
   readonly lines: readonly ParkedLine[]
 }
 
-/** What can be parked: the whole portal, or one line of a connector. */
+/** The whole portal or one line of a connector can be parked. */
 type Scope = 'portal' | Lane
 
 interface Park {
@@ -37,25 +37,25 @@ interface Park {
   readonly since: number
   code: string
   intervalMs: number
-  /** Null when only an install can end the park. */
+  /** Null if only an install can end the park. */
   probeAt: number | null
   isHalfOpen: boolean
 }
 
 /**
- * The portal or the lines that get no calls at present. A park loses no edit. It is logged once. It is probed after one minute, then less
- * often, at last every 15 minutes. It ends by a probe and a good call, or by an install. It is stored in the portal's record, for other processes and for the next holder
- * of the lease. A probe cannot see every cause (a missing scope, a confirmation of one method). So a good probe leaves the park half-open,
- * like a circuit breaker: a call that succeeds ends it, and a call that is refused for the same code continues it.
+ * A parked portal or line gets no calls. A park loses no edit. It is logged once, probed every minute at first and later every 15 minutes, and ends
+ * by itself or by an install. It is stored in the portal's record, for other processes and for the next leader. A probe cannot see every cause (a
+ * missing scope, a method that needs confirmation). So a good probe makes the park half-open, like a circuit breaker: a successful call ends it, and
+ * a call that is refused with the same code continues it.
  */
 export function createParks (options: ParksOptions, record: PortalRecord) {
   const { portal, lease: { epoch }, portals, session, log, now, wallTime, signal, observer } = options
   const parks = new Map<string, Park>()
-  /** Writes of the portal's park. While one is running, the record does not tell whether an install has ended the park. */
+  /** Writes of the portal's park. During a write, the record does not show whether an install has ended the park. */
   let writesBegun = 0
   let writesEnded = 0
 
-  // The parks of an earlier process may be over, whatever their codes: each is probed at once.
+  // The causes of stored parks may be gone, so each is probed at once, whatever its code.
   const restored = conditionOf(record)
   if (restored.portal !== 'ready') report(add('portal', restored.portal, restored.since ?? wallTime()))
   for (const line of restored.lines) add(line, line.code, line.since)
@@ -71,7 +71,7 @@ export function createParks (options: ParksOptions, record: PortalRecord) {
     return park === undefined || park.isHalfOpen ? null : park
   }
 
-  /** `tokensVersion`: the tokens that were refused. When an install, in any process, has stored newer ones, the portal is not parked. */
+  /** `tokensVersion`: the refused tokens. If an install has stored newer ones, the portal is not parked. */
   async function park (scope: Scope, code: string, tokensVersion?: number): Promise<void> {
     if (parkOf(scope) !== null) return
     const halfOpen = parks.get(nameOf(scope))
@@ -90,7 +90,7 @@ export function createParks (options: ParksOptions, record: PortalRecord) {
     park.probeAt = isProbed(park.code) ? now() + park.intervalMs : null
   }
 
-  /** When only an install can end the park, the log says where an administrator can grant new tokens. */
+  /** If only an install can end the park, the log has the link by which an administrator can grant new tokens. */
   function report ({ scope, code }: Park): void {
     const event = scope === 'portal' ? 'portal.parked' : 'line.parked'
     const authorizeUrl = isProbed(code) ? null : session.authorizeUrl()
@@ -103,7 +103,7 @@ export function createParks (options: ParksOptions, record: PortalRecord) {
     log.info({ event, ...fieldsOf(scope) }, event)
   }
 
-  /** Stores the portal's park or those of all lines. False when newer tokens are stored or another tenure has begun; nothing is stored then. */
+  /** Stores the portal's park, or the parks of all lines. Returns false and stores nothing if there are newer tokens or the lease has ended. */
   async function store (scope: Scope, tokensVersion?: number): Promise<boolean> {
     if (scope !== 'portal') return await portals.write(portal, { parkedLines: parkedLines() }, { epoch })
     const park = parkOf(scope)
@@ -121,8 +121,8 @@ export function createParks (options: ParksOptions, record: PortalRecord) {
   }
 
   /**
-   * Ends the portal's park when its record says so: some process has taken an install. A park that could not be stored ends here too; if
-   * its cause is still there, the next call parks the portal again.
+   * Ends the portal's park if its record has none, because a process has accepted an install. A park that could not be stored ends here too. If its
+   * cause persists, the next call parks the portal again.
    */
   async function recheck (): Promise<void> {
     if (parkOf('portal') === null || writesEnded < writesBegun) return
@@ -136,19 +136,19 @@ export function createParks (options: ParksOptions, record: PortalRecord) {
     const result = scope === 'portal'
       ? await session.call('app.info', {}, { signal })
       : await session.call('imconnector.status', { CONNECTOR: scope.connector, LINE: scope.line }, { signal })
-    // An install has ended the park meanwhile.
+    // An install may have ended the park meanwhile.
     if (parkOf(scope) !== park) return
     if (result.kind === 'answered' && (scope === 'portal' || isActive(result.result))) {
       await change(park, { isHalfOpen: true })
     } else if (scope === 'portal' && result.kind === 'refused' && result.code !== park.code && actionFor(result.code, result.status) === 'park-portal') {
-      // Other codes name no cause. A busy portal, for example, does not tell whether the first cause is gone.
+      // Other codes say nothing about the cause: a busy portal, for example.
       if (!await change(park, { code: result.code }, result.tokensVersion)) return await recheck()
       schedule(park)
       report(park)
     }
   }
 
-  /** Changes a park and stores it. Takes the change back when it is not stored. */
+  /** Changes a park and stores it. Undoes the change if it cannot be stored. */
   async function change (park: Park, patch: Partial<Park>, tokensVersion?: number): Promise<boolean> {
     const former = { ...park }
     Object.assign(park, patch)
@@ -161,7 +161,7 @@ export function createParks (options: ParksOptions, record: PortalRecord) {
     return isStored
   }
 
-  /** Which parks are probed at present. Lines are not while the portal is parked. */
+  /** The parks to probe. While the portal is parked, its lines are not probed. */
   function probed (): Park[] {
     const park = parkOf('portal')
     return park === null ? [...parks.values()].filter(park => !park.isHalfOpen) : [park]
@@ -171,7 +171,7 @@ export function createParks (options: ParksOptions, record: PortalRecord) {
     park,
     recheck,
 
-    /** A call for this lane has succeeded: half-open parks of it are over. */
+    /** A call for this lane has succeeded, which ends half-open parks. */
     succeeded (lane: Lane): void {
       for (const scope of ['portal', lane] as const) {
         if (parks.get(nameOf(scope))?.isHalfOpen) wake(scope)
@@ -182,7 +182,7 @@ export function createParks (options: ParksOptions, record: PortalRecord) {
 
     nextProbeAt: (): number => Math.min(...probed().map(park => park.probeAt ?? Infinity)),
 
-    /** The probe that is due; null when none is. The next one is scheduled already: a probe that fails tells nothing, and the park lasts. */
+    /** The due probe, or null. The next one is scheduled at once: after a failed probe the park lasts. */
     dueProbe (): (() => Promise<void>) | null {
       const time = now()
       const due = probed().find(park => park.probeAt !== null && park.probeAt <= time)
@@ -199,7 +199,7 @@ export function createParks (options: ParksOptions, record: PortalRecord) {
   }
 }
 
-/** The condition that the portal's record shows, for a process that does not hold the lease. */
+/** The condition by the portal's record, for a process that is not the leader. */
 export function conditionOf ({ parked, tokens, parkedLines }: PortalRecord): PortalCondition {
   const installed = tokens === null ? 'not-installed' : 'ready'
   return { portal: parked?.code ?? installed, since: parked?.since ?? null, lines: parkedLines }
@@ -213,7 +213,6 @@ function nameOf (scope: Scope): string {
   return scope === 'portal' ? scope : laneName(scope)
 }
 
-/** What names the scope in a log line. */
 function fieldsOf (scope: Scope): Partial<Lane> {
   return scope === 'portal' ? {} : { connector: scope.connector, line: scope.line }
 }

@@ -8,18 +8,18 @@ const CONNECT_TIMEOUT_MS = 5_000
 const ANSWER_TIMEOUT_MS = 10_000
 const MAX_ANSWER_BYTES = 1024 * 1024
 
-/** `body` is parsed JSON, or null when the answer was none; `code` is an error's code and never its text, which may name an address. */
+/** `body`: parsed JSON, or null if it is not JSON. `code`: the code of an error; its text might contain an address. */
 export type ApiAnswer =
   | { readonly kind: 'response', readonly status: number, readonly body: unknown }
   | { readonly kind: 'failed', readonly code: string }
 
-/** One request to a messenger's API. It always fulfils: failures are outcomes, and none carries the token. */
+/** Makes one request to a messenger's API. Never rejects: failures are answers too. No answer contains the token. */
 export type AskApi = (request: ApiRequest, signal: AbortSignal) => Promise<ApiAnswer>
 
-/** The connections to messengers' APIs, bounded in time and size. */
+/** The connections to messengers' APIs, limited in time and size. */
 export function createApiDispatcher (): Agent {
   return new Agent({
-    // Said here as well, so that NODE_TLS_REJECT_UNAUTHORIZED cannot switch it off.
+    // Explicit, so NODE_TLS_REJECT_UNAUTHORIZED cannot switch it off.
     connect: { timeout: CONNECT_TIMEOUT_MS, rejectUnauthorized: true },
     headersTimeout: ANSWER_TIMEOUT_MS,
     bodyTimeout: ANSWER_TIMEOUT_MS,
@@ -29,7 +29,7 @@ export function createApiDispatcher (): Agent {
   })
 }
 
-export interface ApiOptions {
+interface ApiOptions {
   readonly dispatcher: Dispatcher
   readonly userAgent: string
   readonly now: () => number

@@ -3,23 +3,23 @@ import type { AskApi } from './api.ts'
 import type { LookUpAnswer, ProfileLookup } from '../messengers/profile-lookup.ts'
 import { backoffMs } from '../courier/retry.ts'
 
-/** A token that is refused does not mend itself: its API is asked less often from the start. */
+/** A refused token stays refused until someone changes it, so its API is asked less often from the start. */
 const REFUSED_MS = 60_000
 
-export interface InquiryOptions {
+interface InquiryOptions {
   readonly lookUp: ProfileLookup
   readonly askApi: AskApi
   /** Milliseconds of a clock that never jumps. */
   readonly now: () => number
   /** In [0, 1), for jitter. */
   readonly random: () => number
-  /** Ends the question that is under way. */
+  /** Aborts a running question. */
   readonly halt: AbortSignal
 }
 
 export type Inquiry = ReturnType<typeof createInquiry>
 
-/** The questions to one API: one at a time, inside the messenger's limits, and none for a while after a failure. */
+/** Asks one API: one question at a time, within the messenger's limits, and none for a while after a failure. */
 export function createInquiry ({ lookUp, askApi, now, random, halt }: InquiryOptions) {
   let failures = 0
   let nextAt = 0
@@ -29,7 +29,7 @@ export function createInquiry ({ lookUp, askApi, now, random, halt }: InquiryOpt
     batchSize: lookUp.batchSize,
     restsUntil: (): number => restsUntil,
 
-    /** What the API says of at most `batchSize` clients; null when it was not asked, or the question was cut off by `halt`. */
+    /** The API's answer about at most `batchSize` clients; null if it was not asked, or `halt` aborted the question. */
     async ask (ids: readonly string[]): Promise<LookUpAnswer | null> {
       await sleep(Math.max(0, nextAt - now()), undefined, { signal: halt }).catch(() => {})
       if (halt.aborted || restsUntil > now()) return null

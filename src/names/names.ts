@@ -12,13 +12,13 @@ import type { AskApi } from './api.ts'
 import { createInquiry, type Inquiry } from './inquiry.ts'
 import type { NameSource } from './sources.ts'
 
-/** Edits of a channel that one look at the outbox brings. */
+/** The most edits of a lane that one query returns. */
 const MAX_EDITS = 100
 
-/** When to come back to edits that could not be asked for because the database failed. */
+/** The pause after a failure of the database. */
 const AGAIN_MS = 5_000
 
-/** What one question came to: `clients` were asked for, and `found` of them are known by name now. */
+/** The outcome of one question: it asked about `clients`, and `found` of them now have names. */
 export interface LookUpReport {
   readonly channel: string
   readonly outcome: LookUpAnswer['kind']
@@ -46,26 +46,18 @@ export interface NamesOptions {
   readonly onNamed: () => void
 }
 
-export type Names = ReturnType<typeof createNames>
-
-/** A channel's source of names, and whether it is being asked. */
-interface Desk {
-  readonly source: NameSource
-  readonly inquiry: Inquiry
-  isBusy: boolean
-}
-
 /**
- * Asks messengers for the names of clients whose edits would otherwise rename them to "Guest". An edit whose client is found becomes due, with
- * the profile that is remembered; one whose client is not found is dead; while the API is in trouble the edits wait. Each channel is asked by
- * itself, so a slow API delays no other. A question is not recorded before it is answered: after a crash it is asked again.
+ * Asks messengers for the names of clients whose edits would otherwise rename them to "Guest". If the client is found, its profile is stored and the
+ * edit becomes due. If not, the edit is dead. While the API fails, the edits wait. Channels are asked in parallel, so a slow API delays no other. A
+ * question is recorded only after its answer, so it is asked again after a crash.
  */
 export function createNames ({ portal, lease, outbox, profiles, sources, askApi, log, now, wallTime, random, onLookUp, onNamed }: NamesOptions) {
   const { epoch } = lease
   const alarm = createAlarm()
   const halt = new AbortController()
-  const desks = new Map<string, Desk>([...sources].map(([id, source]) => [id, { source, inquiry: createInquiry({ lookUp: source.lookUp, askApi, now, random, halt: halt.signal }), isBusy: false }]))
-  const running = new Set<Promise<void>>()
+  const inquiries = new Map([...sources].map(([id, { lookUp }]) => [id, createInquiry({ lookUp, askApi, now, random, halt: halt.signal })]))
+  /** The work for each channel that is being served. */
+  const running = new Map<string, Promise<void>>()
   let loop: Promise<void> = Promise.resolve()
 
   async function record (outcomes: readonly NameOutcome[], attempt: Attempt | null = null): Promise<void> {
@@ -74,61 +66,63 @@ export function createNames ({ portal, lease, outbox, profiles, sources, askApi,
     if (outcomes.some(({ result }) => result === 'named')) onNamed()
   }
 
-  /** Starts whatever may be started now and says when to come back, unless the alarm rings before. */
+  /** Serves all channels with due edits. Returns when to look again, unless the alarm rings earlier. */
   async function tick (): Promise<number> {
     const { edits, nextAt } = await outbox.nameless(portal, now(), MAX_EDITS)
-    const channels = [...Map.groupBy(edits, edit => edit.channel)].filter(([channel]) => desks.get(channel)?.isBusy !== true)
-    for (const [channel, waiting] of channels) start(channel, waiting)
-    // What is due belongs to desks that are busy: their end rings the alarm.
+    for (const [channel, waiting] of Map.groupBy(edits, edit => edit.channel)) {
+      if (!running.has(channel)) start(channel, waiting)
+    }
+    // All due edits are being served, and the end of that rings the alarm.
     return nextAt === null || nextAt <= now() ? Infinity : nextAt
   }
 
   function start (channel: string, edits: readonly NamelessEdit[]): void {
-    const desk = desks.get(channel)
-    if (desk !== undefined) desk.isBusy = true
-    const ended = serve(channel, desk, edits)
+    running.set(channel, serve(channel, edits)
       .catch(async (error: unknown) => {
-        log.error({ event: 'lookup.failed', channel, err: error }, 'lookup.failed')
+        reportFailure(error, channel)
         await record(edits.map(edit => postponed(edit, now() + AGAIN_MS)))
       })
-      .catch((error: unknown) => log.error({ event: 'lookup.failed', channel, err: error }, 'lookup.failed'))
+      .catch((error: unknown) => reportFailure(error, channel))
       .finally(() => {
-        running.delete(ended)
-        if (desk !== undefined) desk.isBusy = false
+        running.delete(channel)
         alarm.ring()
-      })
-    running.add(ended)
+      }))
   }
 
-  async function serve (channel: string, desk: Desk | undefined, edits: readonly NamelessEdit[]): Promise<void> {
+  function reportFailure (error: unknown, channel?: string): void {
+    log.error({ event: 'lookup.failed', channel, err: error }, 'lookup.failed')
+  }
+
+  async function serve (channel: string, edits: readonly NamelessEdit[]): Promise<void> {
     const expired = edits.flatMap(({ id, version, edit, acceptedAt }): NameOutcome[] => {
       const reason = guard(edit, { wallTime: wallTime(), waitedMs: now() - acceptedAt })
       return reason === null ? [] : [{ id, version, result: 'dead', reason, words: null }]
     })
     await record(expired)
     const waiting = edits.filter(({ id }) => !expired.some(outcome => outcome.id === id))
-    if (desk === undefined) return await record(waiting.map(edit => notFound(edit, 'the channel has no apiToken any more')))
-    if (desk.inquiry.restsUntil() > now()) return await record(waiting.map(edit => postponed(edit, desk.inquiry.restsUntil())))
+    const inquiry = inquiries.get(channel)
+    if (inquiry === undefined) return await record(waiting.map(edit => notFound(edit, 'the channel has no apiToken any more')))
+    if (inquiry.restsUntil() > now()) return await record(waiting.map(edit => postponed(edit, inquiry.restsUntil())))
 
-    // Another edit of the client, or another event, may have brought the name meanwhile.
+    // Another webhook may have brought the name meanwhile.
     const known = await Promise.all(waiting.map(({ connector, edit }) => profiles.find(portal, connector, edit.user.id)))
     await record(waiting.filter((_, index) => known[index] !== null).map(named))
     const nameless = waiting.filter((_, index) => known[index] === null)
     const ids = [...new Set(nameless.map(lookUpId))]
-    for (let at = 0; at < ids.length; at += desk.inquiry.batchSize) {
-      const asked = ids.slice(at, at + desk.inquiry.batchSize)
-      await ask(channel, desk, asked, nameless.filter(edit => asked.includes(lookUpId(edit))))
+    for (let at = 0; at < ids.length; at += inquiry.batchSize) {
+      const asked = ids.slice(at, at + inquiry.batchSize)
+      await ask(channel, inquiry, asked, nameless.filter(edit => asked.includes(lookUpId(edit))))
     }
   }
 
-  async function ask (channel: string, { inquiry, source }: Desk, ids: readonly string[], edits: readonly NamelessEdit[]): Promise<void> {
+  async function ask (channel: string, inquiry: Inquiry, ids: readonly string[], edits: readonly NamelessEdit[]): Promise<void> {
     const startedAt = now()
     const at = wallTime()
     const answer = await inquiry.ask(ids)
-    // Cut off by a stop: the edits wait as before. Else the API rests.
+    // After a stop the edits wait as before; else the API rests.
     if (answer === null) return halt.signal.aborted ? undefined : await record(edits.map(edit => postponed(edit, inquiry.restsUntil())))
     const attempt = (code: string): Attempt => ({ at, durationMs: Math.round(now() - startedAt), code, words: null })
-    const found = answer.kind === 'answered' ? findProfiles(answer.profiles, edits, source) : new Map<string, ClientProfile>()
+    const found = answer.kind === 'answered' ? findProfiles(answer.profiles, edits, sources.get(channel) as NameSource) : new Map<string, ClientProfile>()
     await profiles.remember(edits.flatMap(({ connector, edit }) => {
       const profile = found.get(edit.user.id)
       return profile === undefined ? [] : [{ portal, connector, profile, revision: { at, tie: 0n }, now: now() }]
@@ -146,7 +140,7 @@ export function createNames ({ portal, lease, outbox, profiles, sources, askApi,
     const line = { event: 'lookup.attempted', channel, outcome, code, clients, found, durationMs }
     if (outcome === 'answered') log.info(line, line.event)
     else if (outcome === 'unavailable') log.warn(line, line.event)
-    else log.error({ ...line, remedy: 'the messenger refuses the apiToken of this channel: set one in CHANNELS_FILE that is valid and may read profiles' }, line.event)
+    else log.error({ ...line, remedy: 'the messenger refuses the apiToken of this channel: set a valid one in CHANNELS_FILE that may read profiles' }, line.event)
   }
 
   async function run (): Promise<void> {
@@ -154,7 +148,7 @@ export function createNames ({ portal, lease, outbox, profiles, sources, askApi,
       const next = !lease.isHeld()
         ? Infinity
         : await tick().catch((error: unknown) => {
-          log.error({ event: 'lookup.failed', err: error }, 'lookup.failed')
+          reportFailure(error)
           return now() + AGAIN_MS
         })
       await alarm.sleep(Math.max(0, next - now()))
@@ -166,17 +160,17 @@ export function createNames ({ portal, lease, outbox, profiles, sources, askApi,
       loop = run()
     },
 
-    /** An edit may wait for a name, at a time that is known or now. */
+    /** A name may be due for look-up at `dueAt`, or now. */
     wake (dueAt?: number): void {
       alarm.ring(dueAt === undefined ? 0 : dueAt - now())
     },
 
-    /** Ends every question. */
+    /** Aborts all questions. */
     async stop (): Promise<void> {
       halt.abort()
       alarm.ring()
       await loop
-      while (running.size > 0) await Promise.all(running)
+      while (running.size > 0) await Promise.all(running.values())
     },
   }
 }
@@ -193,7 +187,7 @@ function notFound ({ id, version }: NamelessEdit, words: string): NameOutcome {
   return { id, version, result: 'dead', reason: 'anonymous-user', words }
 }
 
-/** The clients who were found and have a name, as the portal is to be shown them, by the portal's id. */
+/** The clients who were found with a name, as the portal gets them, by the portal's ids. */
 function findProfiles (answered: ReadonlyMap<string, ClientProfile>, edits: readonly NamelessEdit[], { channel }: NameSource): Map<string, ClientProfile> {
   const found = new Map<string, ClientProfile>()
   for (const edit of edits) {

@@ -8,7 +8,7 @@ const LEASE_MS = 300
 
 /** A lease as a server keeps it, by a clock that a test moves; `away` makes every question fail. */
 function createServer () {
-  const server = { time: 0, away: false, epoch: 0, holder: null as string | null, until: 0, asked: 0, askedAt: 0, answersAfterMs: 0 }
+  const server = { time: 0, away: false, epoch: 0, leader: null as string | null, until: 0, asked: 0, askedAt: 0, answersAfterMs: 0 }
   const answer = <Value>(value: () => Value): Promise<Value> => {
     server.asked++
     if (server.away) return Promise.reject(new StoreUnavailable('away'))
@@ -19,23 +19,23 @@ function createServer () {
   }
   const leases: Leases = {
     leaseMs: LEASE_MS,
-    acquire: (_portal, holder) => answer(() => {
-      if (server.holder !== null && server.holder !== holder && server.until > server.time) return null
-      const isOrphaned = server.holder !== null
-      Object.assign(server, { holder, until: server.time + LEASE_MS, epoch: server.epoch + 1 })
+    acquire: (_portal, replica) => answer(() => {
+      if (server.leader !== null && server.leader !== replica && server.until > server.time) return null
+      const isOrphaned = server.leader !== null
+      Object.assign(server, { leader: replica, until: server.time + LEASE_MS, epoch: server.epoch + 1 })
       return { epoch: server.epoch, isOrphaned }
     }),
     renew: (_portal, epoch) => answer(() => {
-      if (epoch !== server.epoch || server.holder === null) return false
+      if (epoch !== server.epoch || server.leader === null) return false
       server.until = server.time + LEASE_MS
       return true
     }),
-    release: (_portal, epoch) => answer(() => { if (epoch === server.epoch) server.holder = null }),
+    release: (_portal, epoch) => answer(() => { if (epoch === server.epoch) server.leader = null }),
   }
   return { server, leases }
 }
 
-function createProcess (leases: Leases, now: () => number, holder: string) {
+function createProcess (leases: Leases, now: () => number, replica: string) {
   const heard: Array<(signal: Signal) => void> = []
   const sent: Signal[] = []
   const events: string[] = []
@@ -43,7 +43,7 @@ function createProcess (leases: Leases, now: () => number, holder: string) {
   const process = { failsToLead: false, ending: Promise.resolve() }
   const leadership = createLeadership({
     portal: 'example.bitrix24.ru',
-    holder,
+    replica,
     leases,
     signals: { send: (_portal, signal) => { sent.push(signal) }, listen: (_portal, listener) => { heard.push(listener) } },
     now,
@@ -64,7 +64,7 @@ function createProcess (leases: Leases, now: () => number, holder: string) {
   return { leadership, process, leads, events, sent, hear: (signal: Signal) => heard.forEach(listener => listener(signal)) }
 }
 
-t.test('the lease is renewed while its holder lives, and the others have none', async t => {
+t.test('the lease is renewed while its leader lives, and the others have none', async t => {
   const { server, leases } = createServer()
   const [a, b] = [createProcess(leases, () => server.time, 'a'), createProcess(leases, () => server.time, 'b')]
   await a.leadership.start()
@@ -129,15 +129,15 @@ t.test('a lease runs from before it was asked for, however long the answer takes
   await leadership.stop(0)
 })
 
-t.test('a paused holder whose lease was taken finds out at its next look', async t => {
+t.test('a paused leader whose lease was taken finds out at its next look', async t => {
   const { server, leases } = createServer()
   const { leadership, leads } = createProcess(leases, () => server.time, 'a')
   await leadership.start()
-  Object.assign(server, { epoch: 2, holder: 'b', until: Infinity })
+  Object.assign(server, { epoch: 2, leader: 'b', until: Infinity })
   await eventually(async () => leadership.leader(), leader => leader === null)
   t.equal(leads[0]?.isHeld(), false)
   await leadership.stop(0)
-  t.equal(server.holder, 'b', 'and releases nothing')
+  t.equal(server.leader, 'b', 'and releases nothing')
 })
 
 t.test('a lease whose work cannot start is released', async t => {
@@ -145,7 +145,7 @@ t.test('a lease whose work cannot start is released', async t => {
   const { leadership, process } = createProcess(leases, () => server.time, 'a')
   process.failsToLead = true
   await t.rejects(leadership.start(), { message: 'cannot begin' })
-  t.equal(server.holder, null)
+  t.equal(server.leader, null)
 })
 
 t.test('the lease is renewed until the work has ended', async t => {
@@ -163,7 +163,7 @@ t.test('the lease is renewed until the work has ended', async t => {
   t.equal(leads[0]?.isHeld(), true)
   resolve()
   await stopped
-  t.equal(server.holder, null)
+  t.equal(server.leader, null)
 })
 
 t.test('a lease that is taken while its process stops ends before others can have one', async t => {
@@ -174,12 +174,12 @@ t.test('a lease that is taken while its process stops ends before others can hav
   const answer = Promise.withResolvers<void>()
   const slow: Leases = {
     ...leases,
-    async acquire (portal, holder) {
-      if (server.holder === null) {
+    async acquire (portal, replica) {
+      if (server.leader === null) {
         asked.resolve()
         await answer.promise
       }
-      return await leases.acquire(portal, holder)
+      return await leases.acquire(portal, replica)
     },
   }
   const b = createProcess(slow, () => server.time, 'b')
@@ -192,6 +192,6 @@ t.test('a lease that is taken while its process stops ends before others can hav
   await stopped
   t.ok(b.events.includes('stop 5'))
   t.equal(b.leads[0]?.isHeld(), false)
-  t.equal(b.leadership.leader(), null, 'what comes now is for the next holder')
-  t.equal(server.holder, null)
+  t.equal(b.leadership.leader(), null, 'what comes now is for the next leader')
+  t.equal(server.leader, null)
 })

@@ -29,7 +29,7 @@ t.test('a file that is damaged in the middle, or cut short, is refused with the 
     'the last page': Buffer.from(sound).fill(0xa5, (pages - 1) * PAGE),
     'half of the file is missing': sound.subarray(0, middle * PAGE),
   }
-  const remedy = /relay\.db is not a database that can be read \(.+\): nothing was changed; restore a backup in its place, or move it away/
+  const remedy = /relay\.db is not a database that can be read \(.+\): nothing was changed; restore a backup, or move the file away/
   for (const [how, bytes] of Object.entries(damaged)) {
     writeFileSync(arena.databasePath, bytes)
     await t.rejects(openStore({ databaseUrl: `file:${arena.databasePath}`, encryptionKey: null, now: () => 1 }), { message: remedy }, how)

@@ -6,8 +6,8 @@ import { rememberProfiles } from './profiles.ts'
 import { addToLedger, lockRows, saveRows, type Held } from './rows.ts'
 
 /**
- * Takes a batch within a transaction: locks the rows that are there, asks the rules message by message in order of arrival, and writes what they
- * say. Only a new row can be written by another replica meanwhile, which is a WriteConflict.
+ * Accepts a batch within a transaction: locks the rows that exist, applies the rules edit by edit in order of arrival, and writes the results.
+ * Another replica may meanwhile write a row that is new here, which is a WriteConflict.
  */
 export async function acceptBatch (client: Client, replica: string, batch: readonly IncomingEdit[]): Promise<IntakeResult[]> {
   const edits = batch.map(identify)
@@ -32,29 +32,29 @@ const ASKED = 'unnest($1::text[], $2::text[], $3::integer[], $4::text[]) AS aske
 
 const FIND = `SELECT portal, connector, line, channel, id FROM lanes JOIN ${ASKED} USING (portal, connector, line, channel)`
 
-/** In one order, by every replica, so that none waits for another in a circle. */
+/** All replicas insert in the same order, so they cannot deadlock. */
 const ADD = `INSERT INTO lanes (portal, connector, line, channel) SELECT * FROM ${ASKED} ORDER BY 1, 2, 3, 4 ON CONFLICT DO NOTHING`
 
 type LaneName = Pick<IncomingEdit, 'channel'> & { readonly key: Pick<IncomingEdit['key'], 'portal' | 'connector' | 'line'> }
 
 /** Ids of lanes by their names. */
-export type LaneIds = ReadonlyMap<string, number>
+type LaneIds = ReadonlyMap<string, number>
 
-export function nameOf ({ key: { portal, connector, line }, channel }: LaneName): string {
+function nameOf ({ key: { portal, connector, line }, channel }: LaneName): string {
   return JSON.stringify([portal, connector, line, channel])
 }
 
 /**
- * The lanes of edits, as far as there are any yet. They are asked for in each transaction that adds to them: after a fail-over or a restore an id
- * that was remembered may be gone, or be that of another lane.
+ * The lanes of edits, as far as they exist. Each transaction reads them again: after a fail-over or a restore, a remembered id may be gone or belong
+ * to another lane.
  */
-export async function findLanes (client: Client, edits: readonly LaneName[]): Promise<LaneIds> {
+async function findLanes (client: Client, edits: readonly LaneName[]): Promise<LaneIds> {
   const { rows } = await client.query<Omit<LaneName, 'key'> & LaneName['key'] & { readonly id: number }>({ name: 'find-lanes', text: FIND, values: columnsOf(edits) })
   return new Map(rows.map(({ id, channel, ...key }) => [nameOf({ key, channel }), id]))
 }
 
-/** The lanes of edits, made where there are none yet. */
-export async function makeLanes (client: Client, edits: readonly LaneName[]): Promise<LaneIds> {
+/** The lanes of edits; creates the missing ones. */
+async function makeLanes (client: Client, edits: readonly LaneName[]): Promise<LaneIds> {
   await client.query(ADD, columnsOf(edits))
   return await findLanes(client, edits)
 }

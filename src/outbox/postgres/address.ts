@@ -1,20 +1,20 @@
-/** Where a PostgreSQL is: several hosts are one database with stand-bys, of which one takes writes at a time. */
+/** The address of a PostgreSQL. Several hosts are one database with stand-bys; one of them takes writes at a time. */
 export interface Address {
-  /** One URL for each host, as the client takes them. They hold the password. */
+  /** One URL for each host, with the password. */
   readonly urls: readonly string[]
-  /** Hosts and database, and nothing that is secret: for logs, errors and the doctor. */
+  /** Hosts and database, nothing secret; for logs, errors and the doctor. */
   readonly name: string
 }
 
-/** Whether DATABASE_URL means a PostgreSQL, rightly written or not. */
+/** Whether DATABASE_URL means a PostgreSQL, even if the rest of it is faulty. */
 export function isPostgresUrl (databaseUrl: string): boolean {
   return /^postgres(ql)?:/.test(databaseUrl)
 }
 
-/** What a primary is called in the parameter `target_session_attrs`; the relay can use nothing else, so they say what holds anyway. */
+/** The values of `target_session_attrs` that are allowed. The relay uses the primary in any case. */
 const PRIMARY = ['read-write', 'primary']
 
-/** Reads `postgres://user:password@host:5432,other:5432/database?sslmode=verify-full`, as libpq does; null when it is none. */
+/** Reads `postgres://user:password@host:5432,other:5432/database?sslmode=verify-full`, as libpq does; null for anything else. */
 export function readAddress (databaseUrl: string): Address | null {
   const parts = /^postgres(?:ql)?:\/\/(?:([^@/?#]*)@)?([^@/?#]+)\/([^/?#]+)(?:\?([^#]*))?$/.exec(databaseUrl)
   if (parts === null) return null

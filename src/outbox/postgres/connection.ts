@@ -4,39 +4,37 @@ import type { Address } from './address.ts'
 import { explain } from './errors.ts'
 
 /*
- * The client is `pg`: it is the one that is looked after, it sends queries without waiting for the answers before (`pipeline`), and each of its
- * queries comes to an end when a connection breaks. `postgres` knows several hosts by itself, but at 3.4.9 a backend that ends within a
- * transaction leaves queries without an end, or lets them run in the transaction of others (porsager/postgres issues 1186 and 1216). Several
- * hosts are a loop here.
+ * The client is `pg`: it is maintained, it can send queries without waiting for earlier answers (`pipeline`), and each query ends when its
+ * connection breaks. `postgres` supports several hosts itself; but at 3.4.9, when a backend ends within a transaction, queries never end or run in
+ * another transaction (porsager/postgres issues 1186 and 1216). Here a loop tries the hosts.
  */
 
 export type Client = pg.Client
 
 export const CONNECT_TIMEOUT_MS = 5000
 
-/** How soon a connection that is silent is asked whether it is still there. */
+/** A silent connection is probed after this time. */
 const KEEP_ALIVE_MS = 10_000
 
-/** A connection on which nothing comes back for this long is given up, whatever the network says. */
+/** A connection is given up if a query is not answered in this time. */
 const ANSWER_TIMEOUT_MS = 15_000
 
 /**
- * A replica that was paused within a transaction keeps its rows from the others; the server ends it after 5 s, before the others lose their
- * patience. Statements end before we give the connection up. Each query of ours has its index, which a server without statistics of a table
- * that grows from nothing would not use: it then reads the whole outbox for each commit.
+ * A replica that is paused within a transaction keeps its rows locked. The server ends that transaction after 5 s, before the lock time-out of
+ * the others. The statement time-out is shorter than ours for the connection. Each of our queries has an index, but a server without statistics of
+ * a new table would not use it and would read the whole outbox for each commit.
  */
 const SETTINGS = `SET idle_in_transaction_session_timeout = '5s'; SET lock_timeout = '8s'; SET statement_timeout = '12s';
   SET default_transaction_isolation = 'read committed'; SET client_min_messages = 'error'; SET enable_seqscan = off`
 
-/** Asks for even more than `on`: a commit that was told is on disk, and stand-bys show it. */
+/** Stricter than `on`: stand-bys have also applied the commit. */
 const STRICTER = 'remote_apply'
 
 const INT8 = 20
 
-/** Times, versions and counts are far from where a number loses its units. */
+/** Times, versions and counts fit into a number exactly. */
 const types: pg.CustomTypesConfig = { getTypeParser: ((oid: number, format: 'text') => oid === INT8 ? Number : pg.types.getTypeParser(oid, format)) as typeof pg.types.getTypeParser }
 
-/** How the relay connects to one host. */
 export function clientOptions (url: string): pg.ClientConfig {
   return {
     connectionString: url, application_name: 'imconnector-relay', pipeline: true, keepAlive: true, keepAliveInitialDelayMillis: KEEP_ALIVE_MS, types, connectionTimeoutMillis: CONNECT_TIMEOUT_MS, query_timeout: ANSWER_TIMEOUT_MS,
@@ -48,7 +46,7 @@ export async function connect ({ urls, name }: Address): Promise<Client> {
   let failure: unknown = null
   for (const url of urls) {
     const client = new pg.Client(clientOptions(url))
-    // Each query hears of a broken connection by itself; an idle connection is found broken when it is used.
+    // A running query rejects by itself when the connection breaks. An idle connection is found broken at its next use.
     client.on('error', () => {})
     try {
       await client.connect()
@@ -62,16 +60,16 @@ export async function connect ({ urls, name }: Address): Promise<Client> {
   throw explain(failure, name)
 }
 
-/** Makes the settings of a new connection and asserts them. Rejects with StoreUnavailable when the host takes no writes. */
+/** Sets up a new connection and checks its settings. Rejects with StoreUnavailable when the host takes no writes. */
 export async function prepare (client: Client, name: string): Promise<void> {
   const { rows: [server] } = await client.query<{ read_only: string }>('SELECT current_setting(\'transaction_read_only\') AS read_only')
   if (server?.read_only === 'on') throw new StoreUnavailable(`PostgreSQL at ${name} cannot be used: no host takes writes`)
   await client.query(SETTINGS)
-  // Set in each session, where no later default of the server, its database or its role can undo it.
+  // Set for the session, which overrides the defaults of the server, the database and the role.
   const wanted = await commitSetting(client) === STRICTER ? STRICTER : 'on'
   await client.query(`SET synchronous_commit = ${wanted}`)
   const setting = await commitSetting(client)
-  if (setting !== wanted) throw new StoreUnavailable(`PostgreSQL answered synchronous_commit = ${setting} where ${wanted} was asked for`)
+  if (setting !== wanted) throw new StoreUnavailable(`PostgreSQL has synchronous_commit = ${setting} after it was set to ${wanted}`)
 }
 
 async function commitSetting (client: Client): Promise<string> {
@@ -79,7 +77,7 @@ async function commitSetting (client: Client): Promise<string> {
   return row?.setting ?? ''
 }
 
-/** Ends a connection without waiting for its other end. */
+/** Closes a connection without waiting for the server. */
 export function discard (client: Client): void {
   client.end().catch(() => {})
 }

@@ -3,27 +3,27 @@ import { ShuttingDown, StoreUnavailable } from '../../base/errors.ts'
 import { discard, type Client } from './connection.ts'
 import { explain, isConflict } from './errors.ts'
 
-/** How often a transaction is tried that lost against another one. */
+/** Tries of a transaction that conflicts with others. */
 const MAX_TRIES = 10
 
-const FAREWELL_MS = 2000
+const CLOSE_WITHIN_MS = 2000
 
 export interface Link {
   /** Runs work on the connection, one at a time and in order. Rejects with StoreUnavailable, ShuttingDown or a fault of ours. */
   run<Result> (work: (client: Client) => Promise<Result>): Promise<Result>
-  /** Runs work in a transaction, again when it lost against another one. */
+  /** Runs work in a transaction; repeats it after a conflict with another one. */
   transact<Result> (work: (client: Client) => Promise<Result>): Promise<Result>
   close (): Promise<void>
 }
 
-export interface LinkOptions {
+interface LinkOptions {
   readonly name: string
   readonly connect: () => Promise<Client>
   /** Prepares each new connection. */
   readonly onConnected?: (client: Client) => Promise<void>
 }
 
-/** One connection, made when it is needed and made again after it broke. */
+/** One connection. It connects when it is first needed, and again after it broke. */
 export function createLink ({ name, connect, onConnected }: LinkOptions): Link {
   let client: Client | null = null
   let last: Promise<unknown> = Promise.resolve()
@@ -48,7 +48,7 @@ export function createLink ({ name, connect, onConnected }: LinkOptions): Link {
       return await work(await connected())
     } catch (error) {
       const explained = explain(error, name)
-      // What an interrupted pipeline has still to answer belongs to nobody.
+      // Later answers of the interrupted pipeline must not reach other queries.
       if (explained instanceof StoreUnavailable && client !== null) {
         discard(client)
         client = null
@@ -72,8 +72,7 @@ export function createLink ({ name, connect, onConnected }: LinkOptions): Link {
     async close () {
       isClosed = true
       await last
-      // A server that does not answer is not waited for.
-      await Promise.race([client?.end(), sleep(FAREWELL_MS, undefined, { ref: false })])
+      await Promise.race([client?.end(), sleep(CLOSE_WITHIN_MS, undefined, { ref: false })])
     },
   }
 }

@@ -1,18 +1,18 @@
-import type { ClaimedEdit, ClaimRequest, EndedCall, EndedQuestion, LaneDue, Outbox, Recovery, RedeliveryOutcome } from '../outbox.ts'
+import type { ClaimedEdit, ClaimRequest, LaneDue, Outbox, Recovery, RedeliveryOutcome } from '../outbox.ts'
 import { COLUMNS, searchable, toRow, type Columns } from '../columns.ts'
 import { claim, giveBack, SCAN_FACTOR, toClaimed, travelTogether } from '../rules/claim.ts'
 import { recover } from '../rules/fencing.ts'
 import { recordName } from '../rules/naming.ts'
 import { recordOutcome } from '../rules/record.ts'
 import { redeliver } from '../rules/redelivery.ts'
-import type { Change, HeldEdit } from '../rules/row.ts'
+import type { Change, HeldEdit, OutboxRow } from '../rules/row.ts'
 import type { Client } from './connection.ts'
 import type { Link } from './link.ts'
 import { lockPortal, writePortal } from './portals.ts'
 import { findProfiles } from './profiles.ts'
 import { addToLedger, lockRows, lockRowsWhere, saveRows, type Held } from './rows.ts'
 
-/** An UPDATE would lock rows as it finds them. Each part has an index of its own. There may be many rows, so only their number comes back. */
+/** Locks in the order of ids; an UPDATE would lock in any order. Each part has an index. There may be many rows, so only their count is returned. */
 const LOCK_FOR_RECOVERY = `SELECT count(*) FROM (
     SELECT FROM outbox WHERE id IN (
       SELECT id FROM outbox WHERE lane = ANY($1) AND due_at > $2 AND call_id IS NULL
@@ -36,9 +36,9 @@ export interface OutboxParts {
 
 type Changes = ReadonlyArray<readonly [held: Held, change: Change | null]>
 
-/** What the leader does with a portal's edits, and what an operator changes. Each verb is a transaction. */
+/** The verbs of the leader, and the operator's changes. Each verb is a transaction. */
 export function createPostgresOutbox ({ link, replica }: OutboxParts): Pick<Outbox, 'lanes' | 'claim' | 'giveBack' | 'record' | 'recover' | 'nameless' | 'recordNames' | 'redeliver' | 'prune'> {
-  /** Writes what rules made of rows that are locked. */
+  /** Writes the changes of locked rows. */
   async function apply (client: Client, changes: Changes): Promise<void> {
     const made = changes.flatMap(([held, change]) => change === null ? [] : [{ held: { ...held, row: change.row }, delta: change.delta }])
     await Promise.all([saveRows(client, made.map(({ held }) => held)), addToLedger(client, replica, made.map(({ delta }) => delta))])
@@ -54,7 +54,7 @@ export function createPostgresOutbox ({ link, replica }: OutboxParts): Pick<Outb
       values: [portal, lane.connector, lane.line, lane.channel, now, limit * SCAN_FACTOR],
     })
     const rows = await lockRows(client, due.rows.map(row => row.id))
-    // Until they were locked, others may have changed them.
+    // Others may have changed them before they were locked.
     const stillDue = due.rows.flatMap(({ id }) => rows.get(id)?.row ?? []).filter(row => row.dueAt !== null && row.dueAt <= now && row.callId === null)
     const chosen = travelTogether(stillDue, limit)
     const [known] = await Promise.all([
@@ -65,21 +65,12 @@ export function createPostgresOutbox ({ link, replica }: OutboxParts): Pick<Outb
     return chosen.map(row => toClaimed(row, known.get((row.edit as HeldEdit).user.id) ?? null))
   }
 
-  async function recordCall (client: Client, call: EndedCall): Promise<void> {
-    const isLate = (await lockPortal(client, call.portal)).epoch !== call.epoch
-    const rows = await lockRows(client, call.outcomes.map(({ id }) => id))
-    await apply(client, call.outcomes.flatMap(outcome => {
+  /** Applies a rule to the row of each outcome, if there is still one. */
+  async function applyOutcomes<Outcome extends { readonly id: string }> (client: Client, outcomes: readonly Outcome[], rule: (row: OutboxRow, outcome: Outcome) => Change | null): Promise<void> {
+    const rows = await lockRows(client, outcomes.map(({ id }) => id))
+    await apply(client, outcomes.flatMap(outcome => {
       const held = rows.get(outcome.id)
-      return held === undefined ? [] : [[held, recordOutcome(held.row, call, outcome, isLate)] as const]
-    }))
-  }
-
-  async function recordQuestion (client: Client, question: EndedQuestion): Promise<void> {
-    if ((await lockPortal(client, question.portal)).epoch !== question.epoch) return
-    const rows = await lockRows(client, question.outcomes.map(({ id }) => id))
-    await apply(client, question.outcomes.flatMap(outcome => {
-      const held = rows.get(outcome.id)
-      return held === undefined ? [] : [[held, recordName(held.row, question, outcome)] as const]
+      return held === undefined ? [] : [[held, rule(held.row, outcome)] as const]
     }))
   }
 
@@ -127,14 +118,17 @@ export function createPostgresOutbox ({ link, replica }: OutboxParts): Pick<Outb
     claim: request => link.transact(client => claimDue(client, request)),
 
     giveBack: ({ portal, epoch, callId, now }) => link.transact(async client => {
-      // This waits for a claim that the server is still about to commit.
+      // The lock waits for a claim that the server may still commit.
       if ((await lockPortal(client, portal)).epoch !== epoch) return 0
       const open = await lockRowsWhere(client, 'call_id = $1', [callId])
       await apply(client, open.map(held => [held, giveBack(held.row, now)]))
       return open.length
     }),
 
-    record: call => link.transact(client => recordCall(client, call)),
+    record: call => link.transact(async client => {
+      const isLate = (await lockPortal(client, call.portal)).epoch !== call.epoch
+      await applyOutcomes(client, call.outcomes, (row, outcome) => recordOutcome(row, call, outcome, isLate))
+    }),
 
     nameless: (portal, now, limit) => link.run(async client => {
       const [{ rows }, { rows: [next] }] = await Promise.all([
@@ -144,7 +138,10 @@ export function createPostgresOutbox ({ link, replica }: OutboxParts): Pick<Outb
       return { edits: rows.map(sql => ({ ...toClaimed(toRow(sql), null), connector: sql.connector })), nextAt: next?.next ?? null }
     }),
 
-    recordNames: question => link.transact(client => recordQuestion(client, question)),
+    recordNames: question => link.transact(async client => {
+      if ((await lockPortal(client, question.portal)).epoch !== question.epoch) return
+      await applyOutcomes(client, question.outcomes, (row, outcome) => recordName(row, question, outcome))
+    }),
     recover: recovery => link.transact(client => takeOver(client, recovery)),
     redeliver: (ids, now) => link.transact(client => sendAgain(client, ids, now)),
 
@@ -157,7 +154,7 @@ export function createPostgresOutbox ({ link, replica }: OutboxParts): Pick<Outb
   }
 }
 
-/** Adds up the parts of processes that ended: each start of a process makes a new one. */
+/** Adds up the parts of processes that have ended. Each process writes a part of its own. */
 async function mergeLedger (client: Client): Promise<void> {
   await client.query(`
     WITH gone AS (DELETE FROM ledger WHERE replica <> '' AND written_at < now() - interval '1 hour' RETURNING accepted, superseded, delivered, dead)

@@ -2,16 +2,8 @@ import { meets, patchRecord, readRecord, type PortalPatch, type PortalRecord, ty
 import type { Client } from './connection.ts'
 import type { Link } from './link.ts'
 
-export interface HeldPortal {
-  readonly epoch: number
-  readonly record: PortalRecord
-}
-
-/**
- * The portal's row, locked with its lease until the transaction ends: what follows happens before or after another leader takes over, and never
- * in between.
- */
-export async function lockPortal (client: Client, portal: string): Promise<HeldPortal> {
+/** Locks the portal's row, and with it the lease, until the transaction ends. So no other leader can take over during the transaction. */
+export async function lockPortal (client: Client, portal: string): Promise<{ readonly epoch: number, readonly record: PortalRecord }> {
   const [, { rows: [row] }] = await Promise.all([
     client.query({ name: 'add-portal', text: 'INSERT INTO portals (portal) VALUES ($1) ON CONFLICT DO NOTHING', values: [portal] }),
     client.query<{ epoch: number, record: string | null }>({ name: 'lock-portal', text: 'SELECT epoch, record FROM portals WHERE portal = $1 FOR UPDATE', values: [portal] }),

@@ -5,7 +5,7 @@ import type { CommitObserver, Store, StoreSnapshot } from '../store.ts'
 import { createGroupCommit } from '../group-commit.ts'
 import type { IncomingEdit, IntakeResult } from '../outbox.ts'
 import { acceptBatch } from './accept.ts'
-import { readAddress } from './address.ts'
+import { readAddress, type Address } from './address.ts'
 import { connect, discard, type Client } from './connection.ts'
 import { explain } from './errors.ts'
 import { createPostgresLeases } from './leases.ts'
@@ -19,7 +19,7 @@ import { createTables, NewerSchema, SCHEMA_VERSION, schemaVersion } from './sche
 import { createPostgresSignals } from './signals.ts'
 import { readRecord } from '../portals.ts'
 
-/** Another process follows a leader that crashed after this long at the latest, and a third of it until it looks. */
+/** A crashed leader is replaced after at most this time and a third of it: the others look three times in a lease. */
 const LEASE_MS = 10_000
 
 export interface PostgresOptions {
@@ -31,15 +31,15 @@ export interface PostgresOptions {
   readonly observeCommit?: CommitObserver
 }
 
-/** The store for many replicas: one PostgreSQL, each commit is on disk there before it is acknowledged. */
+/** The store for many replicas: one PostgreSQL, which has each commit on disk before it is acknowledged. */
 export async function openPostgresStore ({ databaseUrl, waitMs, now, leaseMs = LEASE_MS, observeCommit = () => {} }: PostgresOptions): Promise<Store> {
-  const address = readAddress(databaseUrl)
-  if (address === null) throw new Error('DATABASE_URL is no address of a PostgreSQL')
+  const address = addressOf(databaseUrl)
   const { name } = address
   const open = (): Promise<Client> => connect(address)
   await prepare(open, name, waitMs)
 
-  // Webhooks, the courier, the lease and operators do not wait for each other. Parks and the bucket's level rely on the order of one connection.
+  // A connection each, so that webhooks, the courier and the lease do not wait for each other. Parks and the bucket's level rely on the order of
+  // the courier's connection.
   const writer = createLink({ name, connect: open })
   const courier = createLink({ name, connect: open })
   const leases = createLink({ name, connect: open, onConnected: client => signals.attach(client) })
@@ -71,7 +71,7 @@ export async function openPostgresStore ({ databaseUrl, waitMs, now, leaseMs = L
   }
 }
 
-/** Makes the tables where there are none, as soon as the database can be used. */
+/** Waits until the database can be used and creates missing tables. */
 async function prepare (open: () => Promise<Client>, name: string, waitMs: number): Promise<void> {
   const deadline = performance.now() + waitMs
   for (;;) {
@@ -91,10 +91,9 @@ async function prepare (open: () => Promise<Client>, name: string, waitMs: numbe
   }
 }
 
-/** What a database says of a portal, without changing anything; null when no relay has used it yet. */
+/** Reads a portal from a database and changes nothing; null when no relay has used the database yet. */
 export async function inspectPostgres (databaseUrl: string, portal: string): Promise<StoreSnapshot | null> {
-  const address = readAddress(databaseUrl)
-  if (address === null) throw new Error('DATABASE_URL is no address of a PostgreSQL')
+  const address = addressOf(databaseUrl)
   const client = await connect(address)
   try {
     const version = await schemaVersion(client)
@@ -107,4 +106,11 @@ export async function inspectPostgres (databaseUrl: string, portal: string): Pro
   } finally {
     discard(client)
   }
+}
+
+/** The configuration has refused other addresses. */
+function addressOf (databaseUrl: string): Address {
+  const address = readAddress(databaseUrl)
+  if (address === null) throw new Error('DATABASE_URL is not the address of a PostgreSQL: write postgres://user:password@host/database')
+  return address
 }

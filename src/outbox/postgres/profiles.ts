@@ -6,7 +6,7 @@ import type { Link } from './link.ts'
 const REMEMBER = `INSERT INTO profiles AS held (id, at, tie, profile, seen_at)
   SELECT id, at, tie, profile, seen_at FROM json_to_recordset($1) AS fresh (id text, at bigint, tie bigint, profile text, seen_at bigint) ORDER BY id ${KEEP_NEWEST}`
 
-/** Keeps the profiles that have a name, of each client the newest. */
+/** Stores the newest profile of each client that has a name. */
 export async function rememberProfiles (client: Client, profiles: readonly SeenProfile[]): Promise<void> {
   const newest = new Map<string, SeenProfile>()
   for (const seen of profiles) {
@@ -20,7 +20,7 @@ export async function rememberProfiles (client: Client, profiles: readonly SeenP
   await client.query({ name: 'remember', text: REMEMBER, values: [JSON.stringify(rows)] })
 }
 
-/** The newest profile of each client that is known, by the clients' ids. */
+/** The newest profiles of known clients, by the clients' ids. */
 export async function findProfiles (client: Client, portal: string, connector: string, users: readonly string[]): Promise<Map<string, ClientProfile>> {
   const { rows } = await client.query<{ profile: string }>({
     name: 'profiles', text: 'SELECT profile FROM profiles WHERE id = ANY($1)', values: [users.map(user => profileId(portal, connector, user))],
@@ -28,7 +28,7 @@ export async function findProfiles (client: Client, portal: string, connector: s
   return new Map(rows.map(row => JSON.parse(row.profile) as ClientProfile).map(profile => [profile.id, profile]))
 }
 
-/** Profiles are read where webhooks are written: a guard may need one before it accepts an edit. */
+/** Profiles are read on the connection that writes webhooks: an edit without a name needs its client's profile before it is accepted. */
 export function createPostgresProfiles (writer: Link, courier: Link): Profiles {
   return {
     remember: profiles => writer.transact(client => rememberProfiles(client, profiles)),

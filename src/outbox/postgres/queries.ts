@@ -7,7 +7,7 @@ type NamedColumns = Columns & { readonly seq: number, readonly connector: string
 
 const NAMED = `SELECT seq, ${COLUMNS.map(name => `outbox.${name}`).join(', ')}, connector, line FROM outbox JOIN lanes ON lanes.id = lane`
 
-/** What an operator asks of the outbox. It may look through many rows, so it has connections of its own. */
+/** The operator's queries. They may read many rows, so they have connections of their own. */
 export function createPostgresQueries (pool: ReadPool): Pick<Outbox, 'ledger' | 'backlog' | 'oldestPending' | 'find' | 'attempts' | 'list'> {
   const find = (id: string): Promise<NamedColumns | undefined> => pool.run(async client => {
     const { rows: [row] } = await client.query<NamedColumns>(`${NAMED} WHERE outbox.id = $1`, [searchable(id)])

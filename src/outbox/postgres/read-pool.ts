@@ -13,7 +13,7 @@ export interface ReadPool {
   close (): Promise<void>
 }
 
-/** Connections for operators' reads, each to the host that takes writes. */
+/** Connections for the operator's queries, each to the host that takes writes. */
 export function createReadPool ({ urls, name }: Address): ReadPool {
   let host = 0
 
@@ -27,14 +27,14 @@ export function createReadPool ({ urls, name }: Address): ReadPool {
   // The pool replaces an idle connection that breaks.
   pool.on('error', () => {})
 
-  /** An idle or new connection. When the host of a new one fails, the next host is tried. */
+  /** An idle or new connection. If a host fails, the next one is tried. */
   async function acquire (): Promise<pg.PoolClient> {
     for (let tries = 1; ; tries++) {
       const tried = host
       try {
         return await pool.connect()
       } catch (error) {
-        // Others may have moved on from the same host meanwhile.
+        // Another query may already have switched from this host to the next.
         if (host === tried) host = (host + 1) % urls.length
         if (tries === urls.length) throw error
       }

@@ -3,7 +3,7 @@ import { sumDeltas, type LedgerDelta, type OutboxRow } from '../rules/row.ts'
 import type { Client } from './connection.ts'
 import { WriteConflict } from './errors.ts'
 
-/** A row with what the rules do not know of it. */
+/** A row with its lane and stamp, which the rules do not need. */
 export interface Held {
   readonly row: OutboxRow
   readonly lane: number
@@ -18,8 +18,8 @@ const NUMBERS: readonly string[] = ['version', 'due_at', 'ask_at', 'waiting_sinc
 const SELECT = `SELECT ${COLUMNS.join(', ')}, lane, stamp FROM outbox`
 
 /**
- * `seq` follows the order of arrival. Rows are written, and so locked, in the order of their ids, by every replica and every verb: none waits
- * for another in a circle. The stamp finds out a row that somebody else has written since it was read.
+ * `seq` follows the order of arrival. All replicas and verbs write rows, and so lock them, in the order of their ids, so they cannot deadlock. The
+ * stamp shows whether another replica has written a row since it was read.
  */
 const SAVE = `INSERT INTO outbox AS held (lane, stamp, ${COLUMNS.join(', ')}, seq)
   SELECT * FROM (
@@ -44,7 +44,7 @@ export async function lockRowsWhere (client: Client, condition: string, values: 
   return rows.map(toHeld)
 }
 
-/** Writes rows. Rejects with WriteConflict when somebody else has written one since it was read. */
+/** Writes rows. Rejects with WriteConflict when another replica has written one since it was read. */
 export async function saveRows (client: Client, rows: readonly Held[]): Promise<void> {
   if (rows.length === 0) return
   const { rowCount } = await client.query({ name: 'save-rows', text: SAVE, values: [JSON.stringify(rows.map(({ row, lane, stamp }) => ({ lane, stamp: stamp + 1, ...toColumns(row) })))] })

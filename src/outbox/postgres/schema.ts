@@ -17,9 +17,9 @@ const SCHEMA = `
   CREATE SEQUENCE outbox_seq;
   CREATE TABLE outbox (
     id text COLLATE "C" PRIMARY KEY,
-    -- In the order of arrival, whatever the order of writing.
+    -- In the order of arrival; rows are written in the order of ids.
     seq bigint NOT NULL UNIQUE,
-    -- Grows with each write: a write finds out whether the row is still the one that was read.
+    -- Grows with each write. A write checks by it that the row has not changed since it was read.
     stamp bigint NOT NULL,
     lane integer NOT NULL,
     channel text NOT NULL,
@@ -45,7 +45,7 @@ const SCHEMA = `
   CREATE INDEX outbox_quarantine ON outbox (lane) WHERE quarantine_until IS NOT NULL;
   CREATE INDEX outbox_finished ON outbox (finished_at) WHERE finished_at IS NOT NULL;
 
-  -- A row for each process, because processes that share one would wait for each other. The sum of all is the ledger.
+  -- A row for each process, because processes that share a row would wait for each other. The sum of all rows is the ledger.
   CREATE TABLE ledger (
     replica text PRIMARY KEY,
     accepted bigint NOT NULL,
@@ -58,7 +58,7 @@ const SCHEMA = `
   CREATE TABLE portals (
     portal text PRIMARY KEY,
     epoch bigint NOT NULL DEFAULT 0,
-    lease_holder text,
+    leader text,
     lease_until timestamptz,
     record text
   );
@@ -75,7 +75,7 @@ const SCHEMA = `
   CREATE TABLE heartbeat (one integer PRIMARY KEY CHECK (one = 1), at bigint NOT NULL);
 `
 
-/** Any number that nobody else in the database uses for an advisory lock. */
+/** A number for the advisory lock that no other program in the database uses. */
 const LOCK = 4_710_815
 
 /** The database is too new for this program: waiting does not help. */
@@ -83,15 +83,15 @@ export class NewerSchema extends Error {
   override name = 'NewerSchema'
 }
 
-/** The longest that a timer can be set to, 25 days: `pg` takes 0 for the time-out of the connection. */
+/** 25 days, the longest timer. `pg` reads 0 as the connection's time-out. */
 const UNLIMITED_MS = 2 ** 31 - 1
 
 const BEGIN = `BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; SELECT pg_advisory_xact_lock(${LOCK});
   CREATE TABLE IF NOT EXISTS schema_version (one integer PRIMARY KEY CHECK (one = 1), version integer NOT NULL)`
 
 /**
- * Makes the tables in an empty database; of several relays that start together one does it. A rolling upgrade leaves this program on the schema
- * of the next release, which it can use. Rejects with NewerSchema on a later one.
+ * Creates the tables in an empty database. Of several relays that start together, one does it. During a rolling upgrade this program may meet the
+ * schema of the next release, which it can use. Rejects with NewerSchema on a later one.
  */
 export async function createTables (client: Client, name: string): Promise<void> {
   if (await schemaVersion(client) === SCHEMA_VERSION) return
@@ -100,12 +100,12 @@ export async function createTables (client: Client, name: string): Promise<void>
   const found = await schemaVersion(client)
   if (found > SCHEMA_VERSION + 1) {
     await run('ROLLBACK')
-    throw new NewerSchema(`PostgreSQL at ${name} has schema ${found} and this program knows ${SCHEMA_VERSION}: it was written by a newer release; start that release`)
+    throw new NewerSchema(`PostgreSQL at ${name} has schema ${found} and this program knows ${SCHEMA_VERSION}: a newer release wrote it; start that release`)
   }
   await run(found === 0 ? `${SCHEMA}; INSERT INTO schema_version VALUES (1, ${SCHEMA_VERSION}); COMMIT` : 'COMMIT')
 }
 
-/** 0 in a database that holds nothing of ours yet. */
+/** 0 in an empty database. */
 export async function schemaVersion (client: Client): Promise<number> {
   const { rows: [table] } = await client.query<{ found: string | null }>('SELECT to_regclass(\'schema_version\') AS found')
   if (table?.found == null) return 0

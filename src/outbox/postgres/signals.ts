@@ -4,15 +4,15 @@ import type { Link } from './link.ts'
 
 const CHANNEL = 'imconnector_relay'
 
-/** A flood of webhooks makes no more than this many signals a second. */
+/** The most signals a second, however many webhooks come. */
 const SIGNALS_PER_S = 20
 
 interface PortalSignals extends Signals {
-  /** Makes a connection hear what the others send. */
+  /** Listens on a connection for signals of other processes. */
   attach (client: Client): Promise<void>
 }
 
-/** Signals by NOTIFY, apart from the transactions that they tell of: within one, it would make all commits of the server wait for each other. */
+/** Signals by NOTIFY, outside the transactions that they report: a NOTIFY within them would make all commits of the server wait for each other. */
 export function createPostgresSignals (link: () => Link): PortalSignals {
   const listeners = new Map<string, Array<(signal: Signal) => void>>()
   const waiting = new Set<string>()
@@ -24,7 +24,7 @@ export function createPostgresSignals (link: () => Link): PortalSignals {
     const payloads = [...waiting]
     waiting.clear()
     timer = setTimeout(flush, 1000 / SIGNALS_PER_S)
-    // A signal that cannot be sent is lost, as any may be.
+    // Signals may be lost.
     link().run(client => client.query(`SELECT pg_notify('${CHANNEL}', payload) FROM unnest($1::text[]) AS payload`, [payloads])).catch(() => {})
   }
 
@@ -49,7 +49,7 @@ export function createPostgresSignals (link: () => Link): PortalSignals {
   }
 }
 
-/** Whoever may connect to the database may send on the channel: what is not ours is for nobody. */
+/** Other programs may send on the channel too. Their payloads are ignored. */
 function readSignal (payload: string): [portal: string, signal: Signal] {
   try {
     const [portal, signal] = JSON.parse(payload) as [string, Signal]

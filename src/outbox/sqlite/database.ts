@@ -3,16 +3,16 @@ import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { assertKnown, createTables } from './schema.ts'
 
-/** Looking through a file of this size takes a quarter of a second. What is damaged in a larger one is told when it is met. */
+/** Checking a file of this size takes a quarter of a second. A larger file is not checked; damage shows when it is read. */
 const CHECKED_BYTES = 64 * 1024 * 1024
 
-/** Opens the file for writing, durable at each commit; an empty file gets the tables. A file that is damaged or of another release is left as it is. */
+/** Opens the file for durable writes and creates the tables in an empty one. Does not change a file that is damaged or of another release. */
 export function openDatabase (path: string): DatabaseSync {
   inspectFile(path)
   const db = new DatabaseSync(path, { timeout: 5000 })
   try {
-    // The write-ahead log is copied back at SQLite's own 1000 pages: a longer one makes the commit that pays for it three times as long.
-    // A larger cache costs more than it saves: a commit that has split a page looks through all of it.
+    // The checkpoint stays at SQLite's 1000 pages: a longer log makes the commit that copies it back three times as long.
+    // A larger cache costs more than it saves: a commit that splits a page scans all of it.
     db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -4000; PRAGMA temp_store = MEMORY')
     assertPragma(db, 'journal_mode', 'wal')
     assertPragma(db, 'synchronous', 2)
@@ -27,14 +27,14 @@ export function openDatabase (path: string): DatabaseSync {
 /** Opens the file for reading only, beside a relay that runs on it. */
 export function openForReading (path: string): DatabaseSync {
   const db = new DatabaseSync(path, { readOnly: true, timeout: 5000 })
-  // Looking through everything once gains nothing from a large cache.
+  // One scan gains nothing from a large cache.
   db.exec('PRAGMA cache_size = -4000')
   return db
 }
 
 /**
- * Keeps other processes from the same file: an exclusive transaction on a small database beside it, which the operating system lets go
- * of when the process ends, however it ends. Waits `waitMs` for a former owner that is still stopping.
+ * Locks the file against other processes by an exclusive transaction on a small database beside it. The operating system releases the lock when
+ * the process ends, also after a crash. Waits `waitMs` for another process that is still stopping.
  */
 export async function lockDatabase (path: string, waitMs: number): Promise<DatabaseSync> {
   const deadline = performance.now() + waitMs
@@ -53,7 +53,7 @@ export async function lockDatabase (path: string, waitMs: number): Promise<Datab
   }
 }
 
-/** By a connection that only reads: one that writes copies what is left of a write-ahead log back when it is closed, into whatever it has found. */
+/** Reads only: a connection that may write copies the rest of a write-ahead log into the file when it closes, even into a damaged one. */
 function inspectFile (path: string): void {
   const db = new DatabaseSync(path, { readOnly: true, timeout: 5000 })
   try {
@@ -71,19 +71,19 @@ function assertSound (db: DatabaseSync, path: string): void {
   if (found !== 'ok') throw new Error(unreadable(path, String(found).replace(/\s+/g, ' ')))
 }
 
-/** What an error of SQLite means for whoever runs the relay, if it is about the file itself. */
+/** The message of an error; if the file is damaged, with the remedy. */
 export function explain (error: unknown, path: string): string {
   if (isUnreadable(error)) return unreadable(path, error.message)
   return error instanceof Error ? error.message : String(error)
 }
 
 function unreadable (path: string, what: string): string {
-  return `${path} is not a database that can be read (${what}): nothing was changed; restore a backup in its place, or move it away to start with an empty one`
+  return `${path} is not a database that can be read (${what}): nothing was changed; restore a backup, or move the file away to start with an empty one`
 }
 
 function assertPragma (db: DatabaseSync, name: string, wanted: string | number): void {
   const value = Object.values(db.prepare(`PRAGMA ${name}`).get() ?? {})[0]
-  if (value !== wanted) throw new Error(`SQLite answered ${name} = ${value} where ${wanted} was asked for: the file system does not support it; use a local disk`)
+  if (value !== wanted) throw new Error(`SQLite has ${name} = ${value} after it was set to ${wanted}: the file system does not support it; use a local disk`)
 }
 
 // https://www.sqlite.org/rescode.html
@@ -91,10 +91,10 @@ const SQLITE_BUSY = 5
 const SQLITE_CORRUPT = 11
 const SQLITE_NOTADB = 26
 
-/** What says nothing of the job that met it: BUSY, LOCKED, NOMEM, READONLY, IOERR, CORRUPT, FULL, CANTOPEN, PROTOCOL, NOTADB. */
+/** Errors that no job causes: BUSY, LOCKED, NOMEM, READONLY, IOERR, CORRUPT, FULL, CANTOPEN, PROTOCOL, NOTADB. */
 const TRANSIENT = [SQLITE_BUSY, 6, 7, 8, 10, SQLITE_CORRUPT, 13, 14, 15, SQLITE_NOTADB]
 
-/** Whether the database cannot be used now, whatever it is asked to do. */
+/** Whether the database cannot be used now for any job. */
 export function isTransient (error: unknown): boolean {
   return TRANSIENT.includes(resultCode(error) ?? 0)
 }
@@ -108,7 +108,7 @@ function isUnreadable (error: unknown): error is Error {
   return code === SQLITE_CORRUPT || code === SQLITE_NOTADB
 }
 
-/** SQLite's primary result code, which is the low byte of the extended one. */
+/** SQLite's primary result code: the low byte of the extended one. */
 function resultCode (error: unknown): number | null {
   return error instanceof Error && 'errcode' in error ? Number(error.errcode) & 0xff : null
 }

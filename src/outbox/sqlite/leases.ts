@@ -4,21 +4,21 @@ import type { Lease } from '../leases.ts'
 export type SqliteLeases = ReturnType<typeof createSqliteLeases>
 
 /**
- * The leases' verbs, synchronous and without a transaction of their own. The lock on the file proves that no other process serves a portal of
- * it: a lease never runs out, and a former holder is gone. Epochs are the second defence, for the day when the file lock fails.
+ * The leases' verbs, synchronous and without a transaction of their own. The lock on the file proves that no other process uses it. So a lease never
+ * runs out, and a former leader is gone. Epochs are a second defence if the file lock fails.
  */
 export function createSqliteLeases (db: DatabaseSync) {
-  db.exec('UPDATE portals SET lease_holder = NULL')
+  db.exec('UPDATE portals SET leader = NULL')
   const add = db.prepare('INSERT OR IGNORE INTO portals (portal) VALUES (?)')
-  const take = db.prepare('UPDATE portals SET epoch = epoch + 1, lease_holder = ?2 WHERE portal = ?1 AND coalesce(lease_holder, ?2) = ?2 RETURNING epoch')
-  const held = db.prepare('SELECT 1 FROM portals WHERE portal = ? AND epoch = ? AND lease_holder IS NOT NULL')
-  const free = db.prepare('UPDATE portals SET lease_holder = NULL WHERE portal = ? AND epoch = ?')
+  const take = db.prepare('UPDATE portals SET epoch = epoch + 1, leader = ?2 WHERE portal = ?1 AND coalesce(leader, ?2) = ?2 RETURNING epoch')
+  const held = db.prepare('SELECT 1 FROM portals WHERE portal = ? AND epoch = ? AND leader IS NOT NULL')
+  const free = db.prepare('UPDATE portals SET leader = NULL WHERE portal = ? AND epoch = ?')
   const current = db.prepare('SELECT epoch FROM portals WHERE portal = ?')
 
   return {
-    acquire (portal: string, holder: string): Lease | null {
+    acquire (portal: string, replica: string): Lease | null {
       add.run(portal)
-      const taken = take.get(portal, holder)
+      const taken = take.get(portal, replica)
       return taken === undefined ? null : { epoch: taken.epoch as number, isOrphaned: false }
     },
 

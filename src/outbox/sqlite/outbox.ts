@@ -12,8 +12,6 @@ import type { SqliteLeases } from './leases.ts'
 import type { SqlitePortals } from './portals.ts'
 import type { SqliteProfiles } from './profiles.ts'
 
-export type SqliteOutbox = ReturnType<typeof createSqliteOutbox>
-
 export interface OutboxParts {
   readonly portals: Pick<SqlitePortals, 'write'>
   readonly profiles: Pick<SqliteProfiles, 'find' | 'remember'>
@@ -48,7 +46,7 @@ export function createSqliteOutbox (db: DatabaseSync, { portals, profiles, lease
     return sql === undefined ? null : read(sql)
   }
 
-  /** Writes what rules made of rows that are there. */
+  /** Writes the changes of existing rows. */
   function apply (changes: ReadonlyArray<Change | null>): void {
     const made = changes.filter(change => change !== null)
     for (const { row } of made) update.run({ ...toColumns(row) })

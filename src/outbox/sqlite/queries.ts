@@ -2,11 +2,9 @@ import type { DatabaseSync } from 'node:sqlite'
 import { COLUMNS, searchable, toAttempts, toEditRow, type Columns } from '../columns.ts'
 import type { Attempt, Backlog, EditFilter, EditPage, EditRow, Ledger } from '../outbox.ts'
 
-export type SqliteQueries = ReturnType<typeof createSqliteQueries>
-
 type NamedColumns = Columns & { readonly seq: number, readonly connector: string, readonly line: number }
 
-/** What an operator asks of the outbox. It may look through many rows, so it runs beside the writer. */
+/** The operator's queries. They may read many rows, so they run beside the writer. */
 export function createSqliteQueries (db: DatabaseSync) {
   const named = `SELECT seq, ${COLUMNS.map(name => `outbox.${name}`).join(', ')}, connector, line FROM outbox JOIN lanes ON lanes.id = lane`
   const one = db.prepare(`${named} WHERE outbox.id = ?`)

@@ -52,7 +52,7 @@ const SCHEMA = `
   CREATE TABLE portals (
     portal TEXT PRIMARY KEY,
     epoch INTEGER NOT NULL DEFAULT 0,
-    lease_holder TEXT,
+    leader TEXT,
     record TEXT
   ) STRICT;
 
@@ -70,7 +70,7 @@ const SCHEMA = `
   PRAGMA user_version = ${SCHEMA_VERSION};
 `
 
-/** Makes the tables in an empty file. */
+/** Creates the tables in an empty file. */
 export function createTables (db: DatabaseSync): void {
   if (schemaVersion(db) === 0) db.exec(`BEGIN IMMEDIATE; ${SCHEMA}; COMMIT`)
 }

@@ -11,13 +11,13 @@ import { createSqliteQueries } from './queries.ts'
 import { SCHEMA_VERSION, schemaVersion } from './schema.ts'
 
 export interface SqliteOptions {
-  /** The database's file; its folder is made when it is missing. */
+  /** The database's file; a missing folder is created. */
   readonly path: string
-  /** How long to wait for another process that still holds the file. */
+  /** How long to wait for another process that still uses the file. */
   readonly lockWaitMs: number
   readonly now: () => number
   readonly observeCommit?: CommitObserver
-  /** Called when the writer thread is lost: nothing can be stored any more and the process should end. */
+  /** Called when a thread is lost: nothing can be stored any more, so the process should end. */
   readonly onLost?: (error: Error) => void
 }
 
@@ -35,7 +35,7 @@ export async function openSqliteStore (options: SqliteOptions): Promise<Store> {
   const commits = createGroupCommit<Job, unknown>({ commit: writer.commit, depth: 2, observe: observeCommit })
   const write = async <Result>(part: string, verb: string, ...args: readonly unknown[]): Promise<Result> => await commits.run({ part, verb, args }) as Result
 
-  // The reader's thread starts when an operator first asks for something, since it costs some 30 MB.
+  // The reader's thread starts with the operator's first query, because it needs some 30 MB.
   let reader: Promise<WorkerHandle> | null = null
   const reads = createGroupCommit<Job, unknown>({
     async commit (jobs) {
@@ -76,11 +76,10 @@ export async function openSqliteStore (options: SqliteOptions): Promise<Store> {
     },
     leases: {
       leaseMs: Infinity,
-      acquire: (portal, holder) => write('leases', 'acquire', portal, holder),
+      acquire: (portal, replica) => write('leases', 'acquire', portal, replica),
       renew: (portal, epoch) => write('leases', 'renew', portal, epoch),
       release: (portal, epoch) => write('leases', 'release', portal, epoch),
     },
-    // There is no other process to tell.
     signals: { send () {}, listen () {} },
     probe: () => write('heartbeat', 'beat', now()),
     async close () {
@@ -91,7 +90,7 @@ export async function openSqliteStore (options: SqliteOptions): Promise<Store> {
   }
 }
 
-/** Makes the folder and the file readable for their owner only: they hold customers' texts and the portal's tokens. */
+/** Creates the folder and the file, readable only for their owner: they contain customers' texts and the portal's tokens. */
 function prepareFile (path: string): void {
   const folder = dirname(path)
   try {
@@ -101,13 +100,13 @@ function prepareFile (path: string): void {
   } catch (error) {
     const uid = process.getuid?.() ?? 'the user of this process'
     if (error instanceof Error && 'code' in error && error.code === 'EROFS') {
-      throw new Error(`the folder ${folder} is on a file system that is mounted for reading only: mount it for writing, or give the database a volume of its own`, { cause: error })
+      throw new Error(`the folder ${folder} is on a file system that is mounted read-only: mount it read-write, or give the database a volume of its own`, { cause: error })
     }
     throw new Error(`the folder ${folder} cannot be written by uid ${uid}: run \`chown -R ${uid} ${folder}\` on the host, or set \`fsGroup: ${uid}\` in the pod's securityContext`, { cause: error })
   }
 }
 
-/** What the file says of a portal, read beside a relay that runs on it; null when there is none yet. */
+/** Reads a portal from the file, also while a relay uses it; null when there is no database yet. */
 export function inspectSqlite (path: string, portal: string): StoreSnapshot | null {
   if (!existsSync(path)) return null
   const db = openForReading(path)

@@ -1,5 +1,5 @@
 import { enableCompileCache } from 'node:module'
 
-/** The thread's entry: like src/server.ts, it keeps what Node compiles for the next start, since a thread does not share its process's. */
+/** The entry of the thread. Like src/server.ts it stores compiled code for the next start: a thread does not share its process's setting. */
 enableCompileCache()
 await import('./worker.ts')

@@ -9,9 +9,9 @@ export interface WorkerHandle {
   close (): Promise<void>
 }
 
-/** Starts a thread with a connection to the database. `onLost` is called when it ends by itself: nothing can be stored any more. */
+/** Starts a thread with a connection to the database. Calls `onLost` when the thread crashes. */
 export async function startWorker (options: WorkerOptions, onLost: (error: Error) => void): Promise<WorkerHandle> {
-  // The thread needs none of the process's own flags, and starts much faster without a test runner's.
+  // The thread needs no flags of the process, and starts much faster without those of a test runner.
   const worker = new Worker(new URL('./thread.ts', import.meta.url), { workerData: options, execArgv: [], resourceLimits: { maxYoungGenerationSizeMb: 12 } })
   const [first] = await once(worker, 'message') as ['ready' | { readonly failed: string }]
   if (first !== 'ready') {

@@ -9,25 +9,25 @@ import { createSqliteProfiles } from './profiles.ts'
 import { createSqliteQueries } from './queries.ts'
 
 /*
- * A thread with a connection of its own to the database. It runs each batch of jobs in one transaction and answers once the commit is on disk.
- * A slow disk therefore stops neither the HTTP server nor the jobs that gather meanwhile.
+ * A thread with its own connection to the database. It runs each batch of jobs in one transaction and answers after the commit. So a slow disk does
+ * not block the event loop of the HTTP server.
  */
 
-/** One verb of a part, and its arguments, all of which survive a structured clone. */
+/** A verb of a part of the store, with arguments that can be cloned to the thread. */
 export interface Job {
   readonly part: string
   readonly verb: string
   readonly args: readonly unknown[]
 }
 
-/** `transient`: the database cannot be used now (full, locked, read-only), as against a fault of ours. */
+/** `transient`: the database cannot be used now (full, locked, read-only). Otherwise the error is a fault of ours. */
 export type Answer =
   | { readonly values: readonly unknown[] }
   | { readonly error: string, readonly transient: boolean }
 
 export interface WorkerOptions {
   readonly path: string
-  /** There is one writer, which owns the file; a reader works beside it on what is committed. */
+  /** One writer owns the file. A reader sees what is committed. */
   readonly role: 'writer' | 'reader'
   readonly lockWaitMs: number
 }
@@ -75,7 +75,7 @@ function runInTransaction (db: DatabaseSync, parts: Parts, jobs: readonly Job[])
     db.exec('COMMIT')
     return { values }
   } catch (error) {
-    // SQLite has already rolled back by itself after a full disk or an I/O error.
+    // After a full disk or an I/O error SQLite has already rolled back.
     if (db.isTransaction) db.exec('ROLLBACK')
     return { error: explain(error, path), transient: isTransient(error) }
   }

@@ -32,7 +32,7 @@ t.test('a database of the next schema is used, as in a rolling upgrade, and one 
   const store = await open(t, databaseUrl)
   t.match(await store.outbox.accept([incoming()]), [{ outcome: 'accepted' }])
   await client.query(`UPDATE schema_version SET version = ${SCHEMA_VERSION + 2}`)
-  await t.rejects(open(t, databaseUrl), { name: 'NewerSchema', message: /^PostgreSQL at \S+ has schema \d+ and .* written by a newer release/ }, 'at once, and not as a server that cannot be used yet')
+  await t.rejects(open(t, databaseUrl), { name: 'NewerSchema', message: /^PostgreSQL at \S+ has schema \d+ and .* a newer release wrote it/ }, 'at once, and not as a server that cannot be used yet')
 })
 
 t.test('a relay whose connections are open goes on when the next release adds to each table', async t => {
@@ -92,7 +92,7 @@ t.test('an epoch that a fail-over or a restore took back is not given again', as
   const [a, b] = [await open(t, databaseUrl), await open(t, databaseUrl)]
   const { epoch } = await a.leases.acquire(PORTAL, 'a') as Lease
   const client = await connect(t, databaseUrl)
-  await client.query('UPDATE portals SET epoch = 0, lease_holder = NULL')
+  await client.query('UPDATE portals SET epoch = 0, leader = NULL')
   const next = await b.leases.acquire(PORTAL, 'b') as Lease
   t.ok(next.epoch > epoch)
   await a.outbox.accept([incoming()])
@@ -464,7 +464,7 @@ t.test('a stricter synchronous_commit than the relay asks for is left as it is',
 t.test('a server that does not commit to disk when it is told to is refused', async t => {
   const url = (await postgres.schema()).replace('search_path', 'synchronous_commit%3Dlocal%20-c%20search_path')
   const wire = await startWire(t, url, sent => Buffer.from(sent.toString('latin1').replace('SET synchronous_commit = on', 'SET synchronous_commit =off'), 'latin1'))
-  await t.rejects(open(t, wire.url), { name: 'StoreUnavailable', message: 'PostgreSQL answered synchronous_commit = off where on was asked for' })
+  await t.rejects(open(t, wire.url), { name: 'StoreUnavailable', message: 'PostgreSQL has synchronous_commit = off after it was set to on' })
 })
 
 t.test('the parts of the ledger of processes that ended are put together, and their sum stays', async t => {
