@@ -18,13 +18,13 @@ const refusalSchema = z.object({
   error_description: z.string().optional().catch(undefined),
 })
 
-/** What the body of an answer says, whatever its HTTP status: they differ between the cloud and the box. */
+/** The body of an answer. It is read whatever the HTTP status, which differs between the cloud and the box. */
 export type Answer =
   | { readonly kind: 'result', readonly result: unknown, readonly time: PortalTime | null }
   | { readonly kind: 'error', readonly code: string, readonly words: string }
   | { readonly kind: 'unreadable' }
 
-/** Reads `{ result, time }` or `{ error, error_description }`; the secrets are blotted out of the words, should they repeat them. */
+/** Reads `{ result, time }` or `{ error, error_description }`. Secrets are removed from the words. */
 export function readRestAnswer (body: string, secrets: readonly string[]): Answer {
   const json = parseJson(body)
   if (typeof json !== 'object' || json === null || Array.isArray(json)) return { kind: 'unreadable' }
@@ -33,13 +33,13 @@ export function readRestAnswer (body: string, secrets: readonly string[]): Answe
   if (refusal !== null) return refusal
   if (!('result' in json)) return { kind: 'unreadable' }
 
-  // Older portals put the refusal of some methods inside a result whose own `result` is false.
+  // Older portals put the error of some methods into a result whose own `result` is false.
   const { result } = json
   const inner = isRefusedResult(result) ? readRefusal(result, secrets) : null
   return inner ?? { kind: 'result', result, time: readTime(json) }
 }
 
-/** The error of a JSON object that carries one, else null. */
+/** The error in a JSON object, or null. */
 export function readRefusal (json: object, secrets: readonly string[]): Extract<Answer, { kind: 'error' }> | null {
   const parsed = refusalSchema.safeParse(json)
   if (!parsed.success) return null
@@ -52,7 +52,7 @@ export function readRefusal (json: object, secrets: readonly string[]): Extract<
 
 export function parseJson (body: string): unknown {
   try {
-    // A portal whose own PHP files begin with a byte order mark sends it on.
+    // If the portal's PHP files begin with a byte order mark, its answers do too.
     return JSON.parse(body.startsWith('\uFEFF') ? body.slice(1) : body)
   } catch {
     return undefined

@@ -4,9 +4,9 @@ import { exchange, type Exchange } from '../http/exchange.ts'
 import { readRestAnswer, type PortalTime } from './answer.ts'
 
 /**
- * What one HTTP request to the portal came to. `refused` means that Bitrix24 said so in JSON: the call has ended.
- * `unreachable` means that nothing was sent. `unknown` means that the call may still be applied: `lastByteAt` is when the last
- * byte of it left us, at the latest. `retryAfterMs`: for how long the answer asks not to be called again, at most a day.
+ * The outcome of one HTTP request to the portal. `refused`: Bitrix24 answered with an error in JSON, so the call has ended. `unreachable`: nothing
+ * was sent. `unknown`: the call may still be applied; its last byte left us at `lastByteAt` at the latest. `retryAfterMs`: the answer's
+ * `Retry-After`, at most a day.
  */
 export type CallResult =
   | { readonly kind: 'answered', readonly result: unknown, readonly time: PortalTime | null, readonly status: number, readonly durationMs: number }
@@ -21,17 +21,17 @@ export interface DispatcherOptions {
   readonly maxResponseBytes?: number
 }
 
-/** A call may take 60 s on the portal; what has not answered in 65 s will not. */
+/** The portal ends a call after 60 s. */
 export const RESPONSE_TIMEOUT_MS = 65_000
 
 /**
- * The one pool of connections to Bitrix24. HTTP/1.1 only: on a connection of its own a call is known to be unsent, sent or
- * answered, while the streams of an HTTP/2 session fail together. undici follows no redirect and repeats no POST.
+ * The pool of connections to Bitrix24. Only HTTP/1.1: there a call has its own connection, so we know whether it was sent. The streams of an
+ * HTTP/2 session fail together. undici follows no redirect and repeats no POST.
  */
 export function createDispatcher (options: DispatcherOptions = {}): Agent {
   const { connectTimeoutMs = 10_000, responseTimeoutMs = RESPONSE_TIMEOUT_MS, maxResponseBytes = 8 * 1024 * 1024 } = options
   return new Agent({
-    // Said here as well, so that NODE_TLS_REJECT_UNAUTHORIZED cannot switch it off.
+    // Explicit, so NODE_TLS_REJECT_UNAUTHORIZED cannot switch it off.
     connect: { timeout: connectTimeoutMs, rejectUnauthorized: true },
     headersTimeout: responseTimeoutMs,
     bodyTimeout: responseTimeoutMs,
@@ -42,7 +42,7 @@ export function createDispatcher (options: DispatcherOptions = {}): Agent {
   })
 }
 
-export interface ClientOptions {
+interface ClientOptions {
   readonly dispatcher: Dispatcher
   /** Wall clock in milliseconds. */
   readonly now: () => number
@@ -50,7 +50,7 @@ export interface ClientOptions {
   readonly responseTimeoutMs?: number
 }
 
-export interface CallRequest {
+interface CallRequest {
   /** The portal's origin, without a trailing slash. */
   readonly endpoint: string
   readonly method: string
@@ -60,7 +60,7 @@ export interface CallRequest {
 }
 
 export interface Client {
-  /** One HTTP request. Whatever the network does is an outcome, and no outcome carries an address or the token. */
+  /** Makes one HTTP request. Never rejects for the network: failures are outcomes too. No outcome contains an address or the token. */
   call (request: CallRequest): Promise<CallResult>
 }
 
@@ -68,31 +68,25 @@ export function createClient (options: ClientOptions): Client {
   const { dispatcher, now, userAgent, responseTimeoutMs = RESPONSE_TIMEOUT_MS } = options
 
   return {
-    async call ({ endpoint, method, params, accessToken, signal = undefined }) {
+    async call (request) {
+      const { endpoint, method, params, accessToken, signal = null } = request
       const startedAt = performance.now()
       const outcome = await exchange(dispatcher, {
         url: new URL(`/rest/${method}`, endpoint),
         headers: { 'content-type': 'application/json', accept: 'application/json', 'user-agent': userAgent },
         body: Buffer.from(JSON.stringify({ ...params, auth: accessToken })),
-      }, { signal: signal ?? null, responseTimeoutMs, now })
-      return classify(outcome, { accessToken, endpoint, durationMs: performance.now() - startedAt, now })
+      }, { signal, responseTimeoutMs, now })
+      return classify(outcome, request, performance.now() - startedAt, now())
     },
   }
 }
 
-interface Circumstances {
-  readonly accessToken: string
-  readonly endpoint: string
-  readonly durationMs: number
-  readonly now: () => number
-}
-
-function classify (outcome: Exchange, { accessToken, endpoint, durationMs, now }: Circumstances): CallResult {
+function classify (outcome: Exchange, { accessToken, endpoint }: CallRequest, durationMs: number, now: number): CallResult {
   if (outcome.kind === 'unsent') return { kind: 'unreachable', cause: outcome.cause, durationMs }
   if (outcome.kind === 'lost') return { kind: 'unknown', cause: outcome.cause, lastByteAt: outcome.lastByteAt, retryAfterMs: null, durationMs }
 
   const { status, headers, body, lastByteAt } = outcome
-  const retryAfterMs = readRetryAfter(headers['retry-after'], now())
+  const retryAfterMs = readRetryAfter(headers['retry-after'], now)
   const answer = readRestAnswer(body.toString('utf8'), [accessToken])
   if (answer.kind === 'error') return { kind: 'refused', code: answer.code, words: answer.words, status, retryAfterMs, durationMs }
 
@@ -100,13 +94,13 @@ function classify (outcome: Exchange, { accessToken, endpoint, durationMs, now }
   if (location !== null) return { kind: 'moved', location, durationMs }
   if (answer.kind === 'result' && status >= 200 && status < 300) return { kind: 'answered', result: answer.result, time: answer.time, status, durationMs }
 
-  // A 4xx that is not Bitrix24's JSON comes from a front that let nothing through, or that replaced a finished answer: either way
-  // the call has ended. A 5xx may be a gateway that lost patience while the portal still works, and so may a 2xx cut short.
+  // A 4xx without Bitrix24's JSON comes from a proxy that blocked the call or replaced its answer; the call has ended. A 5xx may be a gateway's
+  // time-out while the portal still works, and so may a 2xx that is cut short.
   if (status >= 400 && status < 500) return { kind: 'refused', code: `HTTP_${status}`, words: 'the answer is not JSON', status, retryAfterMs, durationMs }
   return { kind: 'unknown', cause: `HTTP_${status}`, lastByteAt, retryAfterMs, durationMs }
 }
 
-/** Only the origin is kept: the rest of a location is the portal's to say and may carry anything. */
+/** Only the origin is used: the rest of a location may contain anything. */
 function originOf (location: string | string[] | undefined, endpoint: string): string | null {
   if (typeof location !== 'string' || !URL.canParse(location, endpoint)) return null
   const { origin } = new URL(location, endpoint)

@@ -1,10 +1,10 @@
 /**
- * What a refusal of a whole call asks for. None of them makes an edit dead.
- * `refresh` is done by the session; a call that comes back from it with a refused token has the code `TOKEN_REFUSED`.
+ * The action after the refusal of a whole call. None makes an edit dead. The session does `refresh` itself; if the token is still refused, its code
+ * is `TOKEN_REFUSED`.
  */
 export type CodeAction = 'retry' | 'refresh' | 'pause-method' | 'slow-down' | 'park-line' | 'park-portal'
 
-/** Codes in upper case, as they are compared. Those with a hyphen are the relay's own. */
+/** Codes in upper case, for comparison. Those with a hyphen are the relay's own. */
 export const CODE_ACTIONS: Readonly<Record<string, CodeAction>> = {
   // The token has run out, or the portal has forgotten it.
   EXPIRED_TOKEN: 'refresh',
@@ -13,10 +13,10 @@ export const CODE_ACTIONS: Readonly<Record<string, CodeAction>> = {
   // Limits.
   QUERY_LIMIT_EXCEEDED: 'slow-down',
   OPERATION_TIME_LIMIT: 'pause-method',
-  // Not a limit but a block by hand, lifted by Bitrix24's support; calling on makes it worse.
+  // Not a limit: a block by Bitrix24's staff. Only their support removes it, and more calls make it worse.
   OVERLOAD_LIMIT: 'park-portal',
 
-  // Passing faults, and faults that one message may have caused: the chunk halves, and the others get through.
+  // Temporary faults, and faults that one message may cause: the call is split, so the other messages get through.
   CONNECTION_ERROR: 'retry',
   INTERNAL_SERVER_ERROR: 'retry',
   ERROR_UNEXPECTED_ANSWER: 'retry',
@@ -30,7 +30,7 @@ export const CODE_ACTIONS: Readonly<Record<string, CodeAction>> = {
   IMCONNECTOR_NOT_SPECIFIED_CORRECT_CONNECTOR: 'park-line',
   IMCONNECTOR_NOT_SPECIFIED_CORRECT_COMMAND: 'park-line',
 
-  // The application may not call: a person has to change something on the portal.
+  // The application may not call: someone has to change the portal's settings.
   NO_AUTH_FOUND: 'park-portal',
   INSUFFICIENT_SCOPE: 'park-portal',
   INVALID_SCOPE: 'park-portal',
@@ -49,14 +49,14 @@ export const CODE_ACTIONS: Readonly<Record<string, CodeAction>> = {
   ERROR_METHOD_NOT_FOUND: 'park-portal',
   INVALID_REQUEST: 'park-portal',
 
-  // The OAuth server would not renew the tokens.
+  // The OAuth server does not renew the tokens.
   WRONG_CLIENT: 'park-portal',
   INVALID_CLIENT: 'park-portal',
   INVALID_GRANT: 'park-portal',
   BAD_VERIFICATION_CODE: 'park-portal',
   NOT_FOUND: 'park-portal',
 
-  // The session's own words.
+  // The session's own codes.
   TOKEN_REFUSED: 'park-portal',
   PORTAL_MOVED: 'park-portal',
   OAUTH_HOST_REFUSED: 'park-portal',
@@ -64,14 +64,13 @@ export const CODE_ACTIONS: Readonly<Record<string, CodeAction>> = {
   'REFRESH-LOST': 'park-portal',
 }
 
-/** Only an install ends these, so a probe could learn nothing. */
+/** Only an install ends these, so probes are useless. */
 const NEVER_PROBED: ReadonlySet<string> = new Set(['INVALID_GRANT', 'NOT-INSTALLED'])
 
 /**
- * The action for a code, compared without regard to case; a code that nobody has documented is judged by its HTTP status.
- * A 401 or 403 is about who we are, so repeating it message by message would only hammer: the portal is parked and probed.
- * Any other refusal may be one message's fault, and a parked portal would keep all the others waiting for it: it is retried
- * with growing delays and in smaller chunks, which loses nothing either.
+ * The action for a code, whatever its case. For an undocumented code the HTTP status decides. A 401 or 403 concerns our authorization, so repeats do
+ * not help: the portal is parked and probed. Any other refusal may be the fault of one message. A park would make all other messages wait for it, so
+ * the call is repeated with growing delays and fewer messages.
  */
 export function actionFor (code: string, status: number): CodeAction {
   const upper = code.toUpperCase()
@@ -84,7 +83,7 @@ export function actionFor (code: string, status: number): CodeAction {
   return 'retry'
 }
 
-/** Whether a line or portal parked for this code may be asked again without an install. */
+/** Whether a park with this code can end without an install. */
 export function isProbed (code: string): boolean {
   return !NEVER_PROBED.has(code.toUpperCase())
 }

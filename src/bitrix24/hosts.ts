@@ -1,11 +1,11 @@
 import { getDomain, getPublicSuffix } from 'tldts'
 import { isLoopback } from '../base/loopback.ts'
 
-/** The portal as the environment names it. */
+/** The configured portal. */
 export interface PortalConfig {
   /** Origin without a trailing slash, for example `https://example.bitrix24.ru`. */
   readonly url: string
-  /** The origin's host with its port, if any: the portal's key in the store. */
+  /** Host and port, if any, of the origin. The portal's key in the store. */
   readonly host: string
   readonly clientId: string | null
   readonly clientSecret: string | null
@@ -15,13 +15,13 @@ export interface PortalConfig {
   readonly bucket: { readonly ratePerSecond: number, readonly burst: number }
 }
 
-/** The two OAuth servers of Bitrix24 (its AuthorizationServerUrlResolver): which one a portal uses depends on its country. */
+/** The two OAuth servers of Bitrix24 (its AuthorizationServerUrlResolver). The portal's country decides which one it uses. */
 const OAUTH_ORIGINS: readonly string[] = ['https://oauth.bitrix.info', 'https://oauth.bitrix24.tech']
 const TECH_COUNTRIES: ReadonlySet<string> = new Set(['ru', 'am', 'az', 'ge', 'kz', 'kg', 'uz', 'by'])
 
 /**
- * The origin of an OAuth server that may be given the client secret, or null. A loopback server is one only for a portal on
- * loopback: what an install says must not turn the secret to another service of this machine.
+ * The origin of an OAuth server that may get the client secret, or null. A loopback server may get it only if the portal is on loopback too.
+ * Otherwise an install could send the secret to another service of this machine.
  */
 export function allowedOAuthOrigin (portalUrl: string, candidate: string): string | null {
   if (!URL.canParse(candidate)) return null
@@ -30,7 +30,7 @@ export function allowedOAuthOrigin (portalUrl: string, candidate: string): strin
   return isLoopback(url) && isLoopback(new URL(portalUrl)) ? url.origin : null
 }
 
-/** Where a portal's tokens are renewed when neither the configuration nor an install has said so. */
+/** The OAuth server of a portal if neither the configuration nor an install names one. */
 export function defaultOAuthOrigin (portalUrl: string): string {
   const url = new URL(portalUrl)
   if (isLoopback(url)) return url.origin
@@ -39,8 +39,8 @@ export function defaultOAuthOrigin (portalUrl: string): string {
 }
 
 /**
- * The origin that `candidate` names if it may stand for the configured portal, or null: the same host, or another one of the same
- * registrable domain by https. A token never follows a redirect or a reply out of the domain that the user configured.
+ * The origin of `candidate` if it may be the configured portal, else null. Allowed are the same host, and https hosts of the same registrable
+ * domain. So no redirect and no answer can send a token outside the configured domain.
  */
 export function pinnedOrigin (portalUrl: string, candidate: string): string | null {
   if (!URL.canParse(candidate)) return null

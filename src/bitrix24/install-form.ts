@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { BadRequest } from '../base/errors.ts'
 
-/** What an installation hands over. `source` tells how it is to be answered. */
+/** The data of an installation. `source` decides how to answer it. */
 export interface InstallForm {
   readonly kind: 'install'
   readonly source: 'event' | 'page'
@@ -15,7 +15,7 @@ export interface InstallForm {
   readonly serverEndpoint: string | null
 }
 
-/** Any other event of Bitrix24 that is sent to the install URL. */
+/** Any other event that Bitrix24 sends to the install URL. */
 export interface EventForm {
   readonly kind: 'event'
   readonly event: string
@@ -51,8 +51,8 @@ const pageSchema = z.object({
 const querySchema = z.object({ DOMAIN: text })
 
 /**
- * Reads what Bitrix24 posts to the install URL: an event (its form's brackets already made objects) or the form that opens the
- * page of an application with a user interface, whose portal stands in the query. Throws BadRequest, which names fields and no values.
+ * Reads Bitrix24's POST to the install URL: an event (the brackets of its form are already objects), or the form that opens the page of an
+ * application with a user interface, which has its portal in the query. Throws BadRequest, which names fields and no values.
  */
 export function readInstallForm (body: unknown, query: unknown): InstallForm | EventForm {
   const event = z.object({ event: text }).safeParse(body)

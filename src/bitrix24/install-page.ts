@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 
-/** Tells Bitrix24 that the installation is complete; until then it sends no events and shows no widgets. */
+/** Tells Bitrix24 that the installation is complete. Before that it sends no events and shows no widgets. */
 const FINISH = 'BX24.init(function () { BX24.installFinish() })'
 const FINISH_HASH = `'sha256-${createHash('sha256').update(FINISH).digest('base64')}'`
 
@@ -9,7 +9,7 @@ export interface Page {
   readonly contentSecurityPolicy: string
 }
 
-/** The page that the portal shows in a frame at the end of an installation. Only these origins may frame it. */
+/** The page that the portal shows in a frame after the installation. Only these origins may frame it. */
 export function finishPage (portalOrigins: readonly string[]): Page {
   return {
     html: page('The relay is installed', '<p>Edited messages now reach the open line. This page can be closed.</p>\n' +
@@ -21,7 +21,7 @@ export function finishPage (portalOrigins: readonly string[]): Page {
 const UNFRAMED = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 
 export function grantedPage (): Page {
-  return { html: page('The relay is connected', '<p>The tokens are renewed and delivery goes on. This page can be closed.</p>'), contentSecurityPolicy: UNFRAMED }
+  return { html: page('The relay is connected', '<p>The tokens are renewed and delivery continues. This page can be closed.</p>'), contentSecurityPolicy: UNFRAMED }
 }
 
 export function purposePage (): Page {
@@ -31,7 +31,7 @@ export function purposePage (): Page {
   }
 }
 
-/** All words are our own; nothing of a request is repeated in them. */
+/** Constant text: a page never contains data of a request. */
 function page (title: string, body: string): string {
   return `<!doctype html>\n<html lang="en">\n<head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${title}</title></head>\n` +
     `<body>\n<h1>${title}</h1>\n${body}\n</body>\n</html>\n`

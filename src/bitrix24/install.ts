@@ -10,34 +10,33 @@ import type { OAuth } from './oauth.ts'
 import { NO_CREDENTIALS, oauthOriginFor } from './refresher.ts'
 
 export interface Install {
-  /** Takes an event or the form of an install page. `page` wants a frameable page as its answer; `portalOrigin` may frame it. */
+  /** Accepts an event or the form of an install page. The answer to `page` is a page that `portalOrigin` may frame. */
   post (body: unknown, query: unknown): Promise<{ readonly answer: 'event' | 'page', readonly portalOrigin: string }>
-  /** Takes an authorization code, which an administrator got by the authorize link. */
+  /** Accepts an authorization code, which an administrator got by the authorize link. */
   code (code: string): Promise<void>
 }
 
-export interface InstallOptions {
+interface InstallOptions {
   readonly portals: Portals
   readonly client: Client
   readonly oauth: OAuth
   readonly portal: PortalConfig
-  /** Called after new tokens are stored: whatever waited for an install may go on. */
+  /** Called after new tokens are stored. */
   readonly onInstalled: () => void
   readonly now: () => number
   readonly wait: (ms: number) => Promise<unknown>
   readonly log: Log
 }
 
-/** Bitrix24 sends an install event once only, so a portal that cannot be asked at that moment is asked again after these. */
+/** Waits before repeats if the portal cannot be asked: Bitrix24 sends an install event only once. */
 const PATIENCE_MS: readonly number[] = [1000, 3000]
 
 const appInfoSchema = z.object({ CODE: z.string().min(1) })
 const profileSchema = z.object({ ADMIN: z.boolean() })
 
 /**
- * Accepts tokens for the configured portal and our application only. What is posted to a public URL proves nothing, so the token
- * itself is tried at the pinned portal: `app.info` tells whose it is, `profile` who granted it. Whatever fails is Forbidden with
- * its reason, is logged, and changes nothing.
+ * Accepts tokens only for the configured portal and our application. Anyone can post to a public URL, so the token is tried at the configured portal:
+ * `app.info` shows its application, `profile` its user. A refused installation is logged, changes nothing and rejects with Forbidden.
  */
 export function createInstall (options: InstallOptions): Install {
   const { portals, client, oauth, portal, onInstalled, now, wait, log } = options
@@ -47,7 +46,7 @@ export function createInstall (options: InstallOptions): Install {
     throw new Forbidden(reason)
   }
 
-  /** Asks the pinned portal with a token that is not trusted yet. */
+  /** Calls the configured portal with a token that is not trusted yet. */
   async function ask<T> (schema: z.ZodType<T>, method: string, place: { endpoint: string }, accessToken: string): Promise<T> {
     let result: CallResult | null = null
     for (const delayMs of [...PATIENCE_MS, null]) {
@@ -65,14 +64,14 @@ export function createInstall (options: InstallOptions): Install {
     return refuse(`the portal could not be asked whether the token is genuine: ${result?.kind}; repeat the installation`)
   }
 
-  /** Returns the address at which the token has proven itself. */
+  /** Proves a token and returns the address at which the portal accepted it. */
   async function prove (accessToken: string, record: PortalRecord): Promise<string> {
     const place = { endpoint: record.endpoint ?? portal.url }
     const { CODE: clientId } = await ask(appInfoSchema, 'app.info', place, accessToken)
     if (portal.clientId !== null && clientId !== portal.clientId) refuse('the token belongs to another application than BITRIX24_CLIENT_ID')
     const { ADMIN: isAdministrator } = await ask(profileSchema, 'profile', place, accessToken)
     if (!isAdministrator) refuse('the application must be installed by an administrator of the portal')
-    if (portal.clientId === null) log.warn({ event: 'install.unconfigured', portal: portal.host, clientId }, `BITRIX24_CLIENT_ID is not set, so any application is taken; ${NO_CREDENTIALS}`)
+    if (portal.clientId === null) log.warn({ event: 'install.unconfigured', portal: portal.host, clientId }, `BITRIX24_CLIENT_ID is not set, so any application is accepted; ${NO_CREDENTIALS}`)
     return place.endpoint
   }
 
@@ -99,7 +98,7 @@ export function createInstall (options: InstallOptions): Install {
     return endpoint
   }
 
-  /** Everything but an install must show the application token that the install brought. */
+  /** Any other event must have the application token of the install. */
   async function take ({ event, applicationToken }: EventForm): Promise<void> {
     const record = await portals.read(portal.host)
     if (record.applicationToken === null || !isSame(record.applicationToken, applicationToken)) refuse('the application_token is not the known one')
@@ -134,7 +133,7 @@ export function createInstall (options: InstallOptions): Install {
   }
 }
 
-/** Compares hosts as URLs have them, so that a default port that is written out makes no difference. */
+/** Compares hosts as parsed URLs, so an explicit default port makes no difference. */
 function isOurHost (domain: string, origins: readonly string[]): boolean {
   return origins.some(origin => {
     const { protocol, host } = new URL(origin)

@@ -8,23 +8,23 @@ export interface Grant {
   readonly accessToken: string
   readonly refreshToken: string
   readonly accessExpiresAt: number | null
-  /** Where the portal takes calls, as the OAuth server says. */
+  /** The portal's address for calls, as the OAuth server says. */
   readonly clientEndpoint: string | null
   readonly memberId: string | null
 }
 
 /**
- * What a request for tokens came to. A refresh token is used up by its first use, so `lost` (an answer that did not arrive or
- * could not be read) may have rotated it; `refused` and `unreachable` have not.
+ * The outcome of a request for tokens. A refresh token can be used only once. After `lost` (the answer did not arrive or cannot be read) it may be
+ * used up; after `refused` and `unreachable` it is not.
  */
-export type GrantResult =
+type GrantResult =
   | { readonly kind: 'granted', readonly grant: Grant }
   | { readonly kind: 'refused', readonly code: string, readonly words: string, readonly status: number }
   | { readonly kind: 'lost', readonly cause: string }
   | { readonly kind: 'unreachable', readonly cause: string }
 
-export interface OAuthClient {
-  /** The server's origin, one that `allowedOAuthOrigin` has let through. */
+interface OAuthClient {
+  /** The server's origin, which `allowedOAuthOrigin` has allowed. */
   readonly oauthUrl: string
   readonly clientId: string
   readonly clientSecret: string
@@ -36,7 +36,7 @@ export interface OAuth {
   exchange (request: OAuthClient & { readonly code: string }): Promise<GrantResult>
 }
 
-export interface OAuthOptions {
+interface OAuthOptions {
   readonly dispatcher: Dispatcher
   readonly now: () => number
   readonly userAgent: string
@@ -51,14 +51,14 @@ const grantSchema = z.object({
   member_id: z.string().min(1).optional().catch(undefined),
 })
 
-/** Speaks to Bitrix24's token endpoint. Fulfils always; results carry codes and no secret. */
+/** Requests tokens from Bitrix24. Never rejects for the network. Results contain codes and no secret. */
 export function createOAuth (options: OAuthOptions): OAuth {
   const { dispatcher, now, userAgent, responseTimeoutMs = RESPONSE_TIMEOUT_MS } = options
 
-  /** By POST, so that the secret stays out of addresses and with them out of the logs of whatever lies between. */
+  /** Uses POST, so the secret is not in an address, which proxies may log. */
   async function requestTokens ({ oauthUrl, clientId, clientSecret }: OAuthClient, grantFields: Readonly<Record<string, string>>, secret: string): Promise<GrantResult> {
     const form = new URLSearchParams({ ...grantFields, client_id: clientId, client_secret: clientSecret })
-    // The answer carries the only copy of the new pair: nobody may abort the wait for it.
+    // Not abortable: the answer has the only copy of the new pair.
     const outcome = await exchange(dispatcher, {
       url: new URL('/oauth/token/', oauthUrl),
       headers: { 'content-type': 'application/x-www-form-urlencoded', accept: 'application/json', 'user-agent': userAgent },
@@ -76,9 +76,9 @@ export function createOAuth (options: OAuthOptions): OAuth {
   }
 }
 
-/** Success is HTTP 200 without an `error`: an unknown client id is told at 200 as well. */
+/** Success is HTTP 200 without an `error`: the error for an unknown client id has status 200 too. */
 function readGrant (status: number, body: string, secrets: readonly string[], now: number): GrantResult {
-  // A server in trouble may have rotated the token before it fell, whatever it says.
+  // The server may have used up the token before it failed.
   if (status >= 500) return { kind: 'lost', cause: `HTTP_${status}` }
 
   const json = parseJson(body)

@@ -6,8 +6,8 @@ import { type PortalPatch, type PortalRecord, type Portals, type WriteCondition 
 import type { Grant, OAuth } from './oauth.ts'
 
 /**
- * `renewed`: a new pair is stored. `replaced`: the refused token was not the current one any more, and nothing was asked. `refused`: those of
- * `tokensVersion`, as they are, will not be renewed.
+ * `renewed`: a new pair is stored. `replaced`: the refused token is no longer the current one, so no request was made. `refused`: the tokens of
+ * `tokensVersion` cannot be renewed.
  */
 export type Renewal =
   | { readonly kind: 'renewed' }
@@ -15,49 +15,40 @@ export type Renewal =
   | { readonly kind: 'refused', readonly code: string, readonly words: string, readonly status: number, readonly tokensVersion: number }
   | { readonly kind: 'unreachable', readonly cause: string }
 
-export interface Refresher {
-  /** Renews the tokens after `accessToken` was refused. Callers that come meanwhile share the one refresh. */
-  renew (accessToken: string): Promise<Renewal>
-  /** The refresh that is being made, if any. */
-  underWay (): Promise<Renewal> | null
-  /** Fulfilled when no refresh is under way and what it brought is stored, however long the store takes. */
-  idle (): Promise<void>
-}
-
-export interface RefresherOptions {
+interface RefresherOptions {
   readonly portal: PortalConfig
   readonly portals: Portals
   readonly oauth: OAuth
   readonly lease: HeldLease
   readonly now: () => number
   readonly log: Log
-  /** Told of every renewal that has ended. */
+  /** Called after each renewal. */
   readonly onRenewal?: (renewal: Renewal) => void
 }
 
-/** Where the portal's tokens are granted: as configured, else as the install said, else by the portal's country. */
+/** The portal's OAuth server: the configured one, else that of the install, else that of the portal's country. */
 export function oauthOriginFor (portal: PortalConfig, record: PortalRecord): string | null {
   return allowedOAuthOrigin(portal.url, portal.oauthUrl ?? record.oauthUrl ?? defaultOAuthOrigin(portal.url))
 }
 
 export const NO_CREDENTIALS = 'set BITRIX24_CLIENT_ID and BITRIX24_CLIENT_SECRET to those that Bitrix24 shows for the local application, and restart'
 
-/** The store is asked again after this long when it could not take a pair. */
+/** Storing a new pair is tried again after this long. */
 const STORE_RETRY_MS = 1000
 
 /**
- * Bitrix24 rotates the refresh token with each use, and a pair that is lost can only be had again by an install. Therefore there is
- * one refresh at a time, a mark of it is committed under the lease before it is sent, and the new pair is stored before anyone uses it: also
- * when the lease was lost meanwhile, unless there are newer tokens, since it is the only one that the portal takes.
+ * Bitrix24 rotates the refresh token with each use, and after a lost pair only an install helps. So there is one refresh at a time, a mark is
+ * committed under the lease before it is sent, and the new pair is stored before it is used. It is stored even after the lease was lost, unless there
+ * are newer tokens, because the portal accepts no other pair.
  */
-export function createRefresher ({ portal, portals, oauth, lease, now, log, onRenewal = () => {} }: RefresherOptions): Refresher {
+export function createRefresher ({ portal, portals, oauth, lease, now, log, onRenewal = () => {} }: RefresherOptions) {
   let current: Promise<Renewal> | null = null
-  /** A granted pair that the store would not take yet: asking for another one would lose it. */
+  /** A new pair that could not be stored yet. Another refresh would lose it. */
   let unsaved: { readonly grant: Grant, readonly record: PortalRecord } | null = null
-  /** A former holder's last refresh may be under way until then. */
-  const othersEndAt = lease.isOrphaned ? performance.now() + ORPHANED_MS : 0
+  /** Until then, a refresh of the former leader may still be running. */
+  const formerEndsAt = lease.isOrphaned ? performance.now() + ORPHANED_MS : 0
 
-  /** Writes only while the tokens are still those that the refresh was started with: an install may have replaced them. */
+  /** Writes only if the tokens have not changed since the refresh started: an install may have replaced them. */
   async function writeIfCurrent ({ tokensVersion }: PortalRecord, patch: PortalPatch, condition: WriteCondition = {}): Promise<boolean> {
     return await portals.write(portal.host, patch, { ...condition, tokensVersion })
   }
@@ -73,7 +64,7 @@ export function createRefresher ({ portal, portals, oauth, lease, now, log, onRe
       memberId: record.memberId ?? memberId,
       refreshStartedAt: null,
       refreshTries: 0,
-      // Another holder was refused for want of this pair.
+      // Another leader, which did not have this pair, may have parked the portal.
       ...lease.isHeld() ? {} : { parked: null },
     })
     unsaved = null
@@ -94,9 +85,9 @@ export function createRefresher ({ portal, portals, oauth, lease, now, log, onRe
     const oauthUrl = oauthOriginFor(portal, record)
     if (oauthUrl === null) return refused('OAUTH_HOST_REFUSED', 'BITRIX24_OAUTH_URL is not a server of Bitrix24')
 
-    if (record.refreshStartedAt !== null && performance.now() < othersEndAt) return { kind: 'unreachable', cause: 'REFRESH_UNDER_WAY' }
+    if (record.refreshStartedAt !== null && performance.now() < formerEndsAt) return { kind: 'unreachable', cause: 'REFRESH_UNDER_WAY' }
 
-    // A refresh whose answer was lost is tried once more, also in a later life of the process; then once for each probe of the park.
+    // After a lost answer the refresh is repeated once, also after a restart; then once for each probe of the park.
     let triesLeft = record.refreshTries === 0 ? 2 : 1
     let tries = record.refreshTries
     for (;;) {
@@ -107,7 +98,7 @@ export function createRefresher ({ portal, portals, oauth, lease, now, log, onRe
 
       if (result.kind === 'granted') return save(result.grant, record)
       if (result.kind === 'unreachable') {
-        // Nothing left us, so this was no try; an earlier one may still have been.
+        // Nothing was sent, so this try does not count.
         const startedAt = tries === 0 ? null : mark.refreshStartedAt
         await writeIfCurrent(record, { refreshStartedAt: startedAt, refreshTries: tries }, { epoch: lease.epoch })
         return { kind: 'unreachable', cause: `OAUTH_${result.cause}` }
@@ -132,12 +123,15 @@ export function createRefresher ({ portal, portals, oauth, lease, now, log, onRe
   }
 
   return {
-    renew (refusedToken) {
+    /** Renews the tokens after `refusedToken` was refused. Concurrent callers share one refresh. */
+    renew (refusedToken: string): Promise<Renewal> {
       current ??= observed(refusedToken).finally(() => { current = null })
       return current
     },
+    /** The running refresh, or null. */
     underWay: () => current,
-    async idle () {
+    /** Fulfilled when no refresh is running and its pair is stored, however long the store takes. */
+    async idle (): Promise<void> {
       await current?.catch(() => {})
       while (unsaved !== null) {
         const { grant, record } = unsaved

@@ -9,30 +9,25 @@ import type { OAuth } from './oauth.ts'
 import { createRefresher, type Renewal } from './refresher.ts'
 
 /**
- * `requests`: how many HTTP requests the portal has counted for it. Those to the OAuth server are no concern of its limits.
- * `tokensVersion`: which tokens an answer or a refusal is about. Of newer ones, as an install brings them, it says nothing.
+ * `requests`: the HTTP requests that count towards the portal's limits; those to the OAuth server do not. `tokensVersion`: the tokens that were
+ * used. The result says nothing about newer ones.
  */
 export type SessionResult = CallResult & { readonly requests: number, readonly tokensVersion?: number }
 
-export interface CallOptions {
-  readonly signal?: AbortSignal
-}
-
 export interface Session {
-  /** To be awaited once before the first call: takes over BITRIX24_REFRESH_TOKEN when its value is new. */
+  /** Imports BITRIX24_REFRESH_TOKEN if its value is new. Await it once before the first call. */
   open (): Promise<void>
   /**
-   * Calls a method with the portal's current token, renewing it and following a moved portal once where needed. Rejects only with
-   * StoreUnavailable. A code whose action is `refresh` does not come out of here.
+   * Calls a method with the current token. If needed, renews the token and follows a moved portal once. Rejects only with StoreUnavailable. Never
+   * returns a code whose action is `refresh`.
    */
-  call (method: string, params: Readonly<Record<string, unknown>>, options?: CallOptions): Promise<SessionResult>
-  /** Where an administrator can grant new tokens, or null while the client id is not known. */
+  call (method: string, params: Readonly<Record<string, unknown>>, options?: { readonly signal?: AbortSignal }): Promise<SessionResult>
   authorizeUrl (): string | null
-  /** Fulfilled when no refresh is under way and its pair is stored: ending the process earlier could lose it. */
+  /** Fulfilled when no refresh is running and its pair is stored. If the process ended earlier, the pair could be lost. */
   idle (): Promise<void>
 }
 
-export interface SessionOptions {
+interface SessionOptions {
   readonly portal: PortalConfig
   readonly portals: Portals
   readonly client: Client
@@ -45,15 +40,15 @@ export interface SessionOptions {
 
 type Refusal = Omit<Extract<Renewal, { kind: 'refused' }>, 'kind'>
 
-/** Refused tokens of earlier pairs that a call may meet while others renew them. */
+/** How often the tokens may be replaced during a call. */
 const MAX_REPLACED = 3
 
-/** Where an administrator can grant new tokens, or null while the client id is not known. */
+/** The link by which an administrator can grant new tokens; null while the client id is not known. */
 export function authorizeUrl ({ url, clientId }: PortalConfig): string | null {
   return clientId === null ? null : `${url}/oauth/authorize/?${new URLSearchParams({ client_id: clientId })}`
 }
 
-/** Calls the portal on behalf of the holder of its lease, for one tenure. */
+/** Calls the portal under one lease. */
 export function createSession ({ portal, portals, client, oauth, lease, now, log, onRenewal }: SessionOptions): Session {
   const { epoch } = lease
   const refresher = createRefresher({ portal, portals, oauth, lease, now, log, onRenewal })
@@ -78,7 +73,7 @@ export function createSession ({ portal, portals, client, oauth, lease, now, log
           return
         }
       }
-      // Bitrix24 shows id and secret only after the install: with both set, the tokens that it brought can be renewed.
+      // Bitrix24 shows id and secret only after the install. Once both are set, the tokens of that install can be renewed.
       const canRefresh = portal.clientId !== null && portal.clientSecret !== null && record.tokens !== null
       if (canRefresh && record.parked?.code === 'not-installed') await portals.write(portal.host, { parked: null }, { epoch })
     },
@@ -95,7 +90,7 @@ export function createSession ({ portal, portals, client, oauth, lease, now, log
         ({ kind: 'refused', code, words, status, retryAfterMs: null, tokensVersion, ...spent() })
 
       for (;;) {
-        // A call made during a refresh would only spend a request on a token that is about to be replaced.
+        // During a refresh a call would waste a request on the old token.
         const pending = refresher.underWay()
         const others = pending === null ? null : await orAborted(pending, signal)
         if (signal?.aborted) return { kind: 'unreachable', cause: 'ABORTED', ...spent() }
@@ -135,7 +130,7 @@ export function createSession ({ portal, portals, client, oauth, lease, now, log
   }
 }
 
-/** A refresh goes on when its caller gives up: only the wait for it ends. */
+/** The signal ends only the wait. The refresh itself continues. */
 async function orAborted<T> (work: Promise<T>, signal: AbortSignal | undefined): Promise<T | 'aborted'> {
   if (signal === undefined) return work
   if (signal.aborted) return 'aborted'

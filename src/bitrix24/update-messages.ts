@@ -4,15 +4,15 @@ import type { Lane } from '../outbox/outbox.ts'
 
 export const UPDATE_MESSAGES = 'imconnector.update.messages'
 
-export interface OutgoingEdit {
+interface OutgoingEdit {
   readonly edit: PortalEdit
-  /** The portal downloads files inside the call and shows none on an update, so they can be left out after a time-out. */
+  /** After a time-out: the portal downloads files during the call but shows none on an update. */
   readonly omitFiles: boolean
 }
 
 /**
- * The parameters of `imconnector.update.messages` for edits of one lane. Field order is fixed and an absent field stays absent:
- * Bitrix24 rewrites the client's profile, its avatar included, whenever the serialised user block differs from the last one.
+ * The parameters of `imconnector.update.messages` for edits of one lane. The order of fields is fixed and absent fields stay absent: Bitrix24 rewrites
+ * the client's profile, with its avatar, whenever the serialised user block differs from the last one.
  */
 export function toWire (lane: Lane, edits: readonly OutgoingEdit[]) {
   return {
@@ -26,7 +26,7 @@ export function toWire (lane: Lane, edits: readonly OutgoingEdit[]) {
   }
 }
 
-/** `gender` is what the portal reads; `sex` is the name that the older documentation gives. */
+/** The portal reads `gender`; the older documentation calls it `sex`. */
 function wireUser (user: ClientProfile) {
   return withoutAbsent({
     id: user.id,
@@ -59,7 +59,7 @@ function withoutAbsent (fields: Readonly<Record<string, unknown>>): Record<strin
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
 }
 
-/** `unknownUser`: the portal made a new user for this edit, so it knew neither the client nor the message. */
+/** `unknownUser`: the portal created a user for this edit, so it did not know the client or the message. */
 export type ItemOutcome =
   | { readonly kind: 'delivered', readonly unknownUser: boolean }
   | { readonly kind: 'rejected', readonly words: string }
@@ -85,8 +85,7 @@ const itemsSchema = z.union([
 const resultSchema = z.object({ SUCCESS: z.literal(true), DATA: z.object({ RESULT: itemsSchema }) })
 
 /**
- * One outcome for each of the `count` edits of the call, in their order. `unreadable` when the answer is anything else:
- * then nothing is known of any of them.
+ * One outcome for each of the `count` edits of the call, in their order; `unreadable` for any other answer.
  */
 export function readAnswer (result: unknown, count: number): ItemOutcome[] | 'unreadable' {
   const parsed = resultSchema.safeParse(result)
