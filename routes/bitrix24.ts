@@ -6,7 +6,7 @@ import type { Install } from '../src/bitrix24/install.ts'
 import { finishPage, grantedPage, purposePage, type Page } from '../src/bitrix24/install-page.ts'
 import { BadRequest } from '../src/base/errors.ts'
 
-export interface Bitrix24RoutesOptions {
+interface Bitrix24RoutesOptions {
   readonly install: Install
   /** The configured portal's origin, which may frame the install page. */
   readonly portalUrl: string
@@ -17,9 +17,9 @@ const config = { rateLimit: { max: 30, timeWindow: '1 minute' } }
 
 const querySchema = z.object({ code: z.string().min(1).max(512).optional() })
 
-/** `/bitrix24/install`: where the portal posts an installation, and where an authorization code comes back. */
+/** `/bitrix24/install`: the portal posts installations here, and authorization codes come back here. */
 export async function bitrix24Routes (app: FastifyInstance, { install, portalUrl }: Bitrix24RoutesOptions): Promise<void> {
-  // PHP's brackets become objects, as deep as an event goes.
+  // PHP's brackets become objects, with the depth of an event.
   app.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string', bodyLimit }, async (_request: FastifyRequest, form: string) =>
     parse(form, { depth: 4, parameterLimit: 200 }))
 
@@ -38,7 +38,7 @@ export async function bitrix24Routes (app: FastifyInstance, { install, portalUrl
   })
 }
 
-/** The address may hold an authorization code, so it is kept out of caches and referrers. */
+/** The address may contain an authorization code, so it is kept out of caches and referrers. */
 function sendPage (reply: FastifyReply, page: Page): FastifyReply {
   return reply
     .header('content-security-policy', page.contentSecurityPolicy)

@@ -10,7 +10,7 @@ import { describeProblems } from './problems.ts'
 
 const MAX_PAGE = 200
 
-export interface EditRoutesOptions {
+interface EditRoutesOptions {
   readonly adminToken: string
   readonly outbox: Pick<Outbox, 'find' | 'attempts' | 'list'>
   readonly redelivery: Redelivery
@@ -19,7 +19,7 @@ export interface EditRoutesOptions {
 
 const reasonSchema = z.enum(['empty-text', 'too-old', 'id-too-long', 'anonymous-user', 'outgoing', 'rejected', 'poison'])
 
-/** Strict: with a misspelt field passed over, everything would match. */
+/** Strict: if a misspelt field were ignored, all edits would match. */
 const filterSchema = z.strictObject({
   state: z.enum(['pending', 'delivered', 'dead']).optional(),
   reason: reasonSchema.optional().describe('why it is dead, or why a newer revision of it was refused'),
@@ -44,15 +44,17 @@ const editSchema = z.object({
   message: z.string(),
   state: z.enum(['pending', 'delivered', 'dead']),
   reason: reasonSchema.nullable(),
-  words: z.string().nullable().describe('the portal\'s own words for a dead edit'),
+  words: z.string().nullable().describe('the portal\'s error text for a dead edit'),
   flags: z.array(z.string()),
   revision: revisionSchema,
-  attempts: z.number().describe('calls that carried what is held'),
+  attempts: z.number().describe('calls that carried the present content'),
   acceptedAt: z.string(),
   settledAt: z.string().nullable(),
   dueAt: z.string().nullable(),
   refused: z.object({ reason: z.string(), revision: revisionSchema }).nullable().describe('the newest revision that a guard refused'),
 })
+
+export type EditAnswer = z.infer<typeof editSchema>
 
 const attemptSchema = z.object({ at: z.string(), durationMs: z.number(), code: z.string(), words: z.string().nullable() })
 
@@ -63,10 +65,12 @@ const statusSchema = z.object({
   lines: z.array(z.object({ connector: z.string(), line: z.number(), code: z.string(), since: z.string() })),
 })
 
-const refusals = { 401: 'Not the ADMIN_TOKEN', 429: 'Too many requests' }
-const filterRefusals = { 400: 'A filter is faulty or unknown; errors names each', ...refusals }
+export type StatusAnswer = z.infer<typeof statusSchema>
 
-/** `/api/*`: what became of the edits, for an operator. */
+const refusals = { 401: 'Not the ADMIN_TOKEN', 429: 'Too many requests' }
+const filterRefusals = { 400: 'A filter is faulty or unknown; see errors', ...refusals }
+
+/** `/api/*`: the operator's API. */
 export async function editRoutes (app: FastifyInstance, { adminToken, outbox, redelivery, status }: EditRoutesOptions): Promise<void> {
   requireAdmin(app, adminToken)
   const api = app.withTypeProvider<ZodTypeProvider>()
@@ -82,7 +86,7 @@ export async function editRoutes (app: FastifyInstance, { adminToken, outbox, re
   })
 
   api.get('/api/edits', {
-    schema: { summary: 'Edits that match, the youngest message first', querystring: pageSchema, response: { 200: z.object({ edits: z.array(editSchema), next: z.string().nullable() }), ...describeProblems(filterRefusals) } },
+    schema: { summary: 'Edits that match, the newest message first', querystring: pageSchema, response: { 200: z.object({ edits: z.array(editSchema), next: z.string().nullable() }), ...describeProblems(filterRefusals) } },
   }, async request => {
     const { limit, cursor, ...filter } = request.query
     const page = await outbox.list(filter, { after: cursor ?? null, limit })
@@ -98,7 +102,7 @@ export async function editRoutes (app: FastifyInstance, { adminToken, outbox, re
   }, async request => {
     const { id } = request.params
     const [edit, attempts] = await Promise.all([outbox.find(id), outbox.attempts(id)])
-    if (edit === null) throw new NotFound('no such edit: it never was, or its retention is over')
+    if (edit === null) throw new NotFound('no such edit: it never existed, or its retention is over')
     return { ...toJson(edit), attempts: attempts.map(attempt => ({ ...attempt, at: new Date(attempt.at).toISOString() })) }
   })
 
@@ -106,22 +110,22 @@ export async function editRoutes (app: FastifyInstance, { adminToken, outbox, re
     schema: {
       summary: 'Sends a finished edit again',
       params: z.object({ id: z.string().max(64) }),
-      response: { 202: editSchema, ...describeProblems({ ...refusals, 404: 'No such edit', 409: 'It waits for a call already, or a guard refused it' }) },
+      response: { 202: editSchema, ...describeProblems({ ...refusals, 404: 'No such edit', 409: 'It already waits for a call, or a guard refused it' }) },
     },
   }, async (request, reply) => {
     const { id } = request.params
     const outcome = await redelivery.one(id)
     const edit = await outbox.find(id)
-    if (outcome === 'not-found' || edit === null) throw new NotFound('no such edit: it never was, or its retention is over')
-    if (outcome === 'pending') throw new Conflict('the edit waits for its call already')
-    if (outcome === 'nothing-held') throw new Conflict(`a guard refused the edit (${edit.reason ?? 'unknown'}), so there is nothing that may be sent`)
+    if (outcome === 'not-found' || edit === null) throw new NotFound('no such edit: it never existed, or its retention is over')
+    if (outcome === 'pending') throw new Conflict('the edit already waits for its call')
+    if (outcome === 'nothing-held') throw new Conflict(`a guard refused the edit (${edit.reason ?? 'unknown'}), so nothing may be sent`)
     reply.code(202)
     return toJson(edit)
   })
 
   api.post('/api/edits/redeliver', {
     schema: {
-      summary: 'Sends again what matches; only dead edits unless another state is named',
+      summary: 'Sends matching edits again; only dead ones unless another state is given',
       body: filterSchema.nullish(),
       querystring: filterSchema,
       response: { 202: z.object({ redelivered: z.number(), skipped: z.number() }), ...describeProblems(filterRefusals) },

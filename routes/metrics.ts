@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { requireAdmin } from './admin.ts'
 
-export interface MetricsRoutesOptions {
+interface MetricsRoutesOptions {
   readonly adminToken: string
   /** The text of all metrics, in Prometheus' format. */
   readonly scrape: () => Promise<string>

@@ -2,7 +2,7 @@ import swagger from '@fastify/swagger'
 import type { FastifyInstance } from 'fastify'
 import { jsonSchemaTransform } from 'fastify-type-provider-zod'
 
-/** `/openapi.json`, of all routes that are registered after it. */
+/** `/openapi.json` describes all routes that are registered after it. */
 export function registerOpenapi (app: FastifyInstance, version: string): void {
   app.register(swagger, {
     openapi: {

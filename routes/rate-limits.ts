@@ -7,14 +7,7 @@ const MAX_FAILURES = 60
 
 type Count = (request: FastifyRequest, reply: FastifyReply) => Promise<void>
 
-export interface WebhookLimits {
-  /** Counts a webhook that is authentic, or for a channel that does not exist. Throws TooManyRequests when there were too many. */
-  readonly count: Count
-  /** Counts a failed authentication. Throws TooManyRequests when there were too many. */
-  readonly countFailure: Count
-}
-
-/** Adds `app.rateLimit` and `app.createRateLimit`. Each limiter that they make counts for itself, in this process. No route is limited unasked. */
+/** Adds `app.rateLimit` and `app.createRateLimit`, whose limiters count separately and in this process. By itself it limits no route. */
 export function registerRateLimit (app: FastifyInstance): void {
   app.register(rateLimit, {
     global: false,
@@ -24,10 +17,10 @@ export function registerRateLimit (app: FastifyInstance): void {
 }
 
 /**
- * Webhooks are counted for each channel and client address. Failed authentications are counted apart and after the fact, so that
- * nobody who shares an address with the real sender can shut it out. Names of no channel share one count: they are endless.
+ * Counts webhooks for each channel and client address. Failed authentications have a count of their own, after the check, so a client with the real
+ * sender's address cannot block it. All names without a channel share one count, because there are any number of them.
  */
-export function createWebhookLimits (app: FastifyInstance, channels: ReadonlyMap<string, unknown>, maxPerMinute: number): WebhookLimits {
+export function createWebhookLimits (app: FastifyInstance, channels: ReadonlyMap<string, unknown>, maxPerMinute: number): { readonly count: Count, readonly countFailure: Count } {
   const limiter = (max: number) => app.createRateLimit({
     max,
     timeWindow: WINDOW_MS,
@@ -40,6 +33,7 @@ export function createWebhookLimits (app: FastifyInstance, channels: ReadonlyMap
   const failed = limiter(MAX_FAILURES)
 
   return {
+    /** Counts a webhook that is authentic, or for a channel that does not exist. Rejects with TooManyRequests above the limit. */
     async count (request, reply) {
       if (maxPerMinute === 0) return
       const state = await all(request)
@@ -47,6 +41,7 @@ export function createWebhookLimits (app: FastifyInstance, channels: ReadonlyMap
       setHeaders(reply, state)
       if (state.isExceeded) throw tooMany(state.ttlInSeconds)
     },
+    /** Counts a failed authentication. Rejects with TooManyRequests above the limit. */
     async countFailure (request, reply) {
       const state = await failed(request)
       if (state.isAllowed || !state.isExceeded) return

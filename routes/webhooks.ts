@@ -15,17 +15,17 @@ import { createWebhookLimits } from './rate-limits.ts'
 
 const BODY_LIMIT = 1024 * 1024
 
-/** In the place of a body whose type is not taken. */
-const NOT_TAKEN = Symbol('not taken')
+/** Replaces a body whose media type is not accepted. */
+const NOT_ACCEPTED = Symbol('not accepted')
 
-export interface WebhookRoutesOptions {
+interface WebhookRoutesOptions {
   readonly intake: Intake
-  /** By the id of the channel that stands in front of a connector. */
+  /** By the channel's id, for each channel in front of a connector. */
   readonly forwarders: ReadonlyMap<string, Forwarder>
   readonly channels: ReadonlyMap<string, Pick<Channel, 'upstream'>>
   readonly maxPerMinute: number
   readonly stopping: () => boolean
-  /** How the ids of chats stand in the log. */
+  /** Masks the ids of chats for the log. */
   readonly maskId: (id: string) => string
   readonly observer?: WebhookObserver | undefined
   readonly log: Logger
@@ -35,11 +35,11 @@ interface WebhookRoute { Params: { channel: string } }
 
 const answerSchema = z.object({
   edits: z.array(z.object({
-    id: z.string().optional().describe('of the edit\'s message, the same for every edit of it'),
+    id: z.string().optional().describe('the id of the edit\'s message, the same for all its edits'),
     outcome: z.enum(['accepted', 'duplicate', 'stale', 'ignored', 'refused']),
     reason: z.enum(['empty-text', 'too-old', 'id-too-long', 'anonymous-user', 'outgoing', 'unreadable']).optional(),
   })),
-}).describe('What became of each edit; what is accepted is on disk')
+}).describe('The outcome of each edit. Accepted edits are on disk.')
 
 const schema = {
   summary: 'Takes edits of messages, signed by Standard Webhooks',
@@ -49,7 +49,7 @@ const schema = {
   response: {
     202: answerSchema,
     ...describeProblems({
-      400: 'A field is faulty; errors names each',
+      400: 'A field is faulty; see errors',
       401: 'Not signed with a secret of this channel within five minutes',
       404: 'No such channel',
       413: 'Larger than 1 MiB',
@@ -60,7 +60,7 @@ const schema = {
   },
 }
 
-/** `POST /webhooks/:channel`. The body stays bytes until its sender has proven who it is. */
+/** `POST /webhooks/:channel`. The body stays bytes until its sender is authenticated. */
 export async function webhookRoutes (app: FastifyInstance, options: WebhookRoutesOptions): Promise<void> {
   const { intake, forwarders, channels, stopping, maskId, observer, log } = options
   const limits = createWebhookLimits(app, channels, options.maxPerMinute)
@@ -68,10 +68,10 @@ export async function webhookRoutes (app: FastifyInstance, options: WebhookRoute
 
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
-  // What a messenger sends beside its JSON is for the connector. Elsewhere it is refused by `receive`: an error here would close the connection.
+  // Other media types are only for a connector behind the relay. Otherwise `receive` refuses them: an error here would close the connection.
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (request, body, done) => {
     const { channel } = request.params as WebhookRoute['Params']
-    done(null, channels.get(channel)?.upstream ? body : NOT_TAKEN)
+    done(null, channels.get(channel)?.upstream ? body : NOT_ACCEPTED)
   })
 
   app.addHook<WebhookRoute>('onRequest', (request, reply, done) => {
@@ -91,7 +91,7 @@ export async function webhookRoutes (app: FastifyInstance, options: WebhookRoute
     log[level]({ event: 'webhook.rejected', channel, status, durationMs: reply.elapsedTime, err: error }, 'webhook.rejected')
   })
 
-  // The schemas document the route. They validate nothing: a body is parsed only once it is known to be authentic.
+  // The schemas only document the route: a body is parsed after its sender is authenticated.
   app.setValidatorCompiler(() => value => ({ value }))
   app.setSerializerCompiler(() => value => JSON.stringify(value))
 
@@ -99,7 +99,7 @@ export async function webhookRoutes (app: FastifyInstance, options: WebhookRoute
   app.get<WebhookRoute>('/webhooks/:channel', { schema: { hide: true } }, receive)
 
   async function receive (request: FastifyRequest<WebhookRoute>, reply: FastifyReply): Promise<unknown> {
-    if (request.body === NOT_TAKEN) throw new errorCodes.FST_ERR_CTP_INVALID_MEDIA_TYPE()
+    if (request.body === NOT_ACCEPTED) throw new errorCodes.FST_ERR_CTP_INVALID_MEDIA_TYPE()
     const { channel } = request.params
     const webhook = toIncomingWebhook(request)
     await endOfTurn()
@@ -136,7 +136,7 @@ export async function webhookRoutes (app: FastifyInstance, options: WebhookRoute
   }
 }
 
-/** Without its headers and body, which are the connector's. */
+/** For the log, without headers and body. */
 function describePassage (passage: Passage) {
   const { outcome, durationMs } = passage
   return passage.outcome === 'answered' ? { outcome, status: passage.status, durationMs } : { outcome, cause: passage.cause, durationMs }

@@ -3,7 +3,7 @@ import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod
 import type { Logger } from 'pino'
 import { bitrix24Routes } from '../routes/bitrix24.ts'
 import { editRoutes } from '../routes/edits.ts'
-import { healthRoutes, type Condition } from '../routes/health.ts'
+import { healthRoutes } from '../routes/health.ts'
 import { metricsRoutes } from '../routes/metrics.ts'
 import { registerOpenapi } from '../routes/openapi.ts'
 import { sendProblem } from '../routes/problems.ts'
@@ -11,6 +11,7 @@ import { registerRateLimit } from '../routes/rate-limits.ts'
 import { webhookRoutes } from '../routes/webhooks.ts'
 import type { Install } from './bitrix24/install.ts'
 import type { Config } from './config/config.ts'
+import type { PortalCondition } from './courier/parks.ts'
 import { NotFound } from './base/errors.ts'
 import { answerClientError, trackResponses } from './http/client-error.ts'
 import { createIdMask } from './base/log.ts'
@@ -25,7 +26,6 @@ import type { Intake } from './intake.ts'
 export interface Dependencies {
   readonly version: string
   readonly log: Logger
-  /** Fulfilled when a write has been made durable. */
   readonly probe: Store['probe']
   readonly outbox: Outbox
   readonly intake: Intake
@@ -33,17 +33,17 @@ export interface Dependencies {
   readonly install: Install
   readonly redelivery: Redelivery
   readonly status: () => Promise<Status>
-  readonly condition: () => Promise<Condition>
+  readonly condition: () => Promise<PortalCondition>
   readonly webhookObserver?: WebhookObserver
-  /** The text of all metrics; without it there are none to be had. */
+  /** Returns the text of all metrics; if absent, there is no /metrics. */
   readonly scrape?: (() => Promise<string>) | undefined
-  /** True from the first signal on: webhooks are refused and the relay is not ready, while calls under way end. */
+  /** True from the first signal on: the relay refuses webhooks and is not ready while running calls end. */
   readonly stopping: () => boolean
   /** Milliseconds of a clock that never jumps. */
   readonly now: () => number
 }
 
-/** How long a request may take to arrive. A test may be less patient. */
+/** How long a request may take to arrive. Tests use shorter times. */
 export interface Patience {
   readonly requestTimeoutMs: number
   readonly checkEveryMs: number
@@ -51,22 +51,22 @@ export interface Patience {
 
 const PATIENCE: Patience = { requestTimeoutMs: 15_000, checkEveryMs: 5_000 }
 
-/** All that the relay says by HTTP. */
+/** The HTTP server with all its routes. */
 export function buildApp (config: Config, dependencies: Dependencies, patience = PATIENCE): FastifyInstance {
   const { version, log, probe, outbox, intake, forwarders, install, redelivery, status, condition, webhookObserver: observer, scrape, stopping, now } = dependencies
 
   const app = Fastify({
     loggerInstance: log as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
-    // One logger for all: a child for each request costs more than the line that it would write.
+    // One logger for all requests: creating a child costs more than writing a line.
     childLoggerFactory: logger => logger,
     bodyLimit: 1024 * 1024,
     requestTimeout: patience.requestTimeoutMs,
-    // An install waits for several calls to the portal, during which its connection is silent.
+    // During an install, which makes several calls to the portal, the connection is silent.
     connectionTimeout: 300_000,
-    // Longer than the minute for which load balancers usually keep a connection: whoever closes first must not be us.
+    // Load balancers usually keep a connection for a minute. They must close it before we do.
     keepAliveTimeout: 72_000,
-    // Node exchanges the two limits when the headers' is the larger one, so that both must be said.
+    // Both are set, because Node swaps the two limits if that for the headers is larger.
     http: { headersTimeout: patience.requestTimeoutMs, requestTimeout: patience.requestTimeoutMs, connectionsCheckingInterval: patience.checkEveryMs },
     trustProxy: typeof config.trustProxy === 'number' ? hopsUpTo(config.trustProxy) : config.trustProxy && [...config.trustProxy],
     exposeHeadRoutes: false,
@@ -93,7 +93,7 @@ export function buildApp (config: Config, dependencies: Dependencies, patience =
   return app
 }
 
-/** Trusts the addresses that the nearest proxies add, as many as there are. */
+/** Trusts the addresses that the nearest `count` proxies add. */
 function hopsUpTo (count: number): (address: string, hop: number) => boolean {
   return (_address, hop) => hop < count
 }

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { enableCompileCache } from 'node:module'
 import packageJson from '../package.json' with { type: 'json' }
 
-/** The command line. Node keeps what it compiles, which makes each later command a third faster. */
+/** The command line. Node stores compiled code, which makes each later command a third faster. */
 enableCompileCache()
 const { Command } = await import('commander')
 const { wallClock } = await import('./base/clock.ts')
@@ -21,18 +21,18 @@ const readFile = (path: string) => readFileSync(path, 'utf8')
 
 const relayUrl = env.RELAY_URL || `http://127.0.0.1:${env.PORT || 3000}`
 
-const program = new Command('relay').description('Beside the relay: secrets, test webhooks, and what is wrong').version(packageJson.version)
+const program = new Command('relay').description('Commands for operators: secrets, test webhooks, diagnosis, edits').version(packageJson.version)
 
 program.command('secret')
   .description('print a new secret for WEBHOOK_SECRET')
   .action(() => console.log(generateSecret()))
 
 program.command('send')
-  .description('sign an edit and post it to the relay, as a messenger would')
-  .argument('<file>', 'JSON, a whole event or only its data; - reads standard input')
-  .option('--url <url>', 'the relay', relayUrl)
-  .option('--channel <id>', 'the channel', 'default')
-  .option('--secret <secret>', 'the channel\'s secret; the first of WEBHOOK_SECRET otherwise')
+  .description('sign an edit and post it to the relay, as a messenger does')
+  .argument('<file>', 'JSON: a whole event or only its data; - reads standard input')
+  .option('--url <url>', 'the relay\'s address', relayUrl)
+  .option('--channel <id>', 'the channel\'s id', 'default')
+  .option('--secret <secret>', 'the channel\'s secret (default: the first in WEBHOOK_SECRET)')
   .action(async (file: string, options: { url: string, channel: string, secret?: string }) => {
     const { status, answer } = await send({
       url: options.url,
@@ -46,7 +46,7 @@ program.command('send')
   })
 
 program.command('doctor')
-  .description('examine configuration, store, portal, token, scope, connector and line')
+  .description('check configuration, store, portal, token, scope, connector and line')
   .action(async () => {
     const dispatcher = createDispatcher({ responseTimeoutMs: 20_000 })
     const client = createClient({ dispatcher, now: wallClock, userAgent: `imconnector-relay/${packageJson.version}`, responseTimeoutMs: 20_000 })
@@ -63,8 +63,8 @@ program.command('doctor')
   })
 
 program.command('map')
-  .description('show what a channel reads in a payload: nothing is signed, stored or sent')
-  .argument('<channels-file>', 'a CHANNELS_FILE; secrets that are not set are no matter')
+  .description('show how a channel reads a payload; stores and sends nothing')
+  .argument('<channels-file>', 'a CHANNELS_FILE; its secrets need not be set')
   .argument('<channel>', 'the id of a channel in it')
   .argument('<payload>', 'JSON as the messenger sends it; - reads standard input')
   .action(async (path: string, channel: string, payload: string) => {
@@ -79,7 +79,7 @@ function findToken (): string {
   const faults: string[] = []
   const token = readText('ADMIN_TOKEN', true, env, readFile, faults)
   if (faults[0] !== undefined) throw new Error(faults[0])
-  if (token === null) throw new Error('there is no token to ask with: set ADMIN_TOKEN to the one of the relay')
+  if (token === null) throw new Error('no token: set ADMIN_TOKEN to that of the relay')
   return token
 }
 
@@ -87,7 +87,7 @@ function findKey (given: string | undefined): Buffer {
   const faults: string[] = []
   const secret = given ?? readText('WEBHOOK_SECRET', true, env, readFile, faults)?.split(',')[0]?.trim()
   if (faults[0] !== undefined) throw new Error(faults[0])
-  if (secret === undefined) throw new Error('there is no secret to sign with: set WEBHOOK_SECRET, or give --secret')
+  if (secret === undefined) throw new Error('no secret: set WEBHOOK_SECRET, or give --secret')
   const key = readSecret(secret)
   if (key === null) throw new Error('the secret must be whsec_ followed by base64 of 24 to 64 bytes')
   return key

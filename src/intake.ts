@@ -8,21 +8,21 @@ import { messengers } from './messengers/registry.ts'
 import type { IncomingEdit, IntakeResult, Outbox } from './outbox/outbox.ts'
 import type { Profiles } from './outbox/profiles.ts'
 
-export interface IntakeOptions {
+interface IntakeOptions {
   /** The configured portal's host. */
   readonly portal: string
   readonly channels: ReadonlyMap<string, Channel>
   readonly outbox: Pick<Outbox, 'accept'>
   readonly profiles: Pick<Profiles, 'find' | 'remember'>
-  /** Milliseconds of a clock that never jumps, the courier's; for waits. */
+  /** For waits: milliseconds of the courier's clock, which never jumps. */
   readonly now: () => number
-  /** Milliseconds of the wall clock; for dates. */
+  /** For dates: milliseconds of the wall clock. */
   readonly wallTime: () => number
-  /** Called once per webhook that brought something to deliver, after it is durable, with the time at which the first of it is due. */
+  /** Called once for a webhook with accepted edits, after they are durable, with the time at which the first is due. */
   readonly onAccepted: (dueAt: number) => void
 }
 
-/** A webhook whose sender has proven who it is. `greeting` answers a question about the address; such a webhook holds nothing else. */
+/** A webhook whose sender is authenticated. `greeting`: the answer to a check of the address; such a webhook has no edits. */
 export interface VerifiedWebhook {
   readonly channel: Channel
   readonly messenger: Messenger
@@ -30,7 +30,7 @@ export interface VerifiedWebhook {
   readonly greeting: WebhookReply | null
 }
 
-/** What a webhook came to: the reply for its sender, and each event with its result in the order of the webhook. */
+/** The result of a webhook: the reply to its sender, and the result of each event: first the edits, then the ignored events. */
 export interface Receipt {
   readonly kind: WebhookKind
   readonly reply: WebhookReply
@@ -39,11 +39,11 @@ export interface Receipt {
 
 export type Intake = ReturnType<typeof createIntake>
 
-/** The way of a webhook into the outbox: verify, parse, map ids, guard, accept. */
+/** A webhook's path into the outbox: verify, parse, map ids, guard, accept. */
 export function createIntake ({ portal, channels, outbox, profiles, now, wallTime, onAccepted }: IntakeOptions) {
   const sources = new Map([...channels].map(([id, channel]) => [id, { channel, messenger: messengers[channel.messenger].create(channel) }]))
 
-  /** What is authentic and cannot be read is refused or ignored, whichever keeps the messenger sending. A connector behind us may read it. */
+  /** An unreadable webhook is refused or ignored, as its messenger requires to go on sending. With a connector behind us it is ignored. */
   async function parse ({ channel, messenger, request }: VerifiedWebhook): Promise<WebhookContent> {
     try {
       return await messenger.parse(request, wallTime())
@@ -61,7 +61,7 @@ export function createIntake ({ portal, channels, outbox, profiles, now, wallTim
     if (seen.length > 0) await profiles.remember(seen)
   }
 
-  /** With the portal's ids, and with the profile that another webhook brought where the client has no name. */
+  /** Maps the ids to the portal's. A client without a name gets the profile of an earlier webhook. */
   async function toPortalEdit (edit: MessageEdit, channel: Channel): Promise<PortalEdit> {
     const addressed = address(edit, channel)
     if (isNamed(addressed.user)) return addressed
@@ -75,12 +75,12 @@ export function createIntake ({ portal, channels, outbox, profiles, now, wallTim
   }
 
   return {
-    /** Throws NotFound, or Unauthenticated unless the webhook is the channel's own. Nothing has been parsed then. */
+    /** Throws NotFound, or Unauthenticated if the webhook is not from the channel's messenger. Parses nothing. */
     verify (channelId: string, request: WebhookRequest): VerifiedWebhook {
       const source = sources.get(channelId)
       if (source === undefined) throw new NotFound('no such channel')
       const { channel, messenger } = source
-      // The connector behind the channel answers such questions itself.
+      // The connector behind the channel answers checks of its address itself.
       if (request.method === 'GET' && channel.upstream?.handshakes) return { ...source, request, greeting: { status: 200, body: '' } }
       const greeting = messenger.greet?.(request) ?? null
       if (greeting === null) {
@@ -90,7 +90,7 @@ export function createIntake ({ portal, channels, outbox, profiles, now, wallTim
       return { ...source, request, greeting }
     },
 
-    /** Fulfilled once every edit of the webhook is durable. Rejects with BadRequest or StoreUnavailable. */
+    /** Fulfilled when all edits of the webhook are durable. Rejects with BadRequest or StoreUnavailable. */
     async accept (webhook: VerifiedWebhook): Promise<Receipt> {
       const { channel, messenger, greeting } = webhook
       if (greeting !== null) return { kind: 'handshake', reply: greeting, edits: [] }
@@ -112,7 +112,7 @@ export function createIntake ({ portal, channels, outbox, profiles, now, wallTim
   }
 }
 
-/** Such a time is not judged, so it may be anything: one ahead of us would outlast every later profile, one far back is beyond a database. */
+/** These times are not validated. A future one would beat all later profiles, and one far in the past does not fit into a database. */
 function toPast (time: number, wallTime: number): number {
   return Math.max(0, Math.min(Math.round(time), wallTime))
 }

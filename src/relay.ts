@@ -24,25 +24,25 @@ import { openStore } from './outbox/open.ts'
 import { createForwarders } from './forward/forward.ts'
 import { createNames } from './names/names.ts'
 
-/** How long calls to the portal and requests to connectors may go on after the relay was told to stop. */
+/** After a stop, running calls to the portal and requests to connectors have this long to end. */
 const GRACE_MS = 10_000
 
-/** How long answers may still be on their way once nothing more is taken; connections that linger longer are cut. */
-const FAREWELL_MS = 2000
+/** Then the last answers have this long to be sent; slower connections are closed. */
+const CLOSE_WITHIN_MS = 2000
 
-export interface RelayOptions {
+interface RelayOptions {
   readonly config: Config
   readonly version: string
   readonly log: Logger
-  /** The database can take nothing any more: the process should end. */
+  /** Called when the database is lost: the process should end. */
   readonly onLost: (error: Error) => void
-  /** How long the lease of the portal runs where relays share a database. A test may have more patience, or less. */
+  /** The duration of the portal's lease if relays share a database; for tests. */
   readonly leaseMs?: number
 }
 
 export interface Relay {
   readonly url: string
-  /** Takes no more webhooks, lets calls finish, notes the rest as of unknown outcome and closes the database. */
+  /** Refuses webhooks, waits for running calls, records the others as "outcome unknown" and closes the database. */
   stop (): Promise<void>
 }
 
@@ -51,7 +51,7 @@ function withoutStore (error: unknown): PortalCondition {
   throw error
 }
 
-/** Puts the parts together and starts them: the store first, then the way to the portal, then the door for webhooks. */
+/** Creates the parts and starts them: the store, the HTTP server, and then the competition for the portal's lease. */
 export async function startRelay ({ config, version, log, onLost, leaseMs }: RelayOptions): Promise<Relay> {
   const { portal } = config
   const userAgent = `imconnector-relay/${version}`
@@ -69,7 +69,7 @@ export async function startRelay ({ config, version, log, onLost, leaseMs }: Rel
   const sources = createNameSources(config.channels, log)
   const askApi = createApi({ dispatcher: apiDispatcher, userAgent, now })
 
-  /** The leader alone calls the portal, renews its tokens and asks messengers for names. */
+  /** Only the leader calls the portal, renews its tokens and asks messengers for names. */
   async function lead (lease: HeldLease) {
     const session = createSession({ portal, portals, client, oauth, lease, now: wallTime, log, onRenewal: observers.onRenewal })
     await session.open()
@@ -95,7 +95,7 @@ export async function startRelay ({ config, version, log, onLost, leaseMs }: Rel
     }
   }
 
-  // A wrong ENCRYPTION_KEY ends the start here, and not when this process becomes the leader.
+  // A wrong ENCRYPTION_KEY makes the start fail here, not when this process becomes the leader.
   await portals.read(portal.host)
   const leadership = createLeadership({ portal: portal.host, replica: randomUUID(), leases, signals, now, log, lead })
   const onDue = (dueAt: number) => {
@@ -119,7 +119,7 @@ export async function startRelay ({ config, version, log, onLost, leaseMs }: Rel
 
   let isStopping = false
   const app = buildApp(config, { version, log, probe: store.probe, outbox, intake, forwarders: connectors.forwarders, install, redelivery, status, condition, webhookObserver: observers.webhooks, scrape, stopping: () => isStopping, now })
-  // A port that is taken is found out before the lease is.
+  // A port that is in use makes the start fail before the lease is taken.
   await app.listen({ host: config.host, port: config.port })
   await leadership.start()
   janitor.start()
@@ -130,9 +130,9 @@ export async function startRelay ({ config, version, log, onLost, leaseMs }: Rel
     async stop () {
       isStopping = true
       await Promise.all([leadership.stop(GRACE_MS), janitor.stop(), connectors.stop(GRACE_MS)])
-      const farewell = setTimeout(() => app.server.closeAllConnections(), FAREWELL_MS)
+      const timer = setTimeout(() => app.server.closeAllConnections(), CLOSE_WITHIN_MS)
       await app.close()
-      clearTimeout(farewell)
+      clearTimeout(timer)
       await store.close()
       await Promise.all([dispatcher.destroy(), apiDispatcher.destroy()])
     },

@@ -4,8 +4,8 @@ import packageJson from '../package.json' with { type: 'json' }
 import type { Relay } from './relay.ts'
 
 /*
- * The process: environment, signals, exit code. Node keeps what it compiles in the system's temporary folder (or in NODE_COMPILE_CACHE), which
- * halves the time of the next start. A static import would be compiled before that is switched on.
+ * The process: environment, signals, exit code. Node stores compiled code in the system's temporary folder (or in NODE_COMPILE_CACHE), which halves
+ * the time of the next start. Static imports would be compiled before the cache is enabled.
  */
 enableCompileCache()
 const { default: closeWithGrace } = await import('close-with-grace')
@@ -15,7 +15,7 @@ const { createLog } = await import('./base/log.ts')
 const { loadConfig } = await import('./config/config.ts')
 const { startRelay } = await import('./relay.ts')
 
-/** Longer than the relay needs to stop; what hangs beyond it is cut off. */
+/** Longer than the relay needs to stop. After it the process exits with code 1. */
 const STOP_MS = 20_000
 
 const config = readConfig()

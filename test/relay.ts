@@ -46,7 +46,7 @@ export async function buildRelay (t: Test, changes: RelayChanges = {}) {
     intake: createIntake({ portal: settings.portal.host, channels: settings.channels, outbox: { accept }, profiles: store.profiles, now, wallTime: now, onAccepted: () => {} }),
     forwarders: new Map(),
     install: { post: async () => ({ answer: 'event', portalOrigin: settings.portal.url }), code: async () => {} },
-    condition: async () => ({ portal: 'ready', lines: [] }),
+    condition: async () => ({ portal: 'ready', since: null, lines: [] }),
     stopping: () => false,
     now,
     ...changes.dependencies,

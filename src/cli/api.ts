@@ -1,27 +1,14 @@
-/** The relay's own API, for the operator's commands. */
+import type { EditAnswer } from '../../routes/edits.ts'
+
 export interface ApiOptions {
   /** The relay's address, without a path. */
   readonly url: string
   readonly token: string
 }
 
-export interface EditLine {
-  readonly id: string
-  readonly channel: string
-  readonly connector: string
-  readonly line: number
-  readonly chat: string
-  readonly message: string
-  readonly state: string
-  readonly reason: string | null
-  readonly flags: readonly string[]
-  readonly attempts: number
-  readonly acceptedAt: string
-}
-
 interface Problem { readonly detail?: string, readonly errors?: ReadonlyArray<{ readonly pointer: string, readonly detail: string }> }
 
-/** Asks the API. Rejects with an Error that says what the relay said, or that it cannot be reached. */
+/** Calls the relay's API. Rejects with an Error that has the relay's error message, or says that it cannot be reached. */
 export async function askApi<Answer> ({ url, token }: ApiOptions, path: string, init: { readonly method?: string, readonly body?: object } = {}): Promise<Answer> {
   const response = await fetch(new URL(path, url), {
     method: init.method ?? 'GET',
@@ -32,11 +19,11 @@ export async function askApi<Answer> ({ url, token }: ApiOptions, path: string, 
   })
   const text = await response.text()
   if (response.ok) return JSON.parse(text) as Answer
-  throw new Error(`${url} answers ${response.status}: ${explain(text)}`)
+  throw new Error(`${url} answered ${response.status}: ${explain(text)}`)
 }
 
 /** One line for each edit, in columns. */
-export function formatEdits (edits: readonly EditLine[]): string {
+export function formatEdits (edits: readonly EditAnswer[]): string {
   const rows = edits.map(edit => [
     edit.id, edit.state, [edit.reason ?? '', ...edit.flags].filter(Boolean).join(','), String(edit.attempts), edit.acceptedAt, edit.channel,
     `${edit.connector}/${edit.line}`, edit.chat, edit.message,

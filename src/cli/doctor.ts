@@ -6,14 +6,14 @@ import { ConfigError } from '../base/errors.ts'
 import type { StoreSnapshot } from '../outbox/store.ts'
 import type { Lane } from '../outbox/outbox.ts'
 
-/** One line of the report. `open`: it could not be examined now, and nothing says that it is wrong. */
+/** One line of the report. `open`: it could not be checked now. */
 export interface Finding {
   readonly state: 'ok' | 'fault' | 'open'
   readonly subject: 'configuration' | 'store' | 'portal' | 'token' | 'scope' | 'connector' | 'line'
   readonly words: string
 }
 
-export interface DoctorOptions {
+interface DoctorOptions {
   readonly load: () => Config
   readonly readStore: (config: Config) => Promise<StoreSnapshot | null>
   readonly client: Client
@@ -28,7 +28,7 @@ const NEEDED_SCOPES: readonly string[] = ['imopenlines', 'imconnector']
 
 type Ask = (method: string, params?: Readonly<Record<string, unknown>>) => Promise<CallResult>
 
-/** Examines everything that must be right before an edit can arrive, from the inside out, and changes nothing: no token is renewed. */
+/** Checks everything that the delivery of an edit needs, from the configuration to the line. Changes nothing and renews no token. */
 export async function * examine ({ load, readStore, client }: DoctorOptions): AsyncGenerator<Finding> {
   let config: Config
   try {
@@ -40,27 +40,27 @@ export async function * examine ({ load, readStore, client }: DoctorOptions): As
   }
   yield { state: 'ok', subject: 'configuration', words: `portal ${config.portal.host}, channels ${[...config.channels.keys()].join(', ')}` }
 
-  let reading: StoreSnapshot | null
+  let snapshot: StoreSnapshot | null
   try {
-    reading = await readStore(config)
+    snapshot = await readStore(config)
   } catch (error) {
     yield { state: 'fault', subject: 'store', words: error instanceof Error ? error.message : String(error) }
     return
   }
-  yield { state: 'ok', subject: 'store', words: reading === null ? 'there is none yet; the relay makes it when it starts' : `${reading.name}, ${reading.pending} edits pending` }
+  yield { state: 'ok', subject: 'store', words: snapshot === null ? 'there is none yet; the relay creates it when it starts' : `${snapshot.name}, ${snapshot.pending} edits pending` }
 
-  const tokens = reading?.record.tokens ?? null
+  const tokens = snapshot?.record.tokens ?? null
   if (tokens === null) {
     yield config.portal.refreshToken === null
       ? { state: 'fault', subject: 'token', words: `the portal has not installed the application: ${howToInstall(config.portal)}` }
-      : { state: 'open', subject: 'token', words: 'the relay takes BITRIX24_REFRESH_TOKEN over when it starts' }
+      : { state: 'open', subject: 'token', words: 'the relay imports BITRIX24_REFRESH_TOKEN when it starts' }
     return
   }
   if (tokens.accessToken === '') {
-    yield { state: 'open', subject: 'token', words: 'there is a refresh token only; the relay renews it at its next call' }
+    yield { state: 'open', subject: 'token', words: 'there is only a refresh token; the relay gets an access token at its next call' }
     return
   }
-  const endpoint = reading?.record.endpoint ?? config.portal.url
+  const endpoint = snapshot?.record.endpoint ?? config.portal.url
   const ask: Ask = (method, params = {}) => client.call({ endpoint, method, params, accessToken: tokens.accessToken })
   const isUsable = yield * examineToken(config.portal, await ask('app.info'))
   if (isUsable) yield * examineConnectors(config, ask)
@@ -81,7 +81,7 @@ async function * examineToken (portal: PortalConfig, result: CallResult): AsyncG
   if (result.kind === 'refused') {
     const isExpired = result.code.toLowerCase() === 'expired_token'
     yield isExpired
-      ? { state: 'open', subject: 'token', words: 'the access token has run out; the relay renews it at its next call. Examine the rest after that' }
+      ? { state: 'open', subject: 'token', words: 'the access token has expired; the relay renews it at its next call. Run the doctor again after that' }
       : { state: 'fault', subject: 'token', words: `the portal refuses it (${result.code}: ${result.words}): ${howToInstall(portal)}` }
     return false
   }
@@ -91,8 +91,8 @@ async function * examineToken (portal: PortalConfig, result: CallResult): AsyncG
     return false
   }
   yield portal.clientId === null
-    ? { state: 'fault', subject: 'token', words: 'it is taken, but cannot be renewed: set BITRIX24_CLIENT_ID and BITRIX24_CLIENT_SECRET to those that Bitrix24 shows for the application' }
-    : { state: 'ok', subject: 'token', words: 'the portal takes it' }
+    ? { state: 'fault', subject: 'token', words: 'the portal accepts it, but it cannot be renewed: set BITRIX24_CLIENT_ID and BITRIX24_CLIENT_SECRET to those that Bitrix24 shows for the application' }
+    : { state: 'ok', subject: 'token', words: 'the portal accepts it' }
   return true
 }
 
@@ -134,7 +134,7 @@ function lanesOf (config: Config): Lane[] {
 }
 
 function read<T> (schema: z.ZodType<T>, result: CallResult): { readonly value: T } | { readonly fault: string } {
-  if (result.kind === 'refused') return { fault: `the portal refuses to say (${result.code}: ${result.words})` }
+  if (result.kind === 'refused') return { fault: `the portal refuses to answer (${result.code}: ${result.words})` }
   const parsed = result.kind === 'answered' ? schema.safeParse(result.result) : null
   return parsed?.success ? { value: parsed.data } : { fault: 'the portal\'s answer cannot be read: try again' }
 }

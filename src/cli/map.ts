@@ -6,31 +6,31 @@ import { readChannels, type Channel } from '../config/channels.ts'
 import { BadRequest, ConfigError } from '../base/errors.ts'
 import { messengers } from '../messengers/registry.ts'
 
-export interface MapOptions {
+interface MapOptions {
   /** A CHANNELS_FILE. */
   readonly path: string
   readonly channel: string
-  /** A webhook's body, as the messenger sends it. */
+  /** The body of a webhook, as the messenger sends it. */
   readonly payload: Buffer
   readonly env: Environment
   readonly readFile: ReadFile
-  /** Wall clock in milliseconds: when the webhook comes. */
+  /** When the webhook comes, in milliseconds of the wall clock. */
   readonly now: number
 }
 
-/** What the channel reads in a payload, for people: JSON of the edits and clients with the ids that go to the portal. */
-export interface Mapped {
+interface Mapped {
+  /** JSON of the edits and clients with the ids for the portal, or the faults. */
   readonly text: string
-  /** Whether there was something that ought to be an edit and cannot be read. */
+  /** Whether an edit cannot be read. */
   readonly isFaulty: boolean
 }
 
-/** Long enough for any messenger's rule: nothing is signed here, so that a secret need not be known. */
+/** For a secret that is not set: nothing is verified here. Long enough for every messenger. */
 const STAND_IN = `whsec_${'A'.repeat(32)}`
 
 /**
- * Reads a payload as the channel would, offline and unsigned. Rejects with ConfigError for a faulty channel, and with an Error for a file
- * or a channel that is not there.
+ * Reads a payload as the channel does, offline and without a signature. Rejects with ConfigError for a faulty channel, and with an Error for a
+ * missing file or channel.
  */
 export async function mapPayload ({ path, channel: id, payload, env, readFile, now }: MapOptions): Promise<Mapped> {
   const channel = readChannel(path, id, env, readFile)
@@ -48,12 +48,7 @@ export async function mapPayload ({ path, channel: id, payload, env, readFile, n
   }
 }
 
-/** Only this channel is looked at, so that the others of the file need neither be sound nor have their secrets. */
-/** What the portal would be told; the channel's own rules are in the file that was given. */
-function toShown ({ allowAnonymous, ...edit }: PortalEdit): MessageEdit {
-  return edit
-}
-
+/** Reads only this channel: the others may be faulty or lack their secrets. */
 function readChannel (path: string, id: string, env: Environment, readFile: ReadFile): Channel {
   const file = z.object({ channels: z.array(z.looseObject({ id: z.unknown() })) }).safeParse(readJson(path, readFile)).data
   const entry = file?.channels.find(candidate => candidate.id === id)
@@ -72,7 +67,7 @@ function readJson (path: string, readFile: ReadFile): unknown {
   try {
     return JSON.parse(text)
   } catch {
-    // The engine's own words quote the file, and secrets may stand in it.
+    // The engine's message quotes the file, which may contain secrets.
     throw new Error(`${path} is not JSON`)
   }
 }

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
-import { askApi, formatEdits, type ApiOptions, type EditLine } from './api.ts'
+import type { EditAnswer, StatusAnswer } from '../../routes/edits.ts'
+import { askApi, formatEdits, type ApiOptions } from './api.ts'
 
 interface FilterOptions {
   readonly state?: string
@@ -9,52 +10,45 @@ interface FilterOptions {
   readonly message?: string
 }
 
-interface Status {
-  readonly ledger: Readonly<Record<'accepted' | 'superseded' | 'delivered' | 'dead' | 'pending', number>>
-  readonly backlog: { readonly oldestPendingAt: string | null }
-  readonly portal: { readonly host: string, readonly condition: string, readonly since: string | null, readonly authorizeUrl: string | null }
-  readonly lines: ReadonlyArray<{ readonly connector: string, readonly line: number, readonly code: string, readonly since: string }>
-}
-
-/** `status`, `edits` and `redeliver`: what an operator asks of a running relay. */
+/** The operator's commands for a running relay: `status`, `edits` and `redeliver`. */
 export function addOperatorCommands (program: Command, defaultUrl: string, findToken: () => string): void {
   const api = (options: { readonly url: string }): ApiOptions => ({ url: options.url, token: findToken() })
 
   program.command('status')
     .description('show the ledger, the portal and its lines')
-    .option('--url <url>', 'the relay', defaultUrl)
+    .option('--url <url>', 'the relay\'s address', defaultUrl)
     .action(async (options: { url: string }) => {
-      const status = await askApi<Status>(api(options), '/api/status')
+      const status = await askApi<StatusAnswer>(api(options), '/api/status')
       const { ledger, backlog, portal, lines } = status
       console.log(`ledger   accepted ${ledger.accepted} = superseded ${ledger.superseded} + delivered ${ledger.delivered} + dead ${ledger.dead} + pending ${ledger.pending}`)
-      if (backlog.oldestPendingAt !== null) console.log(`backlog  the oldest waits since ${backlog.oldestPendingAt}`)
+      if (backlog.oldestPendingAt !== null) console.log(`backlog  the oldest edit waits since ${backlog.oldestPendingAt}`)
       console.log(`portal   ${portal.host} ${portal.condition}${portal.since === null ? '' : ` since ${portal.since}`}`)
-      if (portal.authorizeUrl !== null) console.log(`         an administrator can authorize anew at ${portal.authorizeUrl}`)
+      if (portal.authorizeUrl !== null) console.log(`         an administrator can authorize the relay again at ${portal.authorizeUrl}`)
       for (const line of lines) console.log(`line     ${line.connector}/${line.line} ${line.code} since ${line.since}`)
     })
 
-  withFilter(program.command('edits').description('list edits, the youngest message first'))
-    .option('--url <url>', 'the relay', defaultUrl)
-    .option('--limit <count>', 'how many', '50')
-    .option('--cursor <cursor>', 'go on where a page ended')
+  withFilter(program.command('edits').description('list edits, the newest message first'))
+    .option('--url <url>', 'the relay\'s address', defaultUrl)
+    .option('--limit <count>', 'the number of edits', '50')
+    .option('--cursor <cursor>', 'continue after a page')
     .action(async (options: FilterOptions & { url: string, limit: string, cursor?: string }) => {
       const { url, ...query } = options
-      const page = await askApi<{ edits: EditLine[], next: string | null }>(api({ url }), `/api/edits?${new URLSearchParams(present(query))}`)
+      const page = await askApi<{ edits: EditAnswer[], next: string | null }>(api({ url }), `/api/edits?${new URLSearchParams(present(query))}`)
       console.log(formatEdits(page.edits))
       if (page.next !== null) console.log(`more: --cursor ${page.next}`)
     })
 
-  withFilter(program.command('redeliver').description('deliver finished edits again: one by its id, or all that match; only dead ones unless --state says otherwise'))
-    .argument('[id]', 'the edit')
-    .option('--url <url>', 'the relay', defaultUrl)
+  withFilter(program.command('redeliver').description('deliver finished edits again: one by its id, or all that match; only dead edits unless --state is given'))
+    .argument('[id]', 'the id of an edit')
+    .option('--url <url>', 'the relay\'s address', defaultUrl)
     .action(async (id: string | undefined, options: FilterOptions & { url: string }) => {
       const { url, ...filter } = options
       if (id !== undefined) {
-        const edit = await askApi<EditLine>(api({ url }), `/api/edits/${encodeURIComponent(id)}/redeliver`, { method: 'POST' })
+        const edit = await askApi<EditAnswer>(api({ url }), `/api/edits/${encodeURIComponent(id)}/redeliver`, { method: 'POST' })
         console.log(formatEdits([edit]))
         return
       }
-      if (Object.keys(present(filter)).length === 0) throw new Error('say which: an id, or a filter such as --reason rejected')
+      if (Object.keys(present(filter)).length === 0) throw new Error('give an id, or a filter such as --reason rejected')
       const count = await askApi<{ redelivered: number, skipped: number }>(api({ url }), '/api/edits/redeliver', { method: 'POST', body: present(filter) })
       console.log(`${count.redelivered} will be delivered again, ${count.skipped} cannot be`)
     })
@@ -63,7 +57,7 @@ export function addOperatorCommands (program: Command, defaultUrl: string, findT
 function withFilter (command: Command): Command {
   return command
     .option('--state <state>', 'pending, delivered or dead')
-    .option('--reason <reason>', 'why they are dead, such as rejected or empty-text')
+    .option('--reason <reason>', 'why an edit is dead, such as rejected or empty-text')
     .option('--channel <id>', 'of this channel')
     .option('--chat <id>', 'of this chat')
     .option('--message <id>', 'of this message')

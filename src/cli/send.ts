@@ -1,24 +1,19 @@
 import { BadRequest } from '../base/errors.ts'
 import { signStandardWebhook } from '../signatures/standard-webhooks.ts'
 
-export interface SendOptions {
+interface SendOptions {
   /** The relay's address, without a path. */
   readonly url: string
   readonly channel: string
   readonly key: Buffer
-  /** JSON: a whole event, or only what stands in its `data`. */
+  /** JSON: a whole event, or only its `data`. */
   readonly text: string
   /** Wall clock in milliseconds. */
   readonly now: number
 }
 
-export interface Sent {
-  readonly status: number
-  readonly answer: string
-}
-
-/** Signs an event and posts it as a messenger would. Throws BadRequest when the text is not JSON; rejects when the relay cannot be reached. */
-export async function send ({ url, channel, key, text, now }: SendOptions): Promise<Sent> {
+/** Signs an event and posts it as a messenger does. Rejects with BadRequest if the text is not JSON, and if the relay cannot be reached. */
+export async function send ({ url, channel, key, text, now }: SendOptions): Promise<{ status: number, answer: string }> {
   const body = toEvent(text, now)
   const response = await fetch(new URL(`/webhooks/${encodeURIComponent(channel)}`, url), {
     method: 'POST',
@@ -37,7 +32,7 @@ function toEvent (text: string, now: number): string {
   } catch (error) {
     throw new BadRequest(`this is not JSON: ${error instanceof Error ? error.message : String(error)}`)
   }
-  // A whole event goes out as it was written: it may be wrong on purpose, or hold numbers that JavaScript would round.
+  // A whole event is sent unchanged: it may be wrong on purpose, or contain numbers that JavaScript would round.
   if (typeof value === 'object' && value !== null && 'type' in value && 'data' in value) return text
   return `{"type":"message.edited","timestamp":${JSON.stringify(new Date(now).toISOString())},"data":${text}}`
 }

@@ -6,10 +6,10 @@ import type { Profiles } from '../outbox/profiles.ts'
 const EVERY_MS = 10 * 60_000
 const DAY_MS = 24 * 3600_000
 
-/** Rows in one transaction: webhooks wait for the writer meanwhile. */
+/** Rows in one transaction. Webhooks wait during it. */
 const BATCH = 500
 
-export interface JanitorOptions {
+interface JanitorOptions {
   readonly outbox: Pick<Outbox, 'prune'>
   readonly profiles: Pick<Profiles, 'prune'>
   readonly retentionDays: number
@@ -17,7 +17,7 @@ export interface JanitorOptions {
   readonly log: Log
 }
 
-/** Removes finished rows and clients not heard of, once their retention is over, a little at a time. */
+/** Removes finished rows, and clients that were not seen again, after their retention, in small batches. */
 export function createJanitor ({ outbox, profiles, retentionDays, now, log }: JanitorOptions) {
   const alarm = createAlarm()
   const halt = new AbortController()

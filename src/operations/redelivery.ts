@@ -1,24 +1,18 @@
 import type { EditFilter, Outbox, RedeliveryOutcome } from '../outbox/outbox.ts'
 
-/** Rows in one transaction: webhooks wait for the writer meanwhile. */
+/** Rows in one transaction. Webhooks wait during it. */
 const BATCH = 500
 
-export interface RedeliveryOptions {
+interface RedeliveryOptions {
   readonly outbox: Pick<Outbox, 'list' | 'redeliver'>
   readonly now: () => number
-  /** Called with the time at which something has become due. */
+  /** Called when edits have become due, with the time. */
   readonly onDue: (dueAt: number) => void
-}
-
-export interface RedeliveryCount {
-  readonly redelivered: number
-  /** Rows that matched and have nothing that may be sent again, or wait for a call already. */
-  readonly skipped: number
 }
 
 export type Redelivery = ReturnType<typeof createRedelivery>
 
-/** Sends finished edits again, at an operator's word. What the row holds is sent, which is never older than what was sent before. */
+/** Sends finished edits again for an operator. The content that the row holds is sent, which is never older than what was sent before. */
 export function createRedelivery ({ outbox, now, onDue }: RedeliveryOptions) {
   return {
     async one (id: string): Promise<RedeliveryOutcome> {
@@ -27,7 +21,8 @@ export function createRedelivery ({ outbox, now, onDue }: RedeliveryOptions) {
       return outcome ?? 'not-found'
     },
 
-    async matching (filter: EditFilter): Promise<RedeliveryCount> {
+    /** `skipped`: matching rows that already wait for a call, or have nothing that may be sent again. */
+    async matching (filter: EditFilter): Promise<{ redelivered: number, skipped: number }> {
       let redelivered = 0
       let skipped = 0
       let after: number | null = null

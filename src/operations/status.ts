@@ -1,7 +1,7 @@
 import type { PortalCondition } from '../courier/parks.ts'
 import type { Backlog, Ledger, Outbox } from '../outbox/outbox.ts'
 
-export interface StatusOptions {
+interface StatusOptions {
   readonly portal: string
   readonly outbox: Pick<Outbox, 'ledger' | 'backlog'>
   readonly condition: () => Promise<PortalCondition>
@@ -13,16 +13,15 @@ export interface Status {
   readonly backlog: Backlog
   readonly portal: {
     readonly host: string
-    /** `ready`, or the code for which the portal is parked. */
+    /** `ready`, or the code of the portal's park. */
     readonly condition: string
     readonly since: number | null
-    /** Where an administrator can grant new tokens; only while that would help. */
+    /** The link by which an administrator can grant new tokens; null while the portal is ready. */
     readonly authorizeUrl: string | null
   }
   readonly lines: PortalCondition['lines']
 }
 
-/** The whole of the relay at a glance, for an operator. */
 export function createStatus ({ portal, outbox, condition, authorizeUrl }: StatusOptions): () => Promise<Status> {
   return async () => {
     const [ledger, backlog, { portal: code, since, lines }] = await Promise.all([outbox.ledger(), outbox.backlog(portal), condition()])

@@ -52,7 +52,7 @@ t.test('send signs what a messenger would send, prints the answer, and fails whe
 })
 
 t.test('send says what is missing', async t => {
-  t.match(await relay(['send', '-'], { input: '{}' }), { code: 1, errors: /there is no secret to sign with/ })
+  t.match(await relay(['send', '-'], { input: '{}' }), { code: 1, errors: /no secret: set WEBHOOK_SECRET/ })
   t.match(await relay(['send', '-', '--secret', 'x'], { input: '{}' }), { code: 1, errors: /must be whsec_/ })
   t.match(await relay(['send', 'gone.json'], { env: { WEBHOOK_SECRET: SECRET } }), { code: 1, errors: /ENOENT/ })
   await t.rejects(send({ url: 'http://127.0.0.1:9', channel: 'default', key: KEY, text: '{', now: 0 }), { message: /this is not JSON/ })

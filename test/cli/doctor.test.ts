@@ -57,7 +57,7 @@ t.test('beside a running relay everything is examined and nothing changed', asyn
     /^ok configuration: portal 127\.0\.0\.1:\d+, channels default$/,
     /^ok store: .*relay\.db, \d+ edits pending$/,
     /^ok portal: http:\/\/127\.0\.0\.1:\d+ answers in \d+ ms$/,
-    'ok token: the portal takes it',
+    'ok token: the portal accepts it',
     'ok scope: imopenlines, imconnector',
     'ok connector: relay_demo',
     'ok line: relay_demo is active on line 1',
@@ -69,7 +69,7 @@ t.test('beside a running relay everything is examined and nothing changed', asyn
   ])
   t.match((await doctor({ BITRIX24_LINE: '99' })).at(-1), /^fault line: relay_demo is not active on line 99: activate it/)
   t.match((await doctor({ BITRIX24_CLIENT_ID: 'local.other' })).at(-1), /^fault token: it belongs to the application local\.relay/)
-  t.match((await doctor({ BITRIX24_CLIENT_ID: '', BITRIX24_CLIENT_SECRET: '', BITRIX24_REFRESH_TOKEN: '' }))[3], /^fault token: it is taken, but cannot be renewed/)
+  t.match((await doctor({ BITRIX24_CLIENT_ID: '', BITRIX24_CLIENT_SECRET: '', BITRIX24_REFRESH_TOKEN: '' }))[3], /^fault token: the portal accepts it, but it cannot be renewed/)
 })
 
 t.test('a token that has run out is left to the relay', async t => {
@@ -77,7 +77,7 @@ t.test('a token that has run out is left to the relay', async t => {
   await deliver(await run({ SETTLE_MS: '0' }), portal)
   await portal.fault({ method: 'app.info', fault: 'expired-token', times: 1 })
   const renewals = (await portal.calls('oauth.token')).length
-  t.match((await doctor()).at(-1), /^open token: the access token has run out; the relay renews it at its next call/)
+  t.match((await doctor()).at(-1), /^open token: the access token has expired; the relay renews it at its next call/)
   t.equal((await portal.calls('oauth.token')).length, renewals)
 })
 
@@ -87,7 +87,7 @@ t.test('what the portal says in refusal is shown with a remedy', async t => {
   await portal.fault({ method: 'app.info', fault: { error: 'ERROR_OAUTH', status: 401 }, times: 1 })
   t.match((await doctor()).at(-1), /^fault token: the portal refuses it \(ERROR_OAUTH: .*\): install it again, or open http.*\/oauth\/authorize\/\?client_id=local\.relay as an administrator/)
   await portal.fault({ method: 'scope', fault: { error: 'INTERNAL_SERVER_ERROR', status: 500 }, times: 1 })
-  t.match((await doctor())[4], /^fault scope: the portal refuses to say \(INTERNAL_SERVER_ERROR/)
+  t.match((await doctor())[4], /^fault scope: the portal refuses to answer \(INTERNAL_SERVER_ERROR/)
   await portal.fault({ method: 'app.info', fault: 'html-502', times: 1 })
   t.match((await doctor()).at(-1), /^fault portal: .* does not answer \(HTTP_502\): check/)
   await portal.fault({ method: 'app.info', fault: 'redirect', times: 1 })
@@ -100,9 +100,9 @@ t.test('before the relay\'s first start there is nothing to ask the portal with'
     /^ok configuration/, /^ok store: there is none yet/, /^fault token: the portal has not installed the application: install it again, or open/,
   ])
   t.match((await doctor({ BITRIX24_REFRESH_TOKEN: '', BITRIX24_CLIENT_ID: '', BITRIX24_CLIENT_SECRET: '' })).at(-1), /create a local application whose handler is/)
-  t.match((await doctor()).at(-1), /^open token: the relay takes BITRIX24_REFRESH_TOKEN over when it starts/)
+  t.match((await doctor()).at(-1), /^open token: the relay imports BITRIX24_REFRESH_TOKEN when it starts/)
   await run()
-  t.match((await doctor()).at(-1), /^open token: there is a refresh token only/)
+  t.match((await doctor()).at(-1), /^open token: there is only a refresh token/)
 })
 
 t.test('every fault of the configuration is a line', async t => {

@@ -47,16 +47,16 @@ t.test('redeliver takes an id or a filter, and says what cannot be', async t => 
   const { app, relay, kill } = await start(t)
   const answer = await app.inject(webhook([edit('Hello', 1)]))
   const id = answer.json().edits[0].id as string
-  t.match(await relay('redeliver', id), { code: 1, output: /answers 409: the edit waits for its call already/ })
+  t.match(await relay('redeliver', id), { code: 1, output: /answered 409: the edit already waits for its call/ })
   await kill()
   t.match(await relay('redeliver', id), { code: 0, output: new RegExp(`${id} +pending`) })
   await kill()
   t.match(await relay('redeliver', '--reason', 'rejected'), { code: 0, output: /^1 will be delivered again, 0 cannot be/ })
-  t.match(await relay('redeliver'), { code: 1, output: /say which: an id, or a filter/ })
+  t.match(await relay('redeliver'), { code: 1, output: /give an id, or a filter/ })
 })
 
 t.test('a relay that refuses or cannot be reached is named', async t => {
   const { relay, url } = await start(t)
-  await t.rejects(askApi({ url, token: ADMIN_TOKEN }, '/api/edits?state=lost'), { message: /answers 400: .*\/state/ })
+  await t.rejects(askApi({ url, token: ADMIN_TOKEN }, '/api/edits?state=lost'), { message: /answered 400: .*\/state/ })
   t.match(await relay('status', '--url', 'http://127.0.0.1:9'), { code: 1, output: /ECONNREFUSED|bad port/ })
 })

@@ -35,7 +35,7 @@ t.test('a stopping relay is alive and not ready', async t => {
 
 t.test('a portal in trouble is shown by code and without names, and does not make the relay unready', async t => {
   const lines = [{ code: 'NOT_ACTIVE_LINE', connector: 'relay_demo', line: 1, since: NOW }]
-  const { app } = await buildRelay(t, { dependencies: { condition: async () => ({ portal: 'invalid_grant', lines }) } })
+  const { app } = await buildRelay(t, { dependencies: { condition: async () => ({ portal: 'invalid_grant', since: NOW, lines }) } })
   const answer = await app.inject({ url: '/readyz' })
   t.equal(answer.statusCode, 200)
   t.strictSame(answer.json(), { status: 'ready', portal: 'invalid_grant', lines: ['NOT_ACTIVE_LINE'] })

@@ -14,24 +14,24 @@ const MINUTE_S = 60
 const HOUR_S = 60 * MINUTE_S
 const DAY_S = 24 * HOUR_S
 
-/** What the courier tells, and the guards' refusals, which end an edit before the courier sees it. */
+/** Counts the courier's events, and edits that guards refuse before the courier gets them. */
 export function createCourierMetrics (registry: Registry, now: () => number) {
   const registers = [registry]
   const finished = new Counter({
     name: 'relay_edits_finished_total',
-    help: 'Edits that came to their end in this process. The reason of a delivered one is its flag (unknown-user, files-omitted) or empty.',
+    help: 'Edits that this process finished. The reason of a delivered edit is its flag (unknown-user, files-omitted) or empty.',
     labelNames: ['state', 'reason'],
     registers,
   })
   const latency = new Histogram({
     name: 'relay_delivery_latency_seconds',
-    help: 'From the acknowledgement of an edit to the portal\'s word of success, the settle time included.',
+    help: 'From the acknowledgement of an edit to the portal\'s success, including the debounce.',
     buckets: [0.5, 1, 2.5, 5, 10, 30, MINUTE_S, 5 * MINUTE_S, 15 * MINUTE_S, HOUR_S, 6 * HOUR_S, DAY_S, 3 * DAY_S],
     registers,
   })
   const duration = new Histogram({
     name: 'relay_call_duration_seconds',
-    help: 'Calls of imconnector.update.messages, by how they ended (answered, refused, moved, unreachable, unknown) and what the relay did about it (none: all went well).',
+    help: 'Calls of imconnector.update.messages by outcome (answered, refused, moved, unreachable, unknown) and the relay\'s action (none: success).',
     labelNames: ['outcome', 'action'],
     buckets: [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 65],
     registers,
@@ -44,14 +44,14 @@ export function createCourierMetrics (registry: Registry, now: () => number) {
   })
   const parks = new Counter({
     name: 'relay_parks_total',
-    help: 'How often the portal or a line was parked, by the code that it was parked for.',
+    help: 'Parks of the portal or a line, by code.',
     labelNames: ['scope', 'code'],
     registers,
   })
   let reportedAt = -Infinity
   const operating = new Gauge({
     name: 'relay_operating_used_seconds',
-    help: 'Operating time of imconnector.update.messages within ten minutes, as the portal reported it with its last answer; 0 when that is ten minutes old.',
+    help: 'Operating time of imconnector.update.messages within ten minutes, from the portal\'s last answer; 0 if that is over ten minutes old.',
     registers,
     collect () {
       if (now() - reportedAt >= OPERATING_WINDOW_MS) this.set(0)
@@ -99,7 +99,7 @@ function operatingS (result: SessionResult): number | null {
   return result.kind === 'answered' && result.time !== null ? result.time.operatingS : null
 }
 
-/** A code as a label: a portal may invent codes, and each label's value is a series that Prometheus keeps. */
+/** The label for a code. Each value is a series in Prometheus, so undocumented codes share one. */
 export function codeLabel (code: string): string {
   return Object.hasOwn(CODE_ACTIONS, code.toUpperCase()) ? code : 'other'
 }

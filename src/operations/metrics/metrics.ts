@@ -10,23 +10,23 @@ import type { EditResult } from '../../messengers/messenger.ts'
 import type { Passage } from '../../forward/connector.ts'
 import type { WebhookOutcome } from '../../edit/edit.ts'
 
-export interface MetricsOptions {
+interface MetricsOptions {
   readonly version: string
   readonly channels: Iterable<Pick<Channel, 'id' | 'upstream'>>
   /** Milliseconds of a clock that never jumps. */
   readonly now: () => number
 }
 
-export interface Metrics {
+interface Metrics {
   readonly registry: Registry
   readonly observers: Observers
-  /** What is looked up only when somebody asks is added; fulfilled with the text of all metrics. */
+  /** Adds the metrics that are computed for each scrape. Returns a function for the text of all metrics. */
   readonly createScrape: (options: ScrapeOptions) => () => Promise<string>
 }
 
 /**
- * Counts for Prometheus what the parts of one relay tell. Each relay has a registry of its own. No label holds an id, a name or an
- * address: only what is configured, and words from closed lists.
+ * The metrics of one relay for Prometheus, in a registry of its own. Labels never contain a client's id, name or address: only configured values and
+ * words from fixed lists.
  */
 export function createMetrics ({ version, channels, now }: MetricsOptions): Metrics {
   const registry = new Registry()
@@ -52,13 +52,13 @@ export function createMetrics ({ version, channels, now }: MetricsOptions): Metr
 function createCommitObserver (registry: Registry): CommitObserver {
   const jobs = new Histogram({
     name: 'relay_commit_jobs',
-    help: 'Jobs that shared one transaction of the database: a webhook, a claim or a settling each is one.',
+    help: 'Jobs in one transaction of the database. A job is, for example, a webhook, a claim or the record of a call.',
     buckets: [1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2000],
     registers: [registry],
   })
   const duration = new Histogram({
     name: 'relay_commit_duration_seconds',
-    help: 'Transactions of the database from begin to on disk.',
+    help: 'Duration of the database\'s transactions, commit included.',
     buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10],
     registers: [registry],
   })
@@ -71,26 +71,26 @@ function createCommitObserver (registry: Registry): CommitObserver {
 function createRenewalObserver (registry: Registry): (renewal: Renewal) => void {
   const refreshes = new Counter({
     name: 'relay_token_refreshes_total',
-    help: 'Renewals of the portal\'s tokens: renewed, refused, unreachable (nothing was sent), lost (no answer came, twice).',
+    help: 'Renewals of the portal\'s tokens: renewed, refused, unreachable (nothing was sent), lost (two answers were lost).',
     labelNames: ['outcome'],
     registers: [registry],
   })
   for (const outcome of ['renewed', 'refused', 'unreachable', 'lost']) refreshes.inc({ outcome }, 0)
   return renewal => {
-    // Somebody else had renewed them: nothing was asked.
+    // The tokens were already renewed, so no request was made.
     if (renewal.kind === 'replaced') return
     refreshes.inc({ outcome: renewal.kind === 'refused' && renewal.code === 'refresh-lost' ? 'lost' : renewal.kind })
   }
 }
 
-/** What the webhook routes tell; a webhook for no channel has the channel null. */
+/** Called by the webhook routes. `channel` is null if there is no such channel. */
 export interface WebhookObserver {
   onReceived (channel: string, edits: ReadonlyArray<{ readonly result: EditResult }>): void
   onRejected (channel: string | null, status: number): void
 }
 
-/** What the parts of one relay tell while they work, as functions to hand to them, so that none of them knows who counts. */
-export interface Observers {
+/** The parts of a relay call these functions and do not know the metrics. */
+interface Observers {
   readonly courier: CourierObserver
   readonly webhooks: WebhookObserver
   readonly onForwarded: (channel: string, passage: Passage) => void
@@ -105,17 +105,17 @@ const NO_CHANNEL = '?'
 const WEBHOOK_OUTCOMES: readonly (WebhookOutcome | 'unreadable')[] = ['accepted', 'duplicate', 'stale', 'ignored', 'unreadable', 'refused']
 const STATUSES = [400, 401, 429, 500, 503]
 
-/** Every series of a channel is there from the start: Prometheus cannot see an increase from nothing. */
-export function createWebhookMetrics (registry: Registry, channels: Iterable<string>, onRefused: (reason: string) => void): WebhookObserver {
+/** All series of a channel exist from the start: Prometheus does not see the increase of a new series. */
+function createWebhookMetrics (registry: Registry, channels: Iterable<string>, onRefused: (reason: string) => void): WebhookObserver {
   const edits = new Counter({
     name: 'relay_webhook_edits_total',
-    help: 'Edits in webhooks that were acknowledged, by what became of them at the door (ignored: an event that is no edit; unreadable: one that ought to be and cannot be read).',
+    help: 'Edits in acknowledged webhooks, by outcome (ignored: the event is not an edit; unreadable: it should be one but cannot be read).',
     labelNames: ['channel', 'outcome'],
     registers: [registry],
   })
   const rejected = new Counter({
     name: 'relay_webhooks_rejected_total',
-    help: 'Webhooks that were not acknowledged, by HTTP status; the channel is ? when there is no such channel.',
+    help: 'Webhooks that were not acknowledged, by HTTP status. The channel is ? if there is no such channel.',
     labelNames: ['channel', 'status'],
     registers: [registry],
   })
@@ -138,16 +138,16 @@ export function createWebhookMetrics (registry: Registry, channels: Iterable<str
 /** Labels of the counter; `failed` is an answer with a status of 500 or more. */
 const PASSAGE_OUTCOMES: ReadonlyArray<Passage['outcome'] | 'failed'> = ['answered', 'failed', 'unreachable', 'timeout', 'broken', 'busy', 'loop', 'stopped']
 
-export function createUpstreamMetrics (registry: Registry, channels: Iterable<string>): (channel: string, passage: Passage) => void {
+function createUpstreamMetrics (registry: Registry, channels: Iterable<string>): (channel: string, passage: Passage) => void {
   const forwards = new Counter({
     name: 'relay_forwards_total',
-    help: 'Webhooks that were for the connector behind the relay, by what passing them on came to (failed: the connector answered 5xx).',
+    help: 'Webhooks for the connector behind the relay, by the outcome of forwarding (failed: the connector answered 5xx).',
     labelNames: ['channel', 'outcome'],
     registers: [registry],
   })
   const duration = new Histogram({
     name: 'relay_forward_duration_seconds',
-    help: 'From the start of passing a webhook on to the end of the connector\'s answer, or to its failure.',
+    help: 'From the start of forwarding a webhook to the end of the connector\'s answer, or to a failure.',
     labelNames: ['channel'],
     buckets: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120],
     registers: [registry],
@@ -165,11 +165,10 @@ export function createUpstreamMetrics (registry: Registry, channels: Iterable<st
 
 const LOOK_UP_OUTCOMES = ['found', 'unknown', 'refused', 'unavailable']
 
-/** Every series of a channel is there from the start: Prometheus cannot see an increase from nothing. */
-export function createLookUpMetrics (registry: Registry, channels: Iterable<string>): (report: LookUpReport) => void {
+function createLookUpMetrics (registry: Registry, channels: Iterable<string>): (report: LookUpReport) => void {
   const lookUps = new Counter({
     name: 'relay_profile_lookups_total',
-    help: 'Clients without a name whom a messenger\'s API was asked for: found, unknown to it, or not told because it refused the channel\'s token or was unavailable.',
+    help: 'Name look-ups at a messenger\'s API, by client: found, unknown, refused (the channel\'s token), or unavailable.',
     labelNames: ['channel', 'outcome'],
     registers: [registry],
   })

@@ -3,21 +3,18 @@ import type { PortalCondition } from '../../courier/parks.ts'
 import type { Ledger, Outbox } from '../../outbox/outbox.ts'
 import { codeLabel } from './courier.ts'
 
-/** How long what the store said is good for: several servers may scrape, and each may ask often. */
+/** The store's answers are reused for this long: several servers may scrape often. */
 const VALID_MS = 5000
 
-/** A scrape is given up after ten seconds, and a busy store must not cost it all the other metrics. */
+/** Prometheus waits ten seconds for a scrape. A slow store must not make it lose the other metrics. */
 const TIMEOUT_MS = 2000
 
 export interface ScrapeOptions {
   readonly portal: string
   readonly outbox: Pick<Outbox, 'ledger' | 'oldestPending'>
-  /**
-   * What this relay does for the portal, null while another one has its lease. What is of the portal and the store is told by the holder
-   * alone, so that sums over all relays are right.
-   */
+  /** Null while another relay leads. Only the leader reports the portal and the store, so sums over all relays are right. */
   readonly leader: () => { condition (): PortalCondition, bucketLevel (): number } | null
-  /** How many requests our share of the portal's leaky bucket holds. */
+  /** The size of our share of the portal's leaky bucket. */
   readonly burst: number
   readonly now: () => number
 }
@@ -27,26 +24,26 @@ interface Sample {
   readonly oldestPendingAt: number | null
 }
 
-/** What is looked up only when somebody asks, and the answer to them: the text of all metrics. */
+/** Returns the text of all metrics. The store and the leader are queried for each scrape. */
 export function createScrape (registry: Registry, options: ScrapeOptions): () => Promise<string> {
   const { portal, outbox, leader, burst, now } = options
   const registers = [registry]
   const edits = new Gauge({
     name: 'relay_ledger_edits',
-    help: 'The store\'s ledger: accepted = superseded + delivered + dead + pending, since the database was made. Redelivery moves edits back to pending.',
+    help: 'The store\'s ledger since the database was created: accepted = superseded + delivered + dead + pending. Redelivery moves edits back to pending.',
     labelNames: ['state'],
     registers,
   })
   const oldest = new Gauge({
     name: 'relay_oldest_pending_age_seconds',
-    help: 'How long the oldest edit has been waiting for the portal; 0 when none waits. Beyond 1000 waiting edits of a line, the oldest of the 1000 that are due first.',
+    help: 'Age of the oldest edit that waits for the portal; 0 if none waits. If over 1000 edits of a line wait, the oldest of the 1000 that are due first.',
     registers,
   })
   const level = new Gauge({ name: 'relay_bucket_level_requests', help: 'Requests in our share of the portal\'s leaky bucket.', registers })
-  const size = new Gauge({ name: 'relay_bucket_burst_requests', help: 'Requests that our share of the portal\'s leaky bucket holds.', registers })
-  const lease = new Gauge({ name: 'relay_lease_held', help: '1 in the relay that calls the portal, 0 in the others on the same store.', registers })
-  const portalParked = new Gauge({ name: 'relay_portal_parked', help: '1 while the portal is parked, with the code; otherwise 0.', labelNames: ['code'], registers })
-  const linesParked = new Gauge({ name: 'relay_lines_parked', help: 'Open lines that are parked, by code; 0 without a code when none is.', labelNames: ['code'], registers })
+  const size = new Gauge({ name: 'relay_bucket_burst_requests', help: 'Size of our share of the portal\'s leaky bucket.', registers })
+  const lease = new Gauge({ name: 'relay_lease_held', help: '1 in the leader, which calls the portal; 0 in the other relays on the same store.', registers })
+  const portalParked = new Gauge({ name: 'relay_portal_parked', help: '1 with the code while the portal is parked, else 0.', labelNames: ['code'], registers })
+  const linesParked = new Gauge({ name: 'relay_lines_parked', help: 'Parked open lines by code; 0 without a code if none is parked.', labelNames: ['code'], registers })
 
   let sample: Sample | null = null
   let sampledAt = -Infinity
@@ -58,7 +55,7 @@ export function createScrape (registry: Registry, options: ScrapeOptions): () =>
       sample = { ledger, oldestPendingAt }
       sampledAt = now()
     } catch {
-      // What is not known is left out, so that nobody takes an old number for the present one.
+      // Unknown values are left out: an old number would look like the present one.
       sample = null
     }
   }
