@@ -91,7 +91,7 @@ t.test('below the method\'s operating limit the relay rests until the reset, and
   await take({ message: 'm2', text: 'two', at: 1 })
   courier.wake()
   const restedMs = await runClocks(harness, 10_000, async () => (await store.outbox.ledger()).delivered === 2)
-  t.ok(restedMs >= 590_000, 'the reset is ten minutes away')
+  t.ok(restedMs >= 300_000, `the reset was ten minutes away, less what has gone by: ${restedMs / 1000} s`)
   const calls = await portal.calls()
   t.strictSame(calls.filter(call => call.error === 'OPERATION_TIME_LIMIT'), [])
   t.equal(calls.length, 2)
