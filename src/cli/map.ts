@@ -48,6 +48,11 @@ export async function mapPayload ({ path, channel: id, payload, env, readFile, n
   }
 }
 
+/** What the portal would be told; the channel's own rules are in the file that was given. */
+function toShown ({ allowAnonymous, ...edit }: PortalEdit): MessageEdit {
+  return edit
+}
+
 /** Reads only this channel: the others may be faulty or lack their secrets. */
 function readChannel (path: string, id: string, env: Environment, readFile: ReadFile): Channel {
   const file = z.object({ channels: z.array(z.looseObject({ id: z.unknown() })) }).safeParse(readJson(path, readFile)).data
