@@ -2,40 +2,50 @@ import { isUtf8 } from 'node:buffer'
 import { parse, type Reviver } from 'secure-json-parse'
 import { BadRequest } from './errors.ts'
 
-/** The value of a JSON body. Throws BadRequest for anything that is not JSON in UTF-8, or would reach an object's prototype. */
-export function parseJson (body: Buffer): unknown {
-  return parseWith(body)
-}
-
-/** The same, with integers that a number cannot hold as bigint: a messenger's ids must come out as they went in. */
-export function parseJsonExactly (body: Buffer): unknown {
-  // A reviver is called for every value, and most bodies hold no number of so many digits.
-  return /\d{16}/.test(body.toString('latin1')) ? parseWith(body, exactInteger) : parseWith(body)
-}
-
 const parsed = new WeakMap<Buffer, unknown>()
 
-/** The same for a body that is asked again, for its secret, its account and its content: nobody may change what comes out. */
-export function parseJsonOnce (body: Buffer): unknown {
+/**
+ * The value of a JSON body; integers beyond 2^53 become bigints, so that ids keep their digits. Parses each body once, so do not change the
+ * result. Throws BadRequest for anything that is not JSON in UTF-8 or has a key that could change an object's prototype.
+ */
+export function parseBody (body: Buffer): unknown {
   const known = parsed.get(body)
   if (known !== undefined) return known
-  const value = parseJsonExactly(body)
+  if (!isUtf8(body)) throw new BadRequest('the body is not UTF-8')
+  const value = parseText(body)
   parsed.set(body, value)
   return value
 }
 
-function parseWith (body: Buffer, reviver?: Reviver): unknown {
-  if (!isUtf8(body)) throw new BadRequest('the body is not UTF-8')
+/** The same; undefined instead of BadRequest. */
+export function tryParseBody (body: Buffer): unknown {
   try {
-    return parse(body, reviver)
+    return parseBody(body)
   } catch (error) {
-    // The engine's own words quote the body, which is the client's.
+    if (error instanceof BadRequest) return undefined
+    throw error
+  }
+}
+
+/** The value that the keys of `path` lead to, or undefined. */
+export function valueAt (value: unknown, path: readonly string[]): unknown {
+  let found = value
+  for (const key of path) found = typeof found === 'object' && found !== null && Object.hasOwn(found, key) ? (found as Record<string, unknown>)[key] : undefined
+  return found
+}
+
+function parseText (body: Buffer): unknown {
+  try {
+    // Most bodies have no integer of so many digits, and parsing is faster without a reviver.
+    return /\d{16}/.test(body.toString('latin1')) ? parse(body, exactInteger) : parse(body)
+  } catch (error) {
+    // The engine's message quotes the body, which may hold a client's text.
     const forbidden = error instanceof SyntaxError && error.message.includes('forbidden prototype')
     throw new BadRequest(forbidden ? 'the body has a key that is not allowed: __proto__ or constructor.prototype' : 'the body is not JSON')
   }
 }
 
-/** The engine gives the text of a primitive as a third argument, which the package's type does not know of yet. */
+/** The engine passes a primitive's source text as a third argument, which the package's type does not declare yet. */
 const exactInteger: Reviver = (_key, value: unknown, context?: { readonly source?: string }) => {
   const source = context?.source ?? ''
   const isExact = typeof value !== 'number' || Number.isSafeInteger(value) || !/^-?\d{1,40}$/.test(source)

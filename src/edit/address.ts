@@ -56,8 +56,8 @@ export function addressClient ({ user, chat }: SeenClient, channel: AddressRules
 }
 
 /** Fills the template in one pass, so that a placeholder inside an id stays as it is. */
-function fillTemplate (template: string, ids: Readonly<Record<string, string>>): string {
-  return template.replace(/\{(\w+)\}/g, (placeholder, name: string) => ids[name] ?? placeholder)
+export function fillTemplate (template: string, values: Readonly<Record<string, string>>): string {
+  return template.replace(/\{(\w+)\}/g, (placeholder, name: string) => values[name] ?? placeholder)
 }
 
 /** A client as the channel shows him to the portal, under the id that he has there. */

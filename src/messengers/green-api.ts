@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { type ClientProfile, type MessageEdit, type SeenClient, isNamed } from '../edit/edit.ts'
 import { BadRequest, Unauthenticated } from '../base/errors.ts'
-import { parseJsonOnce } from '../base/json.ts'
+import { parseBody, tryParseBody } from '../base/json.ts'
 import { BEARER, createVerifier, type Verify } from '../signatures/verify.ts'
 import { readWhatsApp } from '../text/whatsapp.ts'
 import { exactId, exactInteger, optionalText, readFields, renderText, requireTime } from './fields.ts'
@@ -19,13 +19,13 @@ const sender = z.object({
   sender: exactId,
   senderName: optionalText(1000),
   senderContactName: optionalText(1000),
-  /** MAX and Telegram, whose ids are no telephone numbers. */
+  /** For MAX and Telegram, whose ids are not phone numbers. */
   senderPhoneNumber: exactInteger.optional().catch(undefined),
 })
 
 const instance = z.object({ instanceData: z.object({ idInstance: exactId }) })
 
-/** Any notification; what it is about is asked for once its kind is known. */
+/** The fields that tell the kind of a notification. */
 const notification = instance.extend({
   typeWebhook: z.string(),
   messageData: z.object({ typeMessage: z.string().optional().catch(undefined) }).optional().catch(undefined),
@@ -44,14 +44,14 @@ const editedMessage = z.object({
   }),
 })
 
-/** An event that is no edit, as far as it tells who the client is. */
+/** The client's data in an event that is not an edit. */
 const incomingMessage = z.object({ timestamp: z.int().optional().catch(undefined), senderData: sender })
 
 type Sender = z.output<typeof sender>
 
 interface Settings { readonly instanceId: string, readonly idSuffix: z.output<typeof idSuffix> }
 
-/** https://green-api.com/en/docs/api/receiving/: one instance, which is an account of WhatsApp, MAX ("v3") or Telegram. */
+/** https://green-api.com/en/docs/api/receiving/: one instance, an account of WhatsApp, MAX ("v3") or Telegram. */
 export const greenApi = defineMessenger({
   secret: {
     isGood: secret => /^[\x20-\x7e]{16,512}$/.test(secret) && secret.trim() === secret,
@@ -62,35 +62,31 @@ export const greenApi = defineMessenger({
     idSuffix,
   },
   create: ({ secrets, settings }) => ({
-    verify: createInstanceVerifier(secrets.map(secret => Buffer.from(secret)), settings.instanceId),
-    parse: (request, nowMs) => readNotification(parseJsonOnce(request.body), settings, nowMs),
+    verify: createInstanceVerifier(secrets, settings.instanceId),
+    parse: (request, nowMs) => readNotification(parseBody(request.body), settings, nowMs),
     unreadable: 'acknowledge',
-    // Anything but 200 holds up all later notifications of the instance.
+    // Any status but 200 blocks all later notifications of the instance.
     reply: () => ({ status: 200, body: '' }),
   }),
 })
 
-/** The token comes after "Bearer ", or as it is when it names a scheme itself ("Basic …"). It may be that of several instances, hence the second look. */
-function createInstanceVerifier (keys: readonly Buffer[], instanceId: string): Verify {
-  const bearer = createVerifier([BEARER], keys)
-  const verbatim = createVerifier([{ ...BEARER, prefix: '' }], keys)
+/** The token follows "Bearer " unless it has a scheme of its own ("Basic …"). Several instances may share it, so the instance id is checked too. */
+function createInstanceVerifier (secrets: readonly string[], instanceId: string): Verify {
+  const bearer = createVerifier([BEARER], secrets)
+  const verbatim = createVerifier([{ ...BEARER, prefix: '' }], secrets)
   return (request, nowMs) => {
     const isBearer = /^bearer /i.test(request.headers.authorization ?? '')
-    const verify = isBearer ? bearer : verbatim
-    verify(request, nowMs)
+    if (isBearer) bearer(request, nowMs)
+    else verbatim(request, nowMs)
     const named = readInstance(request.body)
     if (named !== null && named !== instanceId) throw new Unauthenticated('instanceData.idInstance is not the instanceId of this channel')
   }
 }
 
-/** Null when the body names none: it is authentic, and `parse` says what is wrong with it. */
+/** Null if the body has no instance id; then `parse` reports the fault. */
 function readInstance (body: Buffer): string | null {
-  try {
-    return String(instance.parse(parseJsonOnce(body)).instanceData.idInstance)
-  } catch (error) {
-    if (error instanceof BadRequest || error instanceof z.ZodError) return null
-    throw error
-  }
+  const { success, data } = instance.safeParse(tryParseBody(body))
+  return success ? String(data.instanceData.idInstance) : null
 }
 
 function readNotification (body: unknown, settings: Settings, nowMs: number): WebhookContent {
@@ -108,31 +104,31 @@ function readEdit (body: unknown, direction: 'in' | 'out', settings: Settings, n
   if (typeof text !== 'string') throw new BadRequest('faulty: /messageData/editedMessageData/textMessage')
   return {
     direction,
-    user: readClient(senderData, settings),
+    user: toProfile(senderData, settings),
     message: {
-      // idMessage is the id of the edit; the message is named by stanzaId.
+      // idMessage is the edit's own id; stanzaId is the message's.
       id: String(edited.stanzaId),
       text: renderText(instanceData.typeInstance === 'whatsapp' ? readWhatsApp(text) : { text, ranges: [] }),
       files: [],
     },
     chat: { id: writeId(String(senderData.chatId), settings.idSuffix), name: senderData.chatName },
-    // The clock has a resolution of a second. Notifications come one at a time, in order, so that the last one at the same second is the newest.
+    // Timestamps are whole seconds. Notifications come one at a time and in order, so the last one of a second is the newest.
     revision: { at: requireTime(timestamp * 1000, nowMs, '/timestamp'), tie: 0n },
   }
 }
 
-/** Such an event is not the relay's to judge, so what cannot be read is passed over. */
+/** Skips what it cannot read: only edits must be readable. */
 function readClients (body: unknown, settings: Settings, nowMs: number): SeenClient[] {
   const { success, data } = incomingMessage.safeParse(body)
   if (!success) return []
-  const user = readClient(data.senderData, settings)
+  const user = toProfile(data.senderData, settings)
   if (!isNamed(user)) return []
   const at = data.timestamp === undefined ? nowMs : data.timestamp * 1000
   return [{ user, chat: writeId(String(data.senderData.chatId), settings.idSuffix), revision: { at, tie: 0n } }]
 }
 
-/** The name that the client chose, as Green-API's own connector for Bitrix24 sends it, else the one in the account's contacts. */
-function readClient ({ sender, senderName, senderContactName, senderPhoneNumber }: Sender, settings: Settings): ClientProfile {
+/** Prefers the name that the client chose, as Green-API's own connector for Bitrix24 does, to the one in the account's contacts. */
+function toProfile ({ sender, senderName, senderContactName, senderPhoneNumber }: Sender, settings: Settings): ClientProfile {
   const id = String(sender)
   return {
     id: writeId(id, settings.idSuffix),

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { type ClientProfile, type MessageEdit, type SeenClient, isNamed } from '../edit/edit.ts'
 import { BadRequest } from '../base/errors.ts'
-import { parseJsonExactly } from '../base/json.ts'
+import { parseBody } from '../base/json.ts'
 import { type HmacScheme, createVerifier } from '../signatures/verify.ts'
 import { isBlankForPortal } from '../text/blank.ts'
 import { readWhatsApp } from '../text/whatsapp.ts'
@@ -9,7 +9,7 @@ import { isStorable, optionalText, readFields, renderText, requireTime } from '.
 import { defineMessenger, type WebhookContent } from './messenger.ts'
 import { idSuffix, phoneOf, writeId } from './whatsapp-ids.ts'
 
-/** The timestamp header is not signed, so that nothing can be made of it. */
+/** The timestamp header is not signed, so it is not checked. */
 const SCHEME: HmacScheme = { kind: 'hmac', header: 'x-webhook-hmac', prefix: '', algorithm: 'sha512', encoding: 'hex', content: '{body}' }
 
 const id = z.string().min(1).max(1000).refine(isStorable)
@@ -23,14 +23,14 @@ const event = z.object({
 })
 
 const message = z.object({
-  /** The chat, unless it is our own message. */
+  /** The chat, except in our own messages. */
   from: id,
   to: id.nullish().catch(undefined),
-  /** Who wrote it, in a group. */
+  /** The sender in a group. */
   participant: id.nullish(),
   fromMe: z.boolean(),
   timestamp: z.number().optional().catch(undefined),
-  /** The engine's own message. WAHA itself gives no name; each of its engines (WEBJS, NOWEB, GOWS) has it at another place. */
+  /** The engine's own message. WAHA gives no name; its engines (WEBJS, NOWEB, GOWS) each have it in another field. */
   _data: z.object({
     notifyName: optionalText(1000),
     pushName: optionalText(1000),
@@ -46,7 +46,7 @@ const editedMessage = message.extend({
   media: z.object({ mimetype: optionalText(100) }).optional().catch(undefined),
 })
 
-/** What stands in the place of a file without a caption; its URL is on the WAHA server and needs its API key. */
+/** Shown instead of a file without a caption: its URL is on the WAHA server and needs that server's API key. */
 const SIGNS: readonly [type: RegExp, sign: string][] = [[/^image\//, '📷'], [/^video\//, '🎬'], [/^audio\//, '🎵'], [/^/, '📎']]
 
 type Event = z.output<typeof event>
@@ -61,7 +61,7 @@ interface Settings {
   readonly idSuffix: z.output<typeof idSuffix>
 }
 
-/** https://waha.devlike.pro/docs/how-to/events/: WhatsApp through a server of one's own. */
+/** https://waha.devlike.pro/docs/how-to/events/: a self-hosted WhatsApp gateway. */
 export const waha = defineMessenger({
   secret: {
     isGood: secret => /^[\x21-\x7e]{16,512}$/.test(secret),
@@ -73,14 +73,14 @@ export const waha = defineMessenger({
     idSuffix,
   },
   create: ({ secrets, settings }) => ({
-    verify: createVerifier([SCHEME], secrets.map(secret => Buffer.from(secret))),
-    parse: (request, nowMs) => readEvent(readFields(event, parseJsonExactly(request.body)), settings, nowMs),
+    verify: createVerifier([SCHEME], secrets),
+    parse: (request, nowMs) => readEvent(readFields(event, parseBody(request.body)), settings, nowMs),
     unreadable: 'acknowledge',
     reply: () => ({ status: 200, body: '' }),
   }),
 })
 
-/** A server may have sessions of several accounts, and send the events of all to one address. */
+/** A server may send the events of several accounts' sessions to one address. */
 function readEvent (event: Event, settings: Settings, nowMs: number): WebhookContent {
   const isOther = settings.session !== undefined && event.session !== settings.session
   if (event.event === 'message.edited' && !isOther) return { edits: [readEdit(event, settings, nowMs)], ignored: [], clients: [] }
@@ -91,7 +91,7 @@ function readEdit (event: Event, settings: Settings, nowMs: number): MessageEdit
   const edited = readFields(editedMessage, event.payload, '/payload')
   return {
     direction: edited.fromMe ? 'out' : 'in',
-    user: readClient(edited, settings),
+    user: toProfile(edited, settings),
     message: {
       id: settings.messageIds === 'full' ? fullId(edited) : bareId(edited.editedMessageId),
       text: readText(edited),
@@ -108,8 +108,8 @@ function readText ({ body, hasMedia, media }: EditedMessage): string {
 }
 
 /**
- * WhatsApp's time of the edit, of a second, then the time of the event: WAHA may report an old edit anew after it was away. An engine that
- * gives the time of the original has the same one for all edits of a message, and the events' decides.
+ * WhatsApp's time of the edit in seconds, then WAHA's time of the event: after downtime WAHA may report an old edit again. Some engines
+ * give the original's time for all edits of a message; then the event's time decides.
  */
 function readRevision ({ timestamp }: Event, edited: Message, nowMs: number): MessageEdit['revision'] {
   const at = edited.timestamp === undefined ? timestamp : Math.round(edited.timestamp * 1000)
@@ -120,8 +120,8 @@ function readRevision ({ timestamp }: Event, edited: Message, nowMs: number): Me
 const FULL_ID = /^(?:true|false)_[^_]+_([^_]+)(?:_[^_]+)?$/
 
 /**
- * The id under which the event of the original named it: false_79991112233@c.us_AAA, in a group with _79994445566@c.us at its end. The edit
- * has an id of its own of the same form, and names the message by the third part alone.
+ * The message's id in the event of the original: false_79991112233@c.us_AAA, in a group followed by _79994445566@c.us. The edit's own id has
+ * the same form; editedMessageId is only the third part.
  */
 function fullId ({ id, editedMessageId }: EditedMessage): string {
   if (FULL_ID.test(editedMessageId)) return editedMessageId
@@ -134,17 +134,17 @@ function bareId (editedMessageId: string): string {
   return FULL_ID.exec(editedMessageId)?.[1] ?? editedMessageId
 }
 
-/** Such an event is not the relay's to judge, so what cannot be read is passed over. */
+/** Skips what it cannot read: only edits must be readable. */
 function readClients ({ timestamp, payload }: Event, settings: Settings, nowMs: number): SeenClient[] {
   const { success, data } = message.safeParse(payload)
   if (!success || data.fromMe) return []
-  const user = readClient(data, settings)
+  const user = toProfile(data, settings)
   if (!isNamed(user)) return []
   const at = data.timestamp === undefined ? timestamp ?? nowMs : data.timestamp * 1000
   return [{ user, chat: readChat(data, settings), revision: { at, tie: 0n } }]
 }
 
-function readClient ({ participant, from, _data: data }: Message, settings: Settings): ClientProfile {
+function toProfile ({ participant, from, _data: data }: Message, settings: Settings): ClientProfile {
   const id = participant ?? from
   return {
     id: writeId(id, settings.idSuffix),

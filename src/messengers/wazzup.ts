@@ -1,14 +1,14 @@
 import { z } from 'zod'
 import { type ClientProfile, type EditedMessage, type MessageEdit, type SeenClient, isNamed } from '../edit/edit.ts'
 import { BadRequest, Unauthenticated } from '../base/errors.ts'
-import { parseJson, parseJsonExactly } from '../base/json.ts'
+import { parseBody, tryParseBody } from '../base/json.ts'
 import { BEARER, createVerifier } from '../signatures/verify.ts'
 import { isBlankForPortal } from '../text/blank.ts'
 import { readWhatsApp } from '../text/whatsapp.ts'
 import { readEach, exactId, optionalText, optionalUrl, readFields, renderText, requireTime } from './fields.ts'
-import { defineMessenger, type Messenger, type WebhookContent, type WebhookRequest } from './messenger.ts'
+import { defineMessenger, type WebhookContent, type WebhookReply, type WebhookRequest } from './messenger.ts'
 
-/** A handshake is a few bytes; no larger body is parsed before it is known to be authentic. */
+/** A handshake is a few bytes; a larger body is parsed only once it is authentic. */
 const MAX_HANDSHAKE_BYTES = 64
 
 const webhook = z.looseObject({ messages: z.array(z.unknown()).optional() })
@@ -20,7 +20,7 @@ const message = z.object({
   /** whatsapp, whatsgroup, telegram, telegroup, max, maxgroup, vk, avito, instagram, viber. */
   chatType: z.string(),
   chatId: exactId,
-  /** When the original was sent, by the messenger's clock: all edits of a message have the same. */
+  /** When the original was sent, by the messenger's clock; the same in all edits of a message. */
   dateTime: z.iso.datetime({ offset: true }),
   isEcho: z.boolean().optional().catch(undefined),
   contact: z.object({
@@ -57,27 +57,22 @@ export const wazzup = defineMessenger({
   },
   create: ({ secrets, settings }) => ({
     greet: answerTest,
-    verify: createSecretVerifier(secrets.map(secret => Buffer.from(secret)), settings.secretIn),
-    parse: (request, nowMs) => readWebhook(readFields(webhook, parseJsonExactly(request.body)), settings, nowMs),
+    verify: createSecretVerifier(secrets, settings.secretIn),
+    parse: (request, nowMs) => readWebhook(readFields(webhook, parseBody(request.body)), settings, nowMs),
     unreadable: 'acknowledge',
     reply: () => ({ status: 200, body: '' }),
   }),
 })
 
-/** Wazzup asks with `{"test":true}` whether the address answers, before it takes it. */
-function answerTest ({ method, body }: WebhookRequest): ReturnType<NonNullable<Messenger['greet']>> {
+/** Before Wazzup accepts an address, it sends `{"test":true}` and expects 200. */
+function answerTest ({ method, body }: WebhookRequest): WebhookReply | null {
   if (method !== 'POST' || body.length > MAX_HANDSHAKE_BYTES) return null
-  try {
-    return z.strictObject({ test: z.literal(true) }).safeParse(parseJson(body)).success ? { status: 200, body: '' } : null
-  } catch (error) {
-    if (error instanceof BadRequest) return null
-    throw error
-  }
+  return z.strictObject({ test: z.literal(true) }).safeParse(tryParseBody(body)).success ? { status: 200, body: '' } : null
 }
 
-/** Wazzup proves itself by the crmKey alone, and an account that was connected with an API key has none: its secret stands in the URL. */
-function createSecretVerifier (keys: readonly Buffer[], secretIn: Settings['secretIn']): Messenger['verify'] {
-  const verify = createVerifier([BEARER], keys)
+/** Wazzup authenticates only by the crmKey. An account that was connected with an API key has none, so its secret is in the URL. */
+function createSecretVerifier (secrets: readonly string[], secretIn: Settings['secretIn']): (request: WebhookRequest, nowMs: number) => void {
+  const verify = createVerifier([BEARER], secrets)
   if (secretIn === 'header') return verify
   return ({ query, body }, nowMs) => {
     const secret = new URLSearchParams(query).get('secret')
@@ -88,7 +83,7 @@ function createSecretVerifier (keys: readonly Buffer[], secretIn: Settings['secr
 
 function readWebhook ({ messages = [], ...others }: z.output<typeof webhook>, settings: Settings, nowMs: number): WebhookContent {
   const content = readEach(messages, item => readMessage(item, settings, nowMs))
-  // Statuses, new contacts and deals may come beside messages: nothing for the relay, and something for a connector behind it.
+  // Statuses, new contacts and deals may come with messages. The relay ignores them, but a connector behind it may need them.
   const isMore = messages.length === 0 || Object.values(others).some(value => !Array.isArray(value) || value.length > 0)
   return isMore ? { ...content, ignored: [...content.ignored, {}] } : content
 }
@@ -110,7 +105,7 @@ function readEdit (edited: EditedItem, nowMs: number): MessageEdit {
   const sentAt = requireTime(Date.parse(dateTime), nowMs, '/dateTime')
   return {
     direction: isEcho === true ? 'out' : 'in',
-    user: readClient(edited),
+    user: toProfile(edited),
     message: { id: String(messageId), date: sentAt, ...readContent(edited, text ?? '') },
     replaces: oldInfo === undefined ? undefined : readContent(edited, oldInfo.oldText),
     chat: { id: String(chatId) },
@@ -118,22 +113,22 @@ function readEdit (edited: EditedItem, nowMs: number): MessageEdit {
   }
 }
 
-/** The portal changes the text only, so that a file is told of where there is no text. */
+/** The portal updates only the text, so the file's link is sent only if there is no text. */
 function readContent ({ chatType, contentUri }: EditedItem, text: string): Pick<EditedMessage, 'text' | 'files'> {
   const files = contentUri !== undefined && isBlankForPortal(text) ? [{ url: contentUri }] : []
   return { text: renderText(chatType.startsWith('whats') ? readWhatsApp(text) : { text, ranges: [] }), files }
 }
 
-/** Such an event is not the relay's to judge, so what cannot be read is passed over. */
+/** Skips what it cannot read: only edits must be readable. */
 function readClients (item: unknown, settings: Settings): SeenClient[] {
   const { success, data } = message.safeParse(item)
   if (!success || data.isEcho === true || !isOfChannel(data, settings)) return []
-  const user = readClient(data)
+  const user = toProfile(data)
   return isNamed(user) ? [{ user, chat: String(data.chatId), revision: { at: Date.parse(data.dateTime), tie: 0n } }] : []
 }
 
-/** Wazzup knows a client by his chat. */
-function readClient ({ chatType, chatId, contact }: Message): ClientProfile {
+/** Wazzup identifies a client by their chat. */
+function toProfile ({ chatType, chatId, contact }: Message): ClientProfile {
   const { name, avatarUri, username, phone } = contact ?? {}
   return {
     id: String(chatId),

@@ -1,7 +1,7 @@
 import { Agent, type Dispatcher } from 'undici'
 import { BadRequest } from '../base/errors.ts'
 import { exchange } from '../http/exchange.ts'
-import { parseJsonExactly } from '../base/json.ts'
+import { parseBody } from '../base/json.ts'
 import type { ApiRequest } from '../messengers/profile-lookup.ts'
 
 const CONNECT_TIMEOUT_MS = 5_000
@@ -50,7 +50,7 @@ export function createApi ({ dispatcher, userAgent, now, timeoutMs = ANSWER_TIME
 
 function readJson (body: Buffer): unknown {
   try {
-    return parseJsonExactly(body)
+    return parseBody(body)
   } catch (error) {
     if (error instanceof BadRequest) return null
     throw error

@@ -15,7 +15,7 @@ const scheme = {
   toleranceS: 5 * 60,
 } as const satisfies HmacScheme
 
-/** https://www.standardwebhooks.com, and the same under the names it had at Svix. */
+/** https://www.standardwebhooks.com, and the same scheme with Svix's header names. */
 export const STANDARD_WEBHOOKS: readonly HmacScheme[] = [
   scheme,
   { ...scheme, header: 'svix-signature', idHeader: 'svix-id', timestampHeader: 'svix-timestamp' },
@@ -33,7 +33,7 @@ export function generateSecret (): string {
   return PREFIX + randomBytes(32).toString('base64')
 }
 
-/** The headers that a sender puts beside `body`. */
+/** The headers for a signed `body`. */
 export function signStandardWebhook (key: Buffer, body: string | Buffer, nowMs: number, id = `msg_${randomUUID()}`): Record<string, string> {
   const timestamp = String(Math.floor(nowMs / 1000))
   const signature = createHmac('sha256', key).update(`${id}.${timestamp}.`).update(body).digest('base64')

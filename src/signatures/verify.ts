@@ -1,21 +1,19 @@
 import { createHmac, hash, timingSafeEqual } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
-import { BadRequest, Unauthenticated } from '../base/errors.ts'
-import { parseJsonOnce } from '../base/json.ts'
+import { Unauthenticated } from '../base/errors.ts'
+import { tryParseBody, valueAt } from '../base/json.ts'
 
-export type HmacAlgorithm = 'sha1' | 'sha256' | 'sha512'
-
-/** A digest over what `content` makes of the request, such as `{id}.{timestamp}.{body}`: the body always stands last, and a sign such as a full stop after the id. */
+/** A digest over `content`, such as `{id}.{timestamp}.{body}`. The body always comes last; a separator such as a full stop follows the id. */
 export interface HmacScheme {
   readonly kind: 'hmac'
-  /** Where the signature stands. It may be a list parted by blanks; those without the prefix are of versions unknown to us. */
+  /** The header with the signature, or with several separated by spaces. Signatures without the prefix are ignored: they are of other versions. */
   readonly header: string
   readonly prefix: string
-  readonly algorithm: HmacAlgorithm
+  readonly algorithm: 'sha1' | 'sha256' | 'sha512'
   readonly encoding: 'hex' | 'base64'
   readonly content: string
   readonly idHeader?: string | undefined
-  /** Unix seconds, refused when they are further than `toleranceS` from our clock. */
+  /** Unix seconds; refused if more than `toleranceS` from our clock. */
   readonly timestampHeader?: string | undefined
   readonly toleranceS?: number | undefined
 }
@@ -27,28 +25,31 @@ export interface HeaderScheme {
   readonly prefix: string
 }
 
-/** The secret itself in the JSON body: `path` are the keys that lead to it. */
+/** The secret itself in the JSON body, at the keys of `path`. */
 export interface FieldScheme {
   readonly kind: 'field'
   readonly path: readonly string[]
 }
 
-/** How a kind of sender proves who it is, as data. */
+/** How a sender authenticates, as data. */
 export type Scheme = HmacScheme | HeaderScheme | FieldScheme
 
 export const BEARER: HeaderScheme = { kind: 'header', header: 'authorization', prefix: 'Bearer ' }
 
-export interface SignedRequest {
+/** A string stands for its UTF-8 bytes. */
+type SecretKey = string | Buffer
+
+interface SignedRequest {
   readonly headers: IncomingHttpHeaders
-  /** The bytes as they came: a body parsed and written again is another body. */
+  /** The bytes as received: parsing and serialising them again would change them. */
   readonly body: Buffer
 }
 
-/** Throws Unauthenticated unless one of the keys vouches for the request. */
+/** Throws Unauthenticated unless one of the keys matches the request. */
 export type Verify = (request: SignedRequest, nowMs: number) => void
 
-/** The first scheme whose header is there decides, else the first of all. `keys` are the secrets' bytes. */
-export function createVerifier (schemes: readonly Scheme[], keys: readonly Buffer[]): Verify {
+/** Uses the first scheme whose header is present, or the first scheme if none is. */
+export function createVerifier (schemes: readonly Scheme[], keys: readonly SecretKey[]): Verify {
   const verifiers = schemes.map(scheme => ({ header: scheme.kind === 'field' ? null : scheme.header, verify: createOne(scheme, keys) }))
   return (request, nowMs) => {
     const chosen = verifiers.find(({ header }) => header !== null && request.headers[header] !== undefined) ?? verifiers[0]
@@ -57,23 +58,23 @@ export function createVerifier (schemes: readonly Scheme[], keys: readonly Buffe
   }
 }
 
-function createOne (scheme: Scheme, keys: readonly Buffer[]): Verify {
+function createOne (scheme: Scheme, keys: readonly SecretKey[]): Verify {
   if (scheme.kind === 'hmac') return createHmacVerifier(scheme, keys)
   const isSecret = createSecretCheck(keys)
   return scheme.kind === 'header' ? createHeaderVerifier(scheme, isSecret) : createFieldVerifier(scheme, isSecret)
 }
 
-function createHmacVerifier (scheme: HmacScheme, keys: readonly Buffer[]): Verify {
+function createHmacVerifier (scheme: HmacScheme, keys: readonly SecretKey[]): Verify {
   const { header, idHeader, timestampHeader, toleranceS = Infinity } = scheme
   const preambleParts = scheme.content.slice(0, scheme.content.indexOf('{body}')).split(/(\{id\}|\{timestamp\})/)
   const afterId = scheme.content.split('{id}')[1]?.charAt(0) ?? ''
-  // Hexadecimal digits are written in either case.
+  // Hexadecimal digits may be upper or lower case.
   const normalise = (signature: string) => scheme.encoding === 'hex' ? signature.toLowerCase() : signature
   return (request, nowMs) => {
     const id = idHeader === undefined ? '' : readHeader(request, idHeader)
     const timestamp = timestampHeader === undefined ? '' : readHeader(request, timestampHeader)
     const signatures = readHeader(request, header)
-    // The id ends where the sign after it stands; another one inside it would let a signature stand for another id and body.
+    // With the separator inside the id, one signature would fit several pairs of id and body.
     if (afterId !== '' && id.includes(afterId)) throw new Unauthenticated(`${idHeader} must not contain ${afterId === '.' ? 'a full stop' : `"${afterId}"`}`)
     if (timestampHeader !== undefined) requireFresh(timestampHeader, toleranceS, timestamp, nowMs)
 
@@ -93,7 +94,7 @@ function createHmacVerifier (scheme: HmacScheme, keys: readonly Buffer[]): Verif
 function createHeaderVerifier ({ header, prefix }: HeaderScheme, isSecret: (candidate: string) => boolean): Verify {
   return request => {
     const value = readHeader(request, header)
-    // The name of an authentication scheme is written in any case (RFC 9110, section 11.1).
+    // The name of an authentication scheme is case-insensitive (RFC 9110, section 11.1).
     const isPrefixed = value.slice(0, prefix.length).toLowerCase() === prefix.toLowerCase()
     if (!isPrefixed || !isSecret(value.slice(prefix.length))) throw new Unauthenticated(`the header ${header} does not hold the secret of this channel`)
   }
@@ -101,28 +102,17 @@ function createHeaderVerifier ({ header, prefix }: HeaderScheme, isSecret: (cand
 
 function createFieldVerifier ({ path }: FieldScheme, isSecret: (candidate: string) => boolean): Verify {
   return request => {
-    let value = readJson(request.body)
-    for (const key of path) value = typeof value === 'object' && value !== null && Object.hasOwn(value, key) ? (value as Record<string, unknown>)[key] : undefined
+    const value = valueAt(tryParseBody(request.body), path)
     if (typeof value !== 'string' || !isSecret(value)) throw new Unauthenticated(`the field ${path.join('.')} does not hold the secret of this channel`)
   }
 }
 
-/** Digests are compared, because they are of one length whatever the secrets are. */
-function createSecretCheck (keys: readonly Buffer[]): (candidate: string) => boolean {
+/** Compares digests, because `timingSafeEqual` needs equal lengths. */
+function createSecretCheck (keys: readonly SecretKey[]): (candidate: string) => boolean {
   const digests = keys.map(key => hash('sha256', key, 'buffer'))
   return candidate => {
     const digest = hash('sha256', candidate, 'buffer')
     return digests.filter(expected => timingSafeEqual(digest, expected)).length > 0
-  }
-}
-
-/** What is not JSON proves nothing. */
-function readJson (body: Buffer): unknown {
-  try {
-    return parseJsonOnce(body)
-  } catch (error) {
-    if (error instanceof BadRequest) throw new Unauthenticated(error.message)
-    throw error
   }
 }
 

@@ -98,7 +98,7 @@ t.test('other notifications are ignored, and tell who the client is', async t =>
 t.test('an edit that cannot be read names its fields and none of its words', async t => {
   const cases: [changes: Changes, detail: RegExp][] = [
     [{ timestamp: undefined }, /^faulty: \/timestamp$/],
-    [{ timestamp: 99_999_999_999 }, /^faulty: \/timestamp is no time/],
+    [{ timestamp: 99_999_999_999 }, /^faulty: \/timestamp is not a time/],
     [{ 'messageData.editedMessageData.stanzaId': '', [TEXT]: 7 }, /^faulty: \/messageData\/editedMessageData\/stanzaId, \/messageData\/editedMessageData\/textMessage$/],
     [{ [TEXT]: undefined }, /^faulty: \/messageData\/editedMessageData\/textMessage$/],
     [{ senderData: 'bouquets' }, /^faulty: \/senderData$/],

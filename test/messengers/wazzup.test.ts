@@ -103,7 +103,7 @@ t.test('an edit that cannot be read names its fields and none of its words', asy
   const cases: [changes: Changes, detail: RegExp][] = [
     [{ messageId: undefined, chatId: '' }, /^faulty: \/messageId, \/chatId$/],
     [{ dateTime: '2026-11-22 09:58' }, /^faulty: \/dateTime$/],
-    [{ dateTime: '2036-11-22T09:58:00Z' }, /^faulty: \/dateTime is no time/],
+    [{ dateTime: '2036-11-22T09:58:00Z' }, /^faulty: \/dateTime is not a time/],
     [{ text: undefined }, /^faulty: \/text$/],
     [{ text: ['bouquets'] }, /^faulty: \/text$/],
     [{ text: 'bouquets '.repeat(20_000) }, /more than 100000/],

@@ -1,11 +1,11 @@
-import { parseJsonOnce } from '../../base/json.ts'
+import { parseBody } from '../../base/json.ts'
 import { answerBody, greet } from './handshakes.ts'
 import { readBody, keys } from './reader.ts'
 import { createVerification, SECRET_RULE } from './verification.ts'
 import { defineMessenger, type WebhookReply } from '../messenger.ts'
 import { BadRequest } from '../../base/errors.ts'
 
-/** Any messenger that sends edits as JSON: how it proves who it is, asks and is answered is data, and its events are read by JSONata. */
+/** Any messenger that sends edits as JSON. Its authentication, handshakes and replies are configuration; JSONata reads its events. */
 export const custom = defineMessenger({
   secret: SECRET_RULE,
   keys,
@@ -16,7 +16,7 @@ export const custom = defineMessenger({
       greet: request => greet(settings.handshakes, request),
       verify: createVerification(settings.verify, secrets),
       parse: async (request, nowMs) => {
-        const body = toPlain(parseJsonOnce(request.body))
+        const body = toPlain(parseBody(request.body))
         const answer = answerBody(settings.handshakes, body)
         return answer === null ? await readBody(settings, body, nowMs) : { edits: [], ignored: [], clients: [], reply: answer }
       },
@@ -30,11 +30,8 @@ export const custom = defineMessenger({
 const MAX_VALUES = 10_000
 const MAX_DEPTH = 64
 
-/**
- * A parsed body as JSONata can take it, which knows no integers beyond 2^53: they become strings of the same digits. Throws BadRequest
- * for a body that is too large to be worked through.
- */
-export function toPlain (body: unknown): unknown {
+/** A parsed body for JSONata, which has no bigints: they become strings of the same digits. Throws BadRequest for a body with too many values or levels. */
+function toPlain (body: unknown): unknown {
   let left = MAX_VALUES
   const copy = (value: unknown, depth: number): unknown => {
     if (--left < 0) throw new BadRequest(`the body has more than ${MAX_VALUES} values`)

@@ -1,12 +1,12 @@
 import type { Expression, ExprNode, JsonataError } from 'jsonata'
 
-/** The longest text that a function makes, in UTF-16 units; a body has fewer bytes. */
+/** The longest text that a function may make, in UTF-16 units; no body is longer. */
 const MAX_TEXT = 1024 * 1024
 
-/** The most parts that a text is split into. */
+/** The most parts that `$split` may make. */
 const MAX_PARTS = 2000
 
-/** Their work grows with what they are given and no faster, so that it is bounded by the size of the body and the number of steps. */
+/** Functions whose work grows linearly with their input, so the size of the body and the number of steps limit it. */
 export const FUNCTIONS: ReadonlySet<string> = new Set([
   'string', 'length', 'substring', 'substringBefore', 'substringAfter', 'lowercase', 'uppercase', 'trim', 'contains', 'split', 'join', 'replace',
   'base64encode', 'base64decode', 'encodeUrlComponent', 'encodeUrl', 'decodeUrlComponent', 'decodeUrl',
@@ -15,13 +15,14 @@ export const FUNCTIONS: ReadonlySet<string> = new Set([
   'count', 'append', 'reverse', 'map', 'filter', 'single', 'reduce', 'keys', 'lookup', 'merge', 'each', 'sift',
 ])
 
-const UNBOUNDED = 'a long text or list could keep it busy for too long'
-const UNSTEADY = 'the same webhook must always be read the same way; $receivedAt is the time at which it came'
+const UNBOUNDED = 'a long text or list could take it too long'
+const MAY_QUOTE = 'its message could quote a client; use filter to skip events that are not edits'
+const UNSTEADY = 'the same webhook must always give the same result; $receivedAt is the time of receipt'
 
-/** The other functions of JSONata, with the reason why a channel cannot use them. */
+/** The other functions of JSONata, each with the reason why a channel cannot use it. */
 export const REFUSED: Readonly<Record<string, string>> = {
-  eval: 'it would run what a client wrote',
-  match: 'it needs a regular expression, and one of those can keep the relay busy for ever',
+  eval: 'it would run code from a client',
+  match: 'it needs a regular expression, which can block the relay',
   pad: UNBOUNDED,
   distinct: UNBOUNDED,
   sort: UNBOUNDED,
@@ -37,15 +38,15 @@ export const REFUSED: Readonly<Record<string, string>> = {
   now: UNSTEADY,
   millis: UNSTEADY,
   random: UNSTEADY,
-  error: 'its words could be a client\'s; let the filter pass over what is no edit',
-  assert: 'its words could be a client\'s; let the filter pass over what is no edit',
+  error: MAY_QUOTE,
+  assert: MAY_QUOTE,
 }
 
 const ISO_8601 = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:?\d\d)$/
 
 /**
- * Replaces four functions of JSONata: those that make longer texts and lists, by ones with a limit, and the reader of dates, which makes a
- * regular expression of its picture. Like JSONata's own they give nothing for nothing.
+ * Replaces four functions of JSONata. `$split`, `$replace` and `$join` get a limit; `$toMillis` reads only ISO 8601, because JSONata's own
+ * builds a regular expression from its picture. Like JSONata's, they return undefined for undefined.
  */
 export function bindFunctions (expression: Expression): void {
   expression.registerFunction('split', (text?: string, separator = '') => {
@@ -73,7 +74,7 @@ function join (texts: readonly string[], separator: string): string {
   return texts.join(separator)
 }
 
-/** The package's types leave out some nodes, and some of what they hold. */
+/** The package's types lack some kinds of nodes and some fields. */
 export type Node = Omit<ExprNode, 'type'> & {
   readonly type: string
   readonly focus?: unknown
@@ -83,7 +84,7 @@ export type Node = Omit<ExprNode, 'type'> & {
   readonly else?: ExprNode
 }
 
-/** The node and all inside it. */
+/** The node and all nodes inside it. */
 export function collectNodes (value: unknown, seen = new Set<object>()): Node[] {
   if (typeof value !== 'object' || value === null || value instanceof RegExp || seen.has(value)) return []
   seen.add(value)
@@ -91,40 +92,40 @@ export function collectNodes (value: unknown, seen = new Set<object>()): Node[] 
   return Array.isArray(value) ? inside : [value as Node, ...inside]
 }
 
-/** The names of variables that a node makes. */
+/** The names of the variables that a node declares. */
 export function namesGiven (node: Node): unknown[] {
   if (node.type === 'lambda') return (node.arguments ?? []).map(argument => argument.value as unknown)
   if (node.type === 'bind') return [(node.lhs as ExprNode).value as unknown]
   return [node.focus, node.index].filter(name => name !== undefined)
 }
 
-/** The faults that a mapping meets when a payload is not what it takes it for, in place of JSONata's own words, which quote the payload. */
+/** Messages for faults that an unexpected payload causes, instead of JSONata's own, which quote the payload. */
 const WORDS: Readonly<Record<string, string>> = {
-  T0410: 'an argument is of another kind than the function takes',
-  T0412: 'an argument must be a list of one kind',
-  T1003: 'the key of an object is no text',
-  T1006: 'this is no function',
-  T2001: 'the left side is no number',
-  T2002: 'the right side is no number',
-  T2009: 'the two sides are of different kinds',
+  T0410: 'an argument has the wrong type',
+  T0412: 'an argument must be a list of values of one type',
+  T1003: 'the key of an object is not a text',
+  T1006: 'this is not a function',
+  T2001: 'the left side is not a number',
+  T2002: 'the right side is not a number',
+  T2009: 'the two sides have different types',
   T2010: 'the two sides must be numbers or texts',
   D1001: 'a number is too large',
   D1009: 'two keys of an object are the same',
-  D1011: 'it goes too deep',
+  D1011: 'the recursion is too deep',
   D2015: 'a list has too many items',
   D3030: 'this cannot be read as a number',
 }
 
-/** Where and why the evaluation of `source` failed, in no word of its input's: `line 2, column 5, $number: this cannot be …`. */
+/** Where and why the evaluation of `source` failed, without quoting its input: `line 2, column 5, $number: this cannot be …`. */
 export function describeFault (source: string, error: unknown): string {
   const { code, position, token } = error as Partial<JsonataError>
   const isFunction = token !== undefined && FUNCTIONS.has(token)
-  const why = code === undefined ? 'it cannot deal with a value' : WORDS[code] ?? `JSONata's ${code}`
+  const why = code === undefined ? 'it cannot handle a value' : WORDS[code] ?? `JSONata's ${code}`
   const place = position === undefined ? [] : [describePlace(source, position, isFunction ? `$${token}(` : token ?? ' ')]
   return [...place, isFunction ? `$${token}: ${why}` : why].join(', ')
 }
 
-/** `end` is where the token ends, which is a single sign where none is named: JSONata knows no other positions. */
+/** `end` is the end of the token, the only position that JSONata gives. Without a token's text it is one character. */
 export function describePlace (source: string, end: number, token: string): string {
   const start = token === '(end)' ? end : Math.max(0, end - token.length)
   const lines = source.slice(0, start).split('\n')

@@ -1,23 +1,23 @@
 import { hash, timingSafeEqual } from 'node:crypto'
 import { z } from 'zod'
-import { BadRequest, Unauthenticated } from '../../base/errors.ts'
-import { parseJson } from '../../base/json.ts'
+import { Unauthenticated } from '../../base/errors.ts'
+import { tryParseBody, valueAt } from '../../base/json.ts'
 import type { WebhookReply, WebhookRequest } from '../messenger.ts'
-import { lookUp, pointer } from './verification.ts'
+import { pointer } from './verification.ts'
 
-/** What is echoed is a challenge, and no more than that: this much, and nothing that a terminal or a browser would act on. */
+/** Limits an echoed challenge in length, and to characters that no terminal or browser acts on. */
 const CHALLENGE = /^[\x20-\x7e]{1,1000}$/
 
-/** A question asked before anything is signed is small. */
+/** Unsigned questions are small. */
 const MAX_BYTES = 16 * 1024
 
 const conditions = z.record(z.string(), z.union([z.string().max(1000), z.number(), z.boolean()], 'must be a text, a number, true or false'), 'must be an object of expected values')
   .refine(value => Object.keys(value).length > 0, 'must name at least one value to expect')
 
-/** Of fields of the body, each named by a JSON Pointer. */
+/** Conditions on fields of the body, each named by a JSON Pointer. */
 const fields = conditions.transform((value, context) => Object.entries(value).map(([key, expected]) => {
   const path = pointer.safeParse(key)
-  if (!path.success) context.issues.push({ code: 'custom', input: key, message: `names ${key}, which is no JSON Pointer such as /type` })
+  if (!path.success) context.issues.push({ code: 'custom', input: key, message: `names ${key}, which is not a JSON Pointer such as /type` })
   return { path: path.data ?? [], expected }
 }))
 
@@ -36,8 +36,8 @@ export type Handshakes = z.output<typeof handshakesSchema>
 type BodyHandshake = Exclude<Handshakes[number], { kind: 'echo-query' }>
 
 /**
- * The answer to a question that comes before anything is signed: one in the query, or a body that need not be signed. Null when there is
- * none. Throws Unauthenticated for a question in the query with another word than the one agreed.
+ * The answer to an unsigned question in the query or in the body, or null if the request is not one. Throws Unauthenticated if the query
+ * has other values than the channel expects.
  */
 export function greet (handshakes: Handshakes, request: WebhookRequest): WebhookReply | null {
   if (request.method === 'GET') {
@@ -49,13 +49,13 @@ export function greet (handshakes: Handshakes, request: WebhookRequest): Webhook
     return null
   }
   const open = handshakes.filter(handshake => handshake.kind !== 'echo-query' && handshake.unsigned)
-  return open.length === 0 || request.body.length > MAX_BYTES ? null : answerBody(open, readBody(request.body))
+  return open.length === 0 || request.body.length > MAX_BYTES ? null : answerBody(open, tryParseBody(request.body))
 }
 
 /** The answer to a body that asks a question, or null. */
 export function answerBody (handshakes: Handshakes, body: unknown): WebhookReply | null {
   for (const handshake of handshakes) {
-    if (handshake.kind === 'echo-query' || !handshake.when.every(({ path, expected }) => isSame(lookUp(body, path), expected))) continue
+    if (handshake.kind === 'echo-query' || !handshake.when.every(({ path, expected }) => isSame(valueAt(body, path), expected))) continue
     const text = handshake.kind === 'static' ? handshake.text : readChallenge(handshake, body)
     if (text !== null) return { status: 200, body: text }
   }
@@ -65,28 +65,20 @@ export function answerBody (handshakes: Handshakes, body: unknown): WebhookReply
 function echoQuery ({ parameter, when }: Extract<Handshakes[number], { kind: 'echo-query' }>, query: URLSearchParams): WebhookReply | null {
   const challenge = query.get(parameter)
   if (challenge === null || !CHALLENGE.test(challenge) || !Object.keys(when).every(name => query.has(name))) return null
-  const isAgreed = Object.entries(when).filter(([name, expected]) => !isSame(query.get(name), String(expected))).length === 0
-  if (!isAgreed) throw new Unauthenticated(`the query does not hold the words of this channel in ${Object.keys(when).join(', ')}`)
+  // All are compared, so the time tells nothing about which one differs.
+  const wrong = Object.entries(when).filter(([name, expected]) => !isSame(query.get(name), String(expected)))
+  if (wrong.length > 0) throw new Unauthenticated(`the query does not have the values that this channel expects in ${Object.keys(when).join(', ')}`)
   return { status: 200, body: challenge }
 }
 
 function readChallenge ({ field, as }: Extract<BodyHandshake, { kind: 'echo-json' }>, body: unknown): unknown {
-  const challenge = lookUp(body, field)
+  const challenge = valueAt(body, field)
   if (typeof challenge !== 'string' || !CHALLENGE.test(challenge)) return null
   return as === 'text' ? challenge : { [field.at(-1) ?? '']: challenge }
 }
 
-/** What is expected may be a secret. */
+/** In constant time for texts: the expected one may be a secret. */
 function isSame (value: unknown, expected: string | number | boolean): boolean {
   if (typeof value !== 'string' || typeof expected !== 'string') return value === expected
   return timingSafeEqual(hash('sha256', value, 'buffer'), hash('sha256', expected, 'buffer'))
-}
-
-function readBody (body: Buffer): unknown {
-  try {
-    return parseJson(body)
-  } catch (error) {
-    if (error instanceof BadRequest) return null
-    throw error
-  }
 }

@@ -9,7 +9,7 @@ import { type Budget, type Sight, compileExpression, ExpressionFault, type Evalu
 import { handshakesSchema } from './handshakes.ts'
 import { verificationSchema } from './verification.ts'
 
-/** JSONata in one string, or in a list of its lines: JSON has no strings of many lines. */
+/** JSONata as one string or as a list of lines, because JSON has no multi-line strings. */
 function expression (name: string) {
   const remedy = 'must be JSONata: a text, or a list of its lines'
   return z.union([z.string(), z.array(z.string()).transform(lines => lines.join('\n'))], remedy).transform((source, context): Evaluate => {
@@ -29,7 +29,7 @@ const reply = z.strictObject({
   contentType: z.string().regex(/^[\w.+-]+\/[\w.+-]+(; ?[\w-]+=[\w-]+)*$/, 'must be a media type such as text/xml').optional(),
 }).refine(({ body, contentType }) => contentType === undefined || typeof body === 'string', 'must have a text as its body when it has a contentType')
 
-/** The keys of a custom channel. The expressions are compiled as they are read, so that a faulty one stops the start. */
+/** The keys of a custom channel. Reading them compiles the expressions: a faulty one stops the start. */
 export const keys = {
   verify: verificationSchema,
   handshakes: handshakesSchema,
@@ -43,14 +43,14 @@ export const keys = {
 
 export type Settings = z.output<z.ZodObject<typeof keys>>
 
-/** For all expressions of one webhook together: less than a tenth of a second, and enough for two hundred edits. */
+/** For all expressions of one webhook: less than a tenth of a second, and enough for two hundred edits. */
 const MAX_STEPS = 20_000
 
 const MAX_ITEMS = 1000
 
 type Expressions = Pick<Settings, 'forEach' | 'filter' | 'map' | 'client'>
 
-/** What a body says by the channel's expressions. Rejects with BadRequest or Overloaded, as they do. */
+/** Reads a body by the channel's expressions. Rejects with BadRequest or Overloaded, like them. */
 export async function readBody (expressions: Expressions, body: unknown, nowMs: number): Promise<WebhookContent> {
   const sight = { body, receivedAt: nowMs }
   const budget = { steps: MAX_STEPS }
@@ -72,7 +72,7 @@ async function readItem ({ filter, map, client }: Expressions, item: unknown, si
   const isEdit = filter === undefined ? true : await filter(item, sight, budget) ?? false
   if (typeof isEdit !== 'boolean') throw new BadRequest('filter gives neither true nor false: wrap it in $exists( ) or compare it')
   if (isEdit) return { edits: [readEdit(await map(item, sight, budget), sight.receivedAt)], ignored: [], clients: [] }
-  const clients = client === undefined ? [] : await client(item, sight, budget).then(seen => readClient(seen, sight.receivedAt), passOver)
+  const clients = client === undefined ? [] : await client(item, sight, budget).then(seen => readClients(seen, sight.receivedAt), passOver)
   return { edits: [], ignored: [{}], clients }
 }
 
@@ -84,8 +84,8 @@ function readEdit (mapped: unknown, nowMs: number): MessageEdit {
   return toEdit(data, undefined)
 }
 
-/** An event that is no edit is not the relay's to judge, so a client who cannot be read is passed over. */
-function readClient (seen: unknown, nowMs: number): SeenClient[] {
+/** Skips a client that it cannot read: only edits must be readable. */
+function readClients (seen: unknown, nowMs: number): SeenClient[] {
   const { success, data } = genericClient.safeParse(seen)
   return success ? [toClient(data, undefined, nowMs)] : []
 }

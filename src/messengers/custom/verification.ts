@@ -6,13 +6,6 @@ import { readSecret, STANDARD_WEBHOOKS } from '../../signatures/standard-webhook
 export const pointer = z.string('must be a JSON Pointer such as /token').max(500).regex(/^(\/([^~/]|~[01])*)+$/, 'must be a JSON Pointer such as /token')
   .transform(text => text.slice(1).split('/').map(key => key.replaceAll('~1', '/').replaceAll('~0', '~')))
 
-/** What the path leads to, or undefined. */
-export function lookUp (value: unknown, path: readonly string[]): unknown {
-  let found = value
-  for (const key of path) found = typeof found === 'object' && found !== null && Object.hasOwn(found, key) ? (found as Record<string, unknown>)[key] : undefined
-  return found
-}
-
 const header = z.string('must name a header').regex(/^[!#$%&'*+.^_`|~\w-]{1,100}$/, 'must name a header').transform(name => name.toLowerCase())
 
 const prefix = z.string('must be a text').max(100).default('')
@@ -38,7 +31,7 @@ const hmac = z.strictObject({
   if (/\{id\}(\{|\w)/.test(content)) fault('must have a sign such as . or : after {id}, so that the id cannot run into what follows')
 })
 
-/** How the sender proves who it is: the schemes of src/signatures, as they are written in a channel. */
+/** How the sender authenticates: the schemes of src/signatures, as a channel's configuration writes them. */
 export const verificationSchema = z.discriminatedUnion('kind', [
   hmac,
   z.strictObject({ kind: z.literal('bearer') }),
@@ -47,18 +40,17 @@ export const verificationSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('standard-webhooks') }),
 ], 'must have the kind hmac, bearer, header, field or standard-webhooks')
 
-export type Verification = z.output<typeof verificationSchema>
+type Verification = z.output<typeof verificationSchema>
 
-/** A secret that begins like one of Standard Webhooks must be one; any other is taken as it stands. */
+/** A secret that begins with whsec_ must be one of Standard Webhooks; any other is used unchanged. */
 export const SECRET_RULE = {
   isGood: (secret: string) => secret.startsWith('whsec_') ? readSecret(secret) !== null : secret.length >= 16 && secret.length <= 1000 && /^\S+$/.test(secret),
   remedy: 'must have 16 to 1000 characters without blanks; one that begins with whsec_ goes on with base64 of 24 to 64 bytes. "openssl rand -hex 32" makes one',
 }
 
 export function createVerification (verification: Verification, secrets: readonly string[]): Verify {
-  const asText = secrets.map(secret => Buffer.from(secret))
-  if (verification.kind !== 'standard-webhooks') return createVerifier([toScheme(verification)], asText)
-  return createVerifier(STANDARD_WEBHOOKS, secrets.map((secret, index) => readSecret(secret) ?? asText[index] ?? Buffer.alloc(0)))
+  if (verification.kind !== 'standard-webhooks') return createVerifier([toScheme(verification)], secrets)
+  return createVerifier(STANDARD_WEBHOOKS, secrets.map(secret => readSecret(secret) ?? secret))
 }
 
 function toScheme (verification: Exclude<Verification, { kind: 'standard-webhooks' }>): Scheme {

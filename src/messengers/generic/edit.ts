@@ -6,13 +6,12 @@ import { isPlausibleTime } from '../fields.ts'
 import type { GenericClient, GenericEdit, GenericUser } from './schema.ts'
 
 /*
- * What the schemas of generic-schema.ts found good, in the relay's own words. `sentAt`, in milliseconds, is what the envelope says of an
- * edit that names no time itself.
+ * Converts what schema.ts has validated. `sentAt`, in milliseconds, is the envelope's time, for edits without a time of their own.
  */
 
 const MAX_FAULTS = 20
 
-/** Without a time of its own an edit is as new as its envelope; 0 is what is left when neither is known. */
+/** An edit without a time of its own gets the envelope's, or 0 if neither is known. */
 export function toEdit ({ user, message, chat }: GenericEdit, sentAt: number | undefined): MessageEdit {
   return {
     direction: message.direction ?? undefined,
@@ -28,7 +27,7 @@ export function toEdit ({ user, message, chat }: GenericEdit, sentAt: number | u
   }
 }
 
-/** A client whom an event describes that is no edit; one without a time of its own is as new as its envelope, or as now. */
+/** The client of an event that is not an edit. Without a time of its own the event gets the envelope's, or the current one. */
 export function toClient ({ user, chat, message }: GenericClient, sentAt: number | undefined, nowMs: number): SeenClient {
   const at = toTime(message?.edited_at) ?? toTime(message?.date) ?? sentAt ?? nowMs
   return { user: toProfile(user), chat: chat === undefined || chat === null ? undefined : String(chat.id), revision: { at, tie: 0n } }
@@ -62,7 +61,7 @@ export function checkMessage (message: GenericEdit['message'], sentAt: number | 
   const editedAt = toTime(message.edited_at)
   const faults = [...checkTime(toTime(message.date), `${pointer}/date`, nowMs), ...checkTime(editedAt, `${pointer}/edited_at`, nowMs)]
   if (editedAt === undefined && sentAt === undefined) {
-    faults.push({ pointer: `${pointer}/edited_at`, detail: 'is missing: without it, or a timestamp beside type, nobody knows which edit is newer' })
+    faults.push({ pointer: `${pointer}/edited_at`, detail: 'is missing: give it, or a timestamp beside type, so that the newest edit wins' })
   }
   if (typeof message.text !== 'string' && (message.files ?? []).length === 0) {
     faults.push({ pointer: `${pointer}/text`, detail: 'is missing: an edit has a text, files, or both' })
@@ -75,12 +74,12 @@ export function checkTime (time: number | undefined, pointer: string, nowMs: num
   return [{ pointer, detail: 'must be between the year 2000 and 24 hours from now' }]
 }
 
-/** Where the issue stands, as a JSON Pointer. */
+/** With the path as a JSON Pointer. */
 export function toFault (issue: z.core.$ZodIssue): FieldFault {
   return { pointer: issue.path.map(key => `/${String(key).replaceAll('~', '~0').replaceAll('/', '~1')}`).join(''), detail: issue.message }
 }
 
-/** `what` begins the sentence that names the fields. */
+/** `what` begins the message, which then lists the fields. */
 export function invalid (faults: readonly FieldFault[], what = 'faulty'): BadRequest {
   const named = faults.slice(0, MAX_FAULTS)
   return new BadRequest(`${what}: ${named.map(fault => fault.pointer === '' ? '/' : fault.pointer).join(', ')}`, named)

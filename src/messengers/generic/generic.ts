@@ -4,11 +4,11 @@ import { readSecret, STANDARD_WEBHOOKS } from '../../signatures/standard-webhook
 import { createVerifier } from '../../signatures/verify.ts'
 import { checkMessage, checkTime, invalid, toClient, toEdit, toFault, toTime } from './edit.ts'
 import { genericClient, genericEvent, genericTime, MAX_EDITS } from './schema.ts'
-import { parseJson } from '../../base/json.ts'
+import { parseBody } from '../../base/json.ts'
 import { defineMessenger, type WebhookContent } from '../messenger.ts'
 import type { SeenClient } from '../../edit/edit.ts'
 
-/** The relay's own format, signed by Standard Webhooks: for a messenger that can be made to send it. */
+/** The relay's own format, signed by Standard Webhooks, for senders that can be programmed. */
 export const generic = defineMessenger({
   secret: {
     isGood: secret => readSecret(secret) !== null,
@@ -17,7 +17,7 @@ export const generic = defineMessenger({
   keys: {},
   create: ({ secrets }) => ({
     verify: createVerifier(STANDARD_WEBHOOKS, secrets.map(readSecret).filter(key => key !== null)),
-    parse: (request, nowMs) => parseEvent(parseJson(request.body), nowMs),
+    parse: (request, nowMs) => parseEvent(parseBody(request.body), nowMs),
     unreadable: 'refuse',
     reply: results => ({ status: 202, body: { edits: results } }),
   }),
@@ -25,10 +25,10 @@ export const generic = defineMessenger({
 
 function parseEvent (event: unknown, nowMs: number): WebhookContent {
   if (!isObject(event)) throw new BadRequest('the body must be an object with type and data')
-  if (typeof event.type !== 'string') throw invalid([{ pointer: '/type', detail: 'must be a string; "message.edited" is what the relay acts on' }])
+  if (typeof event.type !== 'string') throw invalid([{ pointer: '/type', detail: 'must be a string; the relay handles "message.edited"' }])
   if (event.type !== 'message.edited') return { edits: [], ignored: [{}], clients: readClients(event, nowMs) }
 
-  // Before the list is looked into: a megabyte of empty edits would come back as a million faults.
+  // Before the schema: a megabyte of empty edits would give a million faults.
   const many = Array.isArray(event.data)
   const data: unknown[] = many ? event.data as unknown[] : [event.data]
   if (data.length === 0 || data.length > MAX_EDITS) throw invalid([{ pointer: '/data', detail: `must be one edit or a list of 1 to ${MAX_EDITS}` }])
@@ -45,7 +45,7 @@ function parseEvent (event: unknown, nowMs: number): WebhookContent {
   return { edits, ignored: [], clients: [] }
 }
 
-/** The clients of an event that is no edit. It is not the relay's to judge such an event, so what cannot be read is passed over. */
+/** The clients of an event that is not an edit. Skips what it cannot read: only edits must be readable. */
 function readClients (event: Readonly<Record<string, unknown>>, nowMs: number): SeenClient[] {
   const data: unknown[] = Array.isArray(event.data) ? event.data.slice(0, MAX_EDITS) as unknown[] : [event.data]
   const sentAt = toTime(genericTime.parse(event.timestamp))
@@ -55,7 +55,7 @@ function readClients (event: Readonly<Record<string, unknown>>, nowMs: number): 
   })
 }
 
-/** A single edit was made a list of one: its sender looks for it in `data` itself. */
+/** For a single edit, which was put into a list: its sender expects the pointer without an index. */
 function withoutIndex (issue: z.core.$ZodIssue): z.core.$ZodIssue {
   return issue.path[0] === 'data' ? { ...issue, path: ['data', ...issue.path.slice(2)] } : issue
 }

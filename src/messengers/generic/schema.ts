@@ -3,8 +3,7 @@ import { TEXT_FORMATS } from '../../text/format.ts'
 import { isStorable } from '../fields.ts'
 
 /*
- * These schemas examine and change nothing: what they find good is converted by generic.ts. Every webhook passes here, and zod
- * takes three times as long where values are transformed on the way.
+ * These schemas only validate; edit.ts converts. Every webhook passes here, and zod takes three times as long if a schema transforms.
  */
 
 const MAX_ID_CHARACTERS = 1000
@@ -20,7 +19,7 @@ function isHttpUrl (value: string): boolean {
 
 const fileUrl = string(4096).refine(isHttpUrl, 'must be an http or https URL')
 
-/** An empty one is passed on as it is: the profile must equal the one of the original message. */
+/** May be empty: the profile must equal the original message's. */
 const profileUrl = string(4096).refine(value => value === '' || isHttpUrl(value), 'must be an http or https URL')
 
 const ID_REMEDY = `must be a string of 1 to ${MAX_ID_CHARACTERS} characters or an integer up to 2^53 - 1; send a larger number as a string`
@@ -52,7 +51,7 @@ function isInt64 (value: string): boolean {
   return integer <= INT64_MAX && integer >= -INT64_MAX - 1n
 }
 
-/** Anything is taken and what the portal does not know is dropped later. */
+/** Any value; `toProfile` drops those that the portal does not know. */
 const gender = z.unknown().meta({ type: 'string', enum: ['male', 'female'] })
 
 const user = z.object({
@@ -89,7 +88,7 @@ export const MAX_EDITS = 100
 
 export const genericEdit = z.object({ user, message, chat }, 'must be an object with user, message and chat')
 
-/** What is read of an event that is no edit: who the client is, as far as it says so. */
+/** The client's data in an event that is not an edit. */
 export const genericClient = z.object({
   user,
   chat: chat.nullish().catch(undefined),
@@ -104,14 +103,14 @@ export type GenericClient = z.output<typeof genericClient>
 
 export const genericTime = time.nullish().catch(undefined)
 
-/** What is parsed: `data` has been made a list. */
+/** The event after `data` was made a list. */
 export const genericEvent = z.object({
   type: z.literal('message.edited'),
   timestamp: time.nullish(),
   data: z.array(genericEdit),
 })
 
-/** What is sent, for the documentation: one edit or a list of them. */
+/** The event as sent, for the documentation: one edit or a list of them. */
 export const genericEventDocument = genericEvent.extend({
   data: z.union([genericEdit, z.array(genericEdit).min(1).max(MAX_EDITS)]),
 })

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { ClientProfile, FileLink, MessageEdit, SeenClient } from '../../edit/edit.ts'
-import { parseJsonExactly } from '../../base/json.ts'
+import { parseBody } from '../../base/json.ts'
 import { type HeaderScheme, createVerifier } from '../../signatures/verify.ts'
 import { exactId, exactInteger, isPlausibleTime, optionalText, optionalUrl, readFields, renderText, requireTime } from '../fields.ts'
 import { defineMessenger, type WebhookContent } from '../messenger.ts'
@@ -10,7 +10,7 @@ const SCHEME: HeaderScheme = { kind: 'header', header: 'x-max-bot-api-secret', p
 
 const MAX_FILES = 20
 
-/** The attachments that are files, with what stands in the place of one that has no address; buttons, contacts and previews of links are none. */
+/** The kinds of attachments that are files, each with a sign for one without a URL. Buttons, contacts and link previews are not files. */
 const FILE_SIGNS: ReadonlyMap<string, string> = new Map([['image', '📷'], ['video', '🎬'], ['audio', '🎵'], ['file', '📎']])
 
 const user = z.object({
@@ -30,11 +30,11 @@ const attachment = z.object({
 })
 
 const editedMessage = z.object({
-  // Null for what a channel says.
+  // Null for posts of a channel.
   sender: user.nullish(),
   recipient: z.object({ chat_id: exactInteger }),
   timestamp: z.int(),
-  // Null when the message is nothing but a forwarded one.
+  // Null if the message only forwards another one.
   body: z.object({
     mid: exactId,
     seq: exactInteger.optional().catch(undefined),
@@ -48,7 +48,7 @@ type Body = NonNullable<z.output<typeof editedMessage>['body']>
 
 const update = z.object({ update_type: z.string(), timestamp: z.int(), message: z.unknown().optional() })
 
-/** An event that is no edit tells who caused it in one of three places, by its kind. */
+/** An event that is not an edit. Its kind decides which of three fields has the user who caused it. */
 const event = z.object({
   chat_id: exactInteger.optional().catch(undefined),
   user: user.optional().catch(undefined),
@@ -67,9 +67,9 @@ export const max = defineMessenger({
   },
   keys: {},
   create: ({ secrets }) => ({
-    verify: createVerifier([SCHEME], secrets.map(secret => Buffer.from(secret))),
-    parse: (request, nowMs) => readUpdate(parseJsonExactly(request.body), nowMs),
-    // MAX ends the subscription of a bot that takes nothing for eight hours.
+    verify: createVerifier([SCHEME], secrets),
+    parse: (request, nowMs) => readUpdate(parseBody(request.body), nowMs),
+    // MAX ends the subscription of a bot that accepts nothing for eight hours.
     unreadable: 'acknowledge',
     reply: () => ({ status: 200, body: '' }),
   }),
@@ -82,7 +82,7 @@ function readUpdate (value: unknown, nowMs: number): WebhookContent {
   return { edits: [], ignored: [{}], clients: readClients(value, timestamp, nowMs) }
 }
 
-/** Null when the message says nothing of its own that could be shown. */
+/** Null if the message has nothing of its own to show. */
 function readEdit (value: unknown, timestamp: number, nowMs: number): MessageEdit | null {
   const { sender, recipient, timestamp: sentAt, body } = readFields(editedMessage, value, '/message')
   if (body === null || body === undefined) return null
@@ -94,7 +94,7 @@ function readEdit (value: unknown, timestamp: number, nowMs: number): MessageEdi
     user: sender === null || sender === undefined ? { id: String(recipient.chat_id) } : toProfile(sender),
     message: { id: String(body.mid), date: requireTime(sentAt, nowMs, '/message/timestamp'), text, files },
     chat: { id: String(recipient.chat_id) },
-    // `seq` numbers a chat's messages beyond what a number can hold.
+    // `seq` exceeds 2^53.
     revision: { at: requireTime(timestamp, nowMs, '/timestamp'), tie: BigInt.asIntN(64, BigInt(body.seq ?? 0)) },
   }
 }
@@ -105,7 +105,7 @@ function readText ({ text, markup, attachments }: Body, files: readonly FileLink
   return (attachments ?? []).map(attachment => FILE_SIGNS.get(attachment?.type ?? '')).find(sign => sign !== undefined) ?? null
 }
 
-/** The URLs that open without the bot's token; `token` beside them stays here. */
+/** These URLs open without the bot's token. The `token` beside them is not forwarded. */
 function readFiles ({ attachments }: Body): FileLink[] {
   return (attachments ?? []).flatMap((attachment): FileLink[] => {
     const url = attachment?.payload?.url
@@ -115,11 +115,11 @@ function readFiles ({ attachments }: Body): FileLink[] {
 }
 
 function toProfile ({ user_id: id, first_name: firstName, name, ...rest }: z.output<typeof user>): ClientProfile {
-  // `name` is an older word for all names together.
+  // `name` is an older field with the full name.
   return { id: String(id), name: firstName ?? name, lastName: rest.last_name, pictureUrl: rest.full_avatar_url ?? rest.avatar_url }
 }
 
-/** The client who caused an event that is no edit. Such an event is not the relay's to judge, so what cannot be read is passed over. */
+/** The client who caused an event that is not an edit. Skips what it cannot read: only edits must be readable. */
 function readClients (value: unknown, timestamp: number, nowMs: number): SeenClient[] {
   const { user, callback, message, chat_id: chat = message?.recipient?.chat_id } = readFields(event, value)
   // A pressed button comes with the bot's own message.
@@ -128,7 +128,7 @@ function readClients (value: unknown, timestamp: number, nowMs: number): SeenCli
   return [{ user: toProfile(client), chat: chat === undefined ? undefined : String(chat), revision: { at: timestamp, tie: 0n } }]
 }
 
-/** Those missing here (mentions, highlighted) style nothing: their text stands as it is. */
+/** Other markup (mentions, highlights) does not change the text. */
 const STYLES: ReadonlyMap<string, Style> = new Map<string, Style>([
   ['strong', 'bold'], ['emphasized', 'italic'], ['underline', 'underline'], ['strikethrough', 'strike'], ['monospaced', 'code'],
   ['heading', 'heading'], ['quote', 'quote'], ['blockquote', 'quote'], ['link', 'link'],
@@ -136,10 +136,7 @@ const STYLES: ReadonlyMap<string, Style> = new Map<string, Style>([
 
 const markups = z.array(z.object({ type: z.string(), from: z.int(), length: z.int(), url: z.string().optional().catch(undefined) }).nullable().catch(null)).catch([])
 
-/**
- * A text of MAX with its `markup`, a list of `{ type, from, length, url? }` in UTF-16 units. MAX sends links without a URL, and ranges that
- * lie outside the text: neither styles anything.
- */
+/** A text of MAX with its `markup`, a list of `{ type, from, length, url? }` in UTF-16 units. Links without a URL and ranges outside the text have no effect. */
 export function readMaxMarkup (text: string, markup: unknown): RichText {
   const ranges = markups.parse(markup).flatMap((element): StyleRange[] => {
     const style = element === null ? undefined : STYLES.get(element.type)

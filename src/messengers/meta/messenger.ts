@@ -20,7 +20,7 @@ const editEvent = z.object({
   }),
 })
 
-/** The events of one Page (or of one Instagram account, should Meta send edits of those too). None tells a name. */
+/** The events of one Page, or of one Instagram account if Meta sends edits of those. They contain no names. */
 export function readMessaging (entry: unknown, object: 'page' | 'instagram', account: Account, nowMs: number): WebhookContent {
   const { id, messaging = [{}] } = readFields(entryOfPage, entry, '/entry')
   return readEach(messaging, item => {
@@ -39,7 +39,7 @@ function readEdit (item: unknown, page: string, asksNames: boolean, nowMs: numbe
     user: { id: user, ...(asksNames && /^\d+$/.test(user) ? { lookUpId: user } : {}) },
     message: { id: String(edit.mid), text: renderText({ text: edit.text, ranges: [] }), files: [] },
     chat: { id: user },
-    // The edits of a message are counted; the time of the event only tells those apart that have no number.
+    // Meta numbers the edits of a message; the time orders events without a number.
     revision: { at: Number(edit.num_edit ?? 0), tie: BigInt(requireTime(timestamp, nowMs, '/messaging/timestamp')) },
   }
 }

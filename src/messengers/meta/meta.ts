@@ -1,6 +1,6 @@
 import { hash, timingSafeEqual } from 'node:crypto'
 import { z } from 'zod'
-import { parseJsonExactly } from '../../base/json.ts'
+import { parseBody } from '../../base/json.ts'
 import { Unauthenticated } from '../../base/errors.ts'
 import { type HmacScheme, createVerifier } from '../../signatures/verify.ts'
 import { API_KEYS } from '../profile-lookup.ts'
@@ -11,7 +11,7 @@ import { readMessaging } from './messenger.ts'
 import { readChanges } from './whatsapp.ts'
 import { defineMessenger, type WebhookContent, type WebhookReply, type WebhookRequest } from '../messenger.ts'
 
-/** The body as it came: Meta signs it with every letter beyond ASCII escaped, so that the same JSON written again is another body. */
+/** Over the raw body: Meta escapes all non-ASCII characters, so the same JSON serialised again would be another body. */
 const SCHEME: HmacScheme = { kind: 'hmac', header: 'x-hub-signature-256', prefix: 'sha256=', algorithm: 'sha256', encoding: 'hex', content: '{body}' }
 
 const notification = z.object({ object: z.string(), entry: z.array(z.unknown()) })
@@ -25,7 +25,7 @@ export const meta = defineMessenger({
     remedy: 'must be the app secret, 32 hexadecimal digits, from App settings, Basic',
   },
   keys: {
-    verifyToken: z.string().regex(/^[\x21-\x7e]{16,256}$/, 'must have 16 to 256 visible ASCII characters, and be what the app\'s dashboard has as verify token; "openssl rand -hex 16" makes one'),
+    verifyToken: z.string().regex(/^[\x21-\x7e]{16,256}$/, 'must have 16 to 256 visible ASCII characters and equal the verify token in the app\'s dashboard; "openssl rand -hex 16" makes one'),
     accounts: z.array(z.string(ACCOUNT_REMEDY).regex(/^\d{1,40}$/, ACCOUNT_REMEDY), ACCOUNT_REMEDY).min(1, ACCOUNT_REMEDY).optional(),
     ...API_KEYS,
   },
@@ -34,23 +34,23 @@ export const meta = defineMessenger({
     const account = createAccount(settings)
     return {
       greet: request => greet(request, isVerifyToken),
-      verify: createVerifier([SCHEME], secrets.map(secret => Buffer.from(secret))),
-      parse: (request, nowMs) => readNotification(parseJsonExactly(request.body), account, nowMs),
-      // Meta repeats what it takes for failed for days, with all that stands in the same body.
+      verify: createVerifier([SCHEME], secrets),
+      parse: (request, nowMs) => readNotification(parseBody(request.body), account, nowMs),
+      // Meta repeats a failed webhook for days, with all events in its body.
       unreadable: 'acknowledge',
-      reply: (): WebhookReply => ({ status: 200, body: '' }),
+      reply: () => ({ status: 200, body: '' }),
     }
   },
   profiles: ({ secrets, settings }) => settings.apiToken === undefined ? null : createGraphLookUp(settings.apiToken, secrets[0] ?? '', settings.apiUrl),
 })
 
-/** Digests are compared, because they are of one length whatever the tokens are. */
+/** Compares digests, because `timingSafeEqual` needs equal lengths. */
 function createTokenCheck (token: string): (candidate: string) => boolean {
   const expected = hash('sha256', token, 'buffer')
   return candidate => timingSafeEqual(hash('sha256', candidate, 'buffer'), expected)
 }
 
-/** The question whether the address is ours; its answer is the challenge, which is only given back in the form that Meta's has. */
+/** Answers Meta's question whether the address is ours by returning the challenge, if it looks like one of Meta's. */
 function greet ({ method, query }: WebhookRequest, isVerifyToken: (candidate: string) => boolean): WebhookReply | null {
   if (method !== 'GET') return null
   const asked = new URLSearchParams(query)

@@ -10,19 +10,19 @@ const profile = z.object({ first_name: optionalText(1000), last_name: optionalTe
 const failure = z.object({ error: z.object({ code: z.int(), error_subcode: z.int().optional().catch(undefined) }) })
 
 /**
- * Subcodes of 100 that are about the one person: no profile, one that the app may not see, or nobody at all. An app without Business Asset
- * User Profile Access gets them for everybody.
+ * Subcodes of 100 about one person: no profile, a profile that the app may not see, or no such person. An app without Business Asset User
+ * Profile Access gets them for everybody.
  */
 const NOT_FOUND: ReadonlySet<number> = new Set([33, 2018218, 2018247])
 
-/** Codes that only the channel's owner can mend: the token (102, 190), what it may (3, 10, 200 to 299), a parameter such as a wrong proof (100). */
+/** Codes that only the channel's owner can fix: the token (102, 190), its rights (3, 10, 200 to 299), a parameter such as a wrong proof (100). */
 function isRefusal (code: number): boolean {
   return [3, 10, 100, 102, 190].includes(code) || (code >= 200 && code <= 299)
 }
 
 /**
- * https://developers.facebook.com/docs/messenger-platform/identity/user-profile, one person at a time. The proof is for apps that demand it
- * (https://developers.facebook.com/docs/graph-api/guides/secure-requests): the token's HMAC by the app secret, worth nothing without the token.
+ * https://developers.facebook.com/docs/messenger-platform/identity/user-profile, one person per request. Some apps require the proof
+ * (https://developers.facebook.com/docs/graph-api/guides/secure-requests): an HMAC of the token by the app secret, useless without the token.
  */
 export function createGraphLookUp (token: string, appSecret: string, apiUrl = 'https://graph.facebook.com'): ProfileLookup {
   const proof = createHmac('sha256', appSecret).update(token).digest('hex')

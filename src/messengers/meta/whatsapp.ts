@@ -10,7 +10,7 @@ const entryOfAccount = z.object({ id: exactId, changes: z.array(z.unknown()) })
 
 const changeSchema = z.object({ field: z.string(), value: z.unknown().optional() })
 
-/** A client who hides the telephone number is known by a `user_id` of the business's own. */
+/** A client who hides their phone number has a `user_id` that only this business knows. */
 const contactSchema = z.object({
   profile: z.object({ name: optionalText(1000), username: optionalText(1000) }).optional().catch(undefined),
   wa_id: exactId.optional().catch(undefined),
@@ -40,7 +40,7 @@ const messageSchema = z.object({
 
 const media = z.object({ caption: z.string().optional(), filename: optionalText(1000) })
 
-/** https://developers.facebook.com/docs/whatsapp/cloud-api/webhooks: media come with a URL that only the app's token opens. */
+/** https://developers.facebook.com/docs/whatsapp/cloud-api/webhooks: the URLs of media open only with the app's token. */
 const editSchema = z.object({
   edit: z.object({
     original_message_id: exactId,
@@ -53,7 +53,7 @@ const editSchema = z.object({
   }),
 })
 
-/** The changes of one WhatsApp Business Account: messages of clients, and what the operator wrote in the app on the telephone. */
+/** The changes of one WhatsApp Business Account: messages of clients, and echoes of messages that the operator wrote on the phone. */
 export function readChanges (entry: unknown, account: Account, nowMs: number): WebhookContent {
   const { id, changes } = readFields(entryOfAccount, entry, '/entry')
   return readEach(changes, change => readChange(change, String(id), account, nowMs))
@@ -63,7 +63,7 @@ function readChange (change: unknown, businessAccount: string, account: Account,
   const { field, value } = readFields(changeSchema, change, '/changes')
   if (field !== 'messages' && field !== 'smb_message_echoes') return { edits: [], ignored: [{}], clients: [] }
   const { metadata, contacts = [], messages, message_echoes: echoes } = readFields(valueSchema, value, '/value')
-  // A change without messages tells that some were delivered or read.
+  // A change without messages reports deliveries or reads.
   const items = (field === 'messages' ? messages : echoes) ?? []
   if (items.length === 0 || !account.isServed(businessAccount, String(metadata?.phone_number_id))) return { edits: [], ignored: [{}], clients: [] }
   return readEach(items, item => field === 'messages' ? readMessage(item, contacts, nowMs) : readEcho(item, nowMs))
@@ -75,8 +75,8 @@ function readMessage (item: unknown, contacts: readonly (Contact | null)[], nowM
   const client = toProfile([message.from, message.from_user_id], contacts)
   if (message.type === 'edit') return { edits: [readEdit(item, client, 'in', at, nowMs)] }
   const clients: SeenClient[] = client === null || !isPlausibleTime(at, nowMs) ? [] : [{ user: client, chat: client.id, revision: { at, tie: 0n } }]
-  // While Meta passes no edits on, this is what comes instead, as for other kinds that it has no form for.
-  const ignored = message.type === 'unsupported' ? { reason: 'unreadable' as const, detail: 'Meta passed no content on: the type is unsupported' } : {}
+  // Where Meta does not support edits, it sends this type instead, as for other unsupported messages.
+  const ignored = message.type === 'unsupported' ? { reason: 'unreadable' as const, detail: 'Meta sent no content: the type is unsupported' } : {}
   return { clients, ignored: [ignored] }
 }
 
@@ -98,19 +98,19 @@ function readEdit (item: unknown, client: ClientProfile | null, direction: 'in' 
   }
 }
 
-/** A file whose caption was taken away is shown by a sign, so that the old caption does not stay. */
+/** A file without a caption becomes a sign; otherwise the old caption would stay. */
 function readText (message: z.output<typeof editSchema>['edit']['message']): string {
   if (message.type === 'text') return renderText(readWhatsApp(message.text.body))
   const [sign, { caption = '', filename = '' }] = message.type === 'image' ? ['📷', message.image] : message.type === 'video' ? ['🎬', message.video] : ['📎', message.document]
   return caption === '' ? renderText({ text: `${sign} ${filename}`.trim(), ranges: [] }) : renderText(readWhatsApp(caption))
 }
 
-/** The client of one message, by the first of his ids; null when it has none. A webhook with one contact is about nobody else. */
+/** The client of one message, by their first id; null if there is none. A single contact is always the message's client. */
 function toProfile (ids: readonly (z.output<typeof exactId> | undefined)[], contacts: readonly (Contact | null)[]): ClientProfile | null {
   const known = ids.filter(id => id !== undefined).map(String)
   const [id] = known
   if (id === undefined) return null
-  const isHis = (contact: Contact | null) => [contact?.wa_id, contact?.user_id].some(own => own !== undefined && known.includes(String(own)))
-  const profile = (contacts.find(isHis) ?? (contacts.length === 1 ? contacts[0] : null))?.profile
+  const isTheirs = (contact: Contact | null) => [contact?.wa_id, contact?.user_id].some(own => own !== undefined && known.includes(String(own)))
+  const profile = (contacts.find(isTheirs) ?? (contacts.length === 1 ? contacts[0] : null))?.profile
   return { id, name: profile?.name ?? profile?.username, phone: /^\d{5,20}$/.test(id) ? `+${id}` : undefined }
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { Chat, ClientProfile, MessageEdit, SeenClient } from '../../edit/edit.ts'
-import { parseJsonExactly } from '../../base/json.ts'
+import { parseBody } from '../../base/json.ts'
+import { fillTemplate } from '../../edit/address.ts'
 import { type HeaderScheme, createVerifier } from '../../signatures/verify.ts'
 import { readTelegramMessage } from './text.ts'
 import { exactInteger, optionalText, readFields, renderText, requireTime } from '../fields.ts'
@@ -20,7 +21,7 @@ const user = z.object({
 
 const chat = z.object({ id: exactInteger, title: optionalText(1000), username: optionalText(100) })
 
-/** Who sent a message, and where. Channel posts come from no user; a chat that speaks (a channel, an anonymous administrator) is `sender_chat`. */
+/** Who sent a message, and where. A channel post has no user; `sender_chat` is a chat that writes (a channel, an anonymous administrator). */
 const origin = z.object({
   chat,
   from: user.optional(),
@@ -37,7 +38,7 @@ type Origin = z.output<typeof origin>
 
 const update = z.looseObject({ update_id: z.int() })
 
-/** An event that is no edit: whatever its kind, `from` is who caused it. */
+/** An event that is not an edit: in every kind, `from` is the user who caused it. */
 const event = origin.extend({ from: user, date: z.int() })
 
 /** Without {chat}, different chats would get one id. */
@@ -57,10 +58,10 @@ export const telegram = defineMessenger({
     topicChat: chatTemplate('topic'),
   },
   create: ({ secrets, settings }) => ({
-    verify: createVerifier([SCHEME], secrets.map(secret => Buffer.from(secret))),
-    parse: (request, nowMs) => readUpdate(parseJsonExactly(request.body), settings, nowMs),
+    verify: createVerifier([SCHEME], secrets),
+    parse: (request, nowMs) => readUpdate(parseBody(request.body), settings, nowMs),
     unreadable: 'acknowledge',
-    // An answer with a body could be taken for a call of the Bot API.
+    // Telegram would read a body as a call of the Bot API.
     reply: () => ({ status: 200, body: '' }),
   }),
 })
@@ -73,10 +74,10 @@ function readUpdate (body: unknown, templates: ChatTemplates, nowMs: number): We
   const kind = EDITS.find(kind => parts[kind] !== undefined)
   const edit = kind === undefined ? null : readEdit(parts[kind], kind, tie, templates, nowMs)
   if (edit !== null) return { edits: [edit], ignored: [], clients: [] }
-  return { edits: [], ignored: [{}], clients: Object.values(parts).flatMap(part => readClient(part, tie, templates)) }
+  return { edits: [], ignored: [{}], clients: Object.values(parts).flatMap(part => readClients(part, tie, templates)) }
 }
 
-/** Null when the message says nothing that could be shown, or has no id that anyone could have used (an ephemeral message's is 0). */
+/** Null if the message has nothing to show, or has no real id (an ephemeral message's is 0). */
 function readEdit (value: unknown, kind: string, tie: bigint, templates: ChatTemplates, nowMs: number): MessageEdit | null {
   const message = readFields(editedMessage, value, `/${kind}`)
   const rich = readTelegramMessage(value as Readonly<Record<string, unknown>>)
@@ -88,18 +89,18 @@ function readEdit (value: unknown, kind: string, tie: bigint, templates: ChatTem
       id: String(message.message_id),
       date: requireTime(message.date * 1000, nowMs, `/${kind}/date`),
       text: renderText(rich),
-      // Every file of Telegram is behind a URL that holds the bot's token.
+      // Every URL of a Telegram file contains the bot's token.
       files: [],
     },
     chat: readChat(message, templates),
-    // The clock has a resolution of a second; updates are numbered as they happened.
+    // Times are whole seconds; update ids are in the order of events.
     revision: { at: requireTime(message.edit_date * 1000, nowMs, `/${kind}/edit_date`), tie },
   }
 }
 
 /**
- * Whether the operator's side wrote it: the owner of a business account, a channel's administrator in the direct messages of its
- * clients, or a bot. Those who write as a chat come from a bot that stands for them.
+ * Whether the operator's side wrote it: the owner of a business account, a channel's administrator in direct messages, or a bot.
+ * A user who writes as a chat appears as a bot, but with `sender_chat`.
  */
 function isOwn ({ business_connection_id: connection, from, sender_chat: speaker, chat, direct_messages_topic: topic }: Origin): boolean {
   if (from === undefined) return false
@@ -110,7 +111,7 @@ function isOwn ({ business_connection_id: connection, from, sender_chat: speaker
 
 function readAuthor ({ from, sender_chat: speaker, chat }: Origin): ClientProfile {
   if (from !== undefined) return { id: String(from.id), name: from.first_name, lastName: from.last_name, url: profileUrl(from) }
-  // Not the signature of a post: it changes with its administrator, and the portal would rename the client each time.
+  // Not the post's signature: it differs by administrator, and the portal would rename the client each time.
   const channel = speaker ?? chat
   return { id: String(channel.id), name: channel.title, url: profileUrl(channel) }
 }
@@ -119,26 +120,22 @@ function profileUrl ({ username }: { readonly username?: string | undefined }): 
   return username !== undefined && /^\w+$/.test(username) ? `https://t.me/${username}` : undefined
 }
 
-/** A private chat has no title, and what it has is its client's. */
+/** A private chat has no title, and its username is the client's. */
 function readChat (message: Origin, templates: ChatTemplates): Chat {
   const { title } = message.chat
   return { id: readChatId(message, templates), name: title, url: title === undefined ? undefined : profileUrl(message.chat) }
 }
 
-/** The original connector may have kept the chats of a business account, or the topics of a chat, apart from the bot's own chats. */
+/** The original connector may have separate chats for business accounts or for topics. */
 function readChatId (message: Origin, { businessChat, topicChat }: ChatTemplates): string {
   const { chat, business_connection_id: connection } = message
   const topic = message.direct_messages_topic?.topic_id ?? (message.is_topic_message === true ? message.message_thread_id : undefined)
-  if (connection !== undefined) return fill(businessChat, { chat: String(chat.id), connection })
-  return topic === undefined ? String(chat.id) : fill(topicChat, { chat: String(chat.id), topic: String(topic) })
+  if (connection !== undefined) return fillTemplate(businessChat, { chat: String(chat.id), connection })
+  return topic === undefined ? String(chat.id) : fillTemplate(topicChat, { chat: String(chat.id), topic: String(topic) })
 }
 
-function fill (template: string, values: Readonly<Record<string, string>>): string {
-  return template.replace(/\{(\w+)\}/g, (placeholder, name: string) => values[name] ?? placeholder)
-}
-
-/** The client who caused an event that is no edit. Such an event is not the relay's to judge, so what cannot be read is passed over. */
-function readClient (part: unknown, tie: bigint, templates: ChatTemplates): SeenClient[] {
+/** The client who caused an event that is not an edit. Skips what it cannot read: only edits must be readable. */
+function readClients (part: unknown, tie: bigint, templates: ChatTemplates): SeenClient[] {
   const { success, data } = event.safeParse(part)
   if (!success || data.from.is_bot === true || isOwn(data)) return []
   return [{ user: readAuthor(data), chat: readChatId(data, templates), revision: { at: data.date * 1000, tie } }]

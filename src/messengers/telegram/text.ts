@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { createRichBuilder, type RichText, type Style, type StyleRange } from '../../text/rich-text.ts'
 
-/** Telegram's limit is 16 levels; an array of texts is a level of its own here. */
+/** Telegram's limit is 16 levels; here each array of texts counts as a level too. */
 const MAX_DEPTH = 64
 
 const STYLES: ReadonlyMap<unknown, Style> = new Map<unknown, Style>([
@@ -9,12 +9,12 @@ const STYLES: ReadonlyMap<unknown, Style> = new Map<unknown, Style>([
   ['blockquote', 'quote'], ['expandable_blockquote', 'quote'], ['pullquote', 'quote'], ['heading', 'heading'],
 ])
 
-/** What stands in the place of a file: it can only be had by a URL that holds the bot's token. */
+/** Shown instead of a file: its URL would contain the bot's token. */
 const SIGNS = {
   animation: '🎞', live_photo: '📷', photo: '📷', video: '🎬', video_note: '🎬', audio: '🎵', voice: '🎤', voice_note: '🎤', document: '📎', paid_media: '📎', map: '📍',
 } as const
 
-/** The kinds of files that a message can hold; the first one counts, because an animation is a document too, and a live photo a photo. */
+/** The kinds of files. The first one that is present counts: an animation is a document too, and a live photo a photo. */
 const FILES = ['animation', 'live_photo', 'photo', 'video', 'video_note', 'audio', 'voice', 'document', 'paid_media'] as const
 
 const entities = z.array(z.object({ type: z.string(), offset: z.int(), length: z.int(), url: z.string().optional() }).nullable().catch(null)).catch([])
@@ -22,8 +22,8 @@ const entities = z.array(z.object({ type: z.string(), offset: z.int(), length: z
 type Tree = Readonly<Record<string, unknown>>
 
 /**
- * What a message of the Bot API says: its text, its rich message, its caption, its checklist, or a sign for a file that has no caption (any
- * more). Null when it says nothing, such as a location that moves.
+ * The text, rich message, caption or checklist of a Bot API message, or a sign for a file without a caption. Null if there is nothing to
+ * show, as in a live location.
  */
 export function readTelegramMessage (message: Tree): RichText | null {
   if (typeof message.text === 'string') return readEntities(message.text, message.entities)
@@ -34,7 +34,7 @@ export function readTelegramMessage (message: Tree): RichText | null {
   return kind === undefined ? null : { text: withName(SIGNS[kind], message[kind]), ranges: [] }
 }
 
-/** Entities that style nothing here (mentions, hashtags, addresses, spoilers, custom emoji, dates) leave the text as it is; a portal links addresses itself. */
+/** Other entities (mentions, hashtags, URLs, spoilers, custom emoji, dates) do not change the text; the portal links URLs itself. */
 function readEntities (text: string, list: unknown): RichText {
   const ranges = entities.parse(list).flatMap((entity): StyleRange[] => {
     if (entity === null) return []
@@ -59,12 +59,12 @@ function readChecklist ({ title, tasks }: Tree): RichText {
 }
 
 /**
- * The text of a rich message, a tree of blocks (Bot API 10.1 and later). Whatever has no like in BB code becomes lines: a table's cells are
- * parted by bars, pictures become signs. Blocks of kinds unknown to us are read for the texts and blocks in them.
+ * The text of a rich message, a tree of blocks (Bot API 10.1 and later). Elements without a BB code become lines: a table's cells are
+ * separated by bars, pictures become signs. Of unknown blocks it reads the texts and blocks inside.
  */
 function readRichMessage (message: Tree): RichText {
   const builder = createRichBuilder()
-  /** Right behind the bullet of a list's item: its first text goes on there. */
+  /** Directly after the bullet of a list item: the item's first text continues on that line. */
   let isBehindBullet = false
 
   function startText (): void {
@@ -108,7 +108,7 @@ function readRichMessage (message: Tree): RichText {
     }
   }
 
-  /** A picture's caption is an object; one that is only a text is a table's, and stands above it. */
+  /** A picture's caption is an object. A caption that is a text belongs to a table and is shown above it. */
   function readPicture ({ type, caption }: Tree, depth: number): void {
     const sign = typeof type === 'string' && Object.hasOwn(SIGNS, type) ? SIGNS[type as keyof typeof SIGNS] : ''
     const { text, credit } = isTree(caption) ? caption : {}

@@ -13,12 +13,12 @@ const MAX_ITEMS = 1000
 /** `[id1|Ann]`, `[club1:bp-1_2|Shop]` and `[https://vk.com/page|label]`: VK shows the label, as a link. */
 const MENTIONS = /\[(?:(?<page>(?:id|club|public|event)\d{1,20})(?::[\w-]{1,64})?|(?<url>https?:\/\/(?:m\.)?vk\.(?:com|ru)\/[^\s|[\]]{1,2000}))\|(?<label>[^[\]\n]{1,1000})\]/gi
 
-/** What stands around a label and is not shown. */
+/** The hidden part of a mention, before or after its label. */
 interface Cut { readonly start: number, readonly end: number }
 
 /**
- * A text of VK with its wiki mentions and its `format_data`. VK does not say which text the ranges of `format_data` count in; it is
- * taken to be the one beside which they stand, with the mentions as they are written.
+ * A text of VK with its wiki mentions and its `format_data`. VK does not document whether the ranges of `format_data` count the hidden
+ * parts of mentions; this assumes that they do.
  */
 export function readVkText (written: string, format: unknown): RichText {
   const links: StyleRange[] = []
@@ -42,12 +42,12 @@ function readFormat (written: string, format: unknown, cuts: readonly Cut[]): St
   return items.slice(0, MAX_ITEMS).flatMap((item): StyleRange[] => {
     const style = item === null ? undefined : STYLES.get(item.type)
     if (item === null || style === undefined || item.offset < 0 || item.length <= 0 || item.offset + item.length > written.length) return []
-    const offset = shown(item.offset, cuts)
-    return [{ offset, length: shown(item.offset + item.length, cuts) - offset, style, url: item.url }]
+    const offset = toShown(item.offset, cuts)
+    return [{ offset, length: toShown(item.offset + item.length, cuts) - offset, style, url: item.url }]
   })
 }
 
-/** Where a position of the written text comes to be in the shown one. */
-function shown (position: number, cuts: readonly Cut[]): number {
+/** The position in the shown text for a position in the written one. */
+function toShown (position: number, cuts: readonly Cut[]): number {
   return cuts.reduce((at, { start, end }) => at - Math.max(0, Math.min(position, end) - start), position)
 }

@@ -25,15 +25,15 @@ const answer = z.object({
 })
 
 /**
- * Codes of https://dev.vk.com/reference/errors that only the channel's owner can mend: the application is off, the token is wrong, its
- * rights do not reach. All others pass: too many requests (6, 9, 29), VK's own faults (1, 10).
+ * Codes of https://dev.vk.com/reference/errors that only the channel's owner can fix: the application is off, the token is wrong or its
+ * rights are too small. All others are temporary: too many requests (6, 9, 29), faults of VK (1, 10).
  */
 const REFUSALS: ReadonlySet<number> = new Set([2, 3, 4, 5, 7, 8, 15, 17, 20, 21, 23, 24, 25, 27, 28, 34, 100, 101])
 
-/** No such users at all; with one who exists, those who do not are left out. */
+/** None of the users exists. If some exist, VK omits the others. */
 const INVALID_USERS = 113
 
-/** https://dev.vk.com/method/users.get, up to 1000 users; a community's token may ask 20 times a second, of which the bot wants most. */
+/** https://dev.vk.com/method/users.get, up to 1000 users. A community's token may make 20 requests a second; the bot needs most of them. */
 export function createVkLookUp (token: string, apiUrl = 'https://api.vk.com'): ProfileLookup {
   return {
     batchSize: 100,
@@ -53,7 +53,7 @@ function readAnswer (status: number, body: unknown): LookUpAnswer {
   if (code === INVALID_USERS) return { kind: 'answered', code: `VK_${code}`, profiles: new Map() }
   if (code !== undefined) return { kind: REFUSALS.has(code) ? 'refused' : 'unavailable', code: `VK_${code}` }
   if (!success || data.response === undefined || status !== 200) return { kind: 'unavailable', code: status === 200 ? 'UNREADABLE' : `HTTP_${status}` }
-  // Whoever deleted himself is called DELETED: nobody is to be renamed to that.
+  // VK names deleted users DELETED: no client should get that name.
   const users = data.response.filter((found): found is User => found !== null && found.deactivated !== 'deleted')
   return { kind: 'answered', code: 'ok', profiles: new Map(users.map(found => [String(found.id), toProfile(found)])) }
 }

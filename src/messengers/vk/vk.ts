@@ -1,22 +1,22 @@
 import { z } from 'zod'
 import type { FileLink, MessageEdit } from '../../edit/edit.ts'
 import { BadRequest, Unauthenticated } from '../../base/errors.ts'
-import { parseJson, parseJsonOnce } from '../../base/json.ts'
+import { parseBody, tryParseBody } from '../../base/json.ts'
 import { type FieldScheme, createVerifier } from '../../signatures/verify.ts'
 import { readVkText } from './text.ts'
 import { exactInteger, optionalText, optionalUrl, readFields, renderText, requireTime } from '../fields.ts'
 import { API_KEYS } from '../profile-lookup.ts'
-import { defineMessenger, type WebhookContent, type WebhookReply } from '../messenger.ts'
+import { defineMessenger, type WebhookContent } from '../messenger.ts'
 import { createVkLookUp } from './users.ts'
 
 const SCHEME: FieldScheme = { kind: 'field', path: ['secret'] }
 
-/** A confirmation has three fields; whatever is longer is an event. */
+/** A confirmation has three short fields; a longer body is an event. */
 const MAX_CONFIRMATION_BYTES = 1024
 
 const MAX_FILES = 20
 
-/** What stands in the place of an attachment that has no address of its own, when there is nothing else to show. */
+/** Shown instead of an attachment without a URL if the message has nothing else. */
 const SIGNS: ReadonlyMap<string, string> = new Map([['photo', '📷'], ['video', '🎬'], ['audio', '🎵'], ['audio_message', '🎵'], ['doc', '📎'], ['graffiti', '📷']])
 
 const attachment = z.object({
@@ -67,17 +67,17 @@ export const vk = defineMessenger({
   },
   create: ({ secrets, settings }) => {
     const groupId = String(settings.groupId)
-    const verifySecret = createVerifier([SCHEME], secrets.map(secret => Buffer.from(secret)))
+    const verifySecret = createVerifier([SCHEME], secrets)
     return {
       greet: ({ method, body }) => method === 'POST' && isConfirmation(body, groupId) ? { status: 200, body: settings.confirmation } : null,
       verify (request, nowMs) {
         verifySecret(request, nowMs)
         if (groupOf(request.body) !== groupId) throw new Unauthenticated('the event is of another community than the channel\'s')
       },
-      parse: (request, nowMs) => readEvent(parseJsonOnce(request.body), settings, nowMs),
-      // VK switches off a server that does not answer ok.
+      parse: (request, nowMs) => readEvent(parseBody(request.body), settings, nowMs),
+      // VK disables a server that does not answer ok.
       unreadable: 'acknowledge',
-      reply: (): WebhookReply => ({ status: 200, body: 'ok' }),
+      reply: () => ({ status: 200, body: 'ok' }),
     }
   },
   profiles: ({ settings }) => settings.apiToken === undefined ? null : createVkLookUp(settings.apiToken, settings.apiUrl),
@@ -85,26 +85,21 @@ export const vk = defineMessenger({
 
 interface Settings { readonly messageId: 'conversation_message_id' | 'id', readonly apiToken?: string | undefined }
 
-/** Whether VK asks if the address is the community's. It asks before it has a secret, and the answer tells nothing that VK does not show. */
+/** Whether VK asks for the community's confirmation string. It asks before the secret exists; the answer is not secret. */
 function isConfirmation (body: Buffer, groupId: string): boolean {
   if (body.length > MAX_CONFIRMATION_BYTES || !body.includes('"confirmation"')) return false
-  try {
-    const { success, data } = confirmation.safeParse(parseJson(body))
-    return success && String(data.group_id) === groupId
-  } catch (error) {
-    if (error instanceof BadRequest) return false
-    throw error
-  }
+  const { success, data } = confirmation.safeParse(tryParseBody(body))
+  return success && String(data.group_id) === groupId
 }
 
 function groupOf (body: Buffer): string | null {
-  const { success, data } = event.safeParse(parseJsonOnce(body))
+  const { success, data } = event.safeParse(parseBody(body))
   return success ? String(data.group_id) : null
 }
 
 function readEvent (body: unknown, settings: Settings, nowMs: number): WebhookContent {
   const { type, object } = readFields(event, body)
-  // No event of VK's tells a client's name.
+  // No event of VK contains a client's name.
   if (type !== 'message_edit') return { edits: [], ignored: [{}], clients: [] }
   return { edits: [readEdit(readFields(editedMessage, object, '/object'), settings, nowMs)], ignored: [], clients: [] }
 }
@@ -112,7 +107,7 @@ function readEvent (body: unknown, settings: Settings, nowMs: number): WebhookCo
 function readEdit (message: EditedMessage, { messageId, apiToken }: Settings, nowMs: number): MessageEdit {
   const { date, update_time: updatedAt = date, version = 0, from_id: sender, peer_id: peer } = message
   const id = message[messageId]
-  // It is 0 in the chats of several people.
+  // `id` is 0 in group chats.
   if (id === undefined || BigInt(id) <= 0n) throw new BadRequest(`faulty: /object/${messageId}`)
   const isOwn = BigInt(sender) < 0n || message.out === 1 || (message.admin_author_id ?? 0) > 0
   const user = String(isOwn ? peer : sender)
@@ -133,8 +128,8 @@ function readText ({ text, format_data: format, attachments = [] }: EditedMessag
 }
 
 /**
- * Signed links of VK's storage, which open without a token until they run out; a video has none. Beside a text they are left out: the
- * portal would load them, in vain, and as VK signs them anew each time, no edit would ever be the same as the one before.
+ * Signed links to VK's storage, which open without a token until they expire; a video has none. Left out if there is a text: the portal
+ * would download them for nothing, and VK signs them again each time, so no edit would ever equal the previous one.
  */
 function readFiles ({ text, attachments = [] }: EditedMessage): FileLink[] {
   if (text !== '') return []

@@ -202,8 +202,8 @@ t.test('the start names each fault of a channel: the channel, the key and the po
   const hmac = { kind: 'hmac', header: 'X-Signature' }
   const cases: Array<[Entry, string]> = [
     [{ map: '{ "user": }' }, '/map is not usable: line 1, column 11: The symbol "}" cannot be used as a unary operator'],
-    [{ map: ['{', '  "user": $match(id, /(a+)+$/)', '}'] }, '/map is not usable: line 2, column 22: a regular expression can keep the relay busy for ever; use $contains, $substringBefore, $split or $replace with a text'],
-    [{ filter: '$eval(text)' }, '/filter is not usable: line 1, column 1: $eval cannot be used: it would run what a client wrote'],
+    [{ map: ['{', '  "user": $match(id, /(a+)+$/)', '}'] }, '/map is not usable: line 2, column 22: a regular expression can block the relay; use $contains, $substringBefore, $split or $replace with a text'],
+    [{ filter: '$eval(text)' }, '/filter is not usable: line 1, column 1: $eval cannot be used: it would run code from a client'],
     [{ forEach: 'a.' }, '/forEach is not usable: line 1, column 3: Unexpected end of expression'],
     [{ client: '$nope' }, '/client is not usable: line 1, column 1: there is no $nope'],
     [{ map: 5 }, '/map must be JSONata: a text, or a list of its lines'],
@@ -217,7 +217,7 @@ t.test('the start names each fault of a channel: the channel, the key and the po
     [{ verify: { ...hmac, content: '{nonce}{body}' } }, '/verify/content must hold {body}, {timestamp} and {id} at most once each, and nothing else in braces'],
     [{ verify: { kind: 'field', field: 'token' } }, '/verify/field must be a JSON Pointer such as /token'],
     [{ handshakes: [{ kind: 'static', when: {}, text: 'x' }] }, '/handshakes/0/when must name at least one value to expect'],
-    [{ handshakes: [{ kind: 'static', when: { type: 'x' }, text: 'x' }] }, '/handshakes/0/when names type, which is no JSON Pointer such as /type'],
+    [{ handshakes: [{ kind: 'static', when: { type: 'x' }, text: 'x' }] }, '/handshakes/0/when names type, which is not a JSON Pointer such as /type'],
     [{ reply: { status: 302 } }, '/reply/status must be from 200 to 299'],
     [{ reply: { body: {}, contentType: 'text/xml' } }, '/reply must have a text as its body when it has a contentType'],
     [{ unreadable: 'drop' }, '/unreadable must be acknowledge or refuse'],

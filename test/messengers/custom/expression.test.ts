@@ -38,7 +38,7 @@ t.test('what a faulty expression lacks is said with its line and column', async 
 
 t.test('regular expressions are refused wherever they stand: one of them can freeze the process', async t => {
   for (const source of ['$match(text, /(a+)+$/)', '$contains(text, /(a+)+$/)', '$split(text, /x/i)', 'text ~> /x/', '{"a": [1, {"b": /x/}]}', 'a[$contains(b, /x/)]', 'a@$b.c[/x/]', 'function($x){ /x/ }', 'a ^( /x/ )', 'a ? /x/ : b', '($r := /x/; 1)', '$map(a, /x/)', '/x/(a)', 'a{/x/(b): 1}']) {
-    t.match(faultOf(source), /^line 1, column \d+: a regular expression can keep the relay busy for ever/, source)
+    t.match(faultOf(source), /^line 1, column \d+: a regular expression can block the relay/, source)
   }
   t.match(faultOf('{\n  "a": $contains(b, /xy/i)\n}'), /^line 2, column 21: /, 'where it begins')
 })
@@ -49,7 +49,7 @@ t.test('functions that the guardrails cannot hold are refused by any name', asyn
       t.match(faultOf(source), new RegExp(`\\$${name} cannot be used: `), source)
     }
   }
-  t.match(faultOf('$eval(text)'), /^line 1, column 1: \$eval cannot be used: it would run what a client wrote/)
+  t.match(faultOf('$eval(text)'), /^line 1, column 1: \$eval cannot be used: it would run code from a client/)
 })
 
 t.test('each function of JSONata is allowed or refused, and none is forgotten', async t => {
@@ -66,21 +66,21 @@ t.test('a name that nothing has is refused, and one that the expression makes is
 })
 
 t.test('ranges and the transform operator are refused', async t => {
-  t.match(faultOf('[1..n]'), /^line 1, column 3: a range makes a list as long as its numbers say/)
+  t.match(faultOf('[1..n]'), /^line 1, column 3: a range can make a list of any length/)
   t.match(faultOf('$ ~> | a | {"b": 1} |'), /^line 1, column \d+: the transform operator/)
 })
 
 t.test('a fault names the expression, the place and the function, and no word of the payload', async t => {
   const cases: Array<[string, string]> = [
     ['{ "a": $number(secret) }', 'map: line 1, column 8, $number: this cannot be read as a number'],
-    ['{\n"a": $substringBefore(n, ".") }', 'map: line 2, column 6, $substringBefore: an argument is of another kind than the function takes'],
-    ['secret + 1', 'map: line 1, column 8, the left side is no number'],
-    ['1 - secret', 'map: line 1, column 3, the right side is no number'],
-    ['secret > 1', 'map: line 1, column 8, the two sides are of different kinds'],
-    ['$toMillis(secret)', 'map: line 1, column 1, $toMillis: it cannot deal with a value'],
+    ['{\n"a": $substringBefore(n, ".") }', 'map: line 2, column 6, $substringBefore: an argument has the wrong type'],
+    ['secret + 1', 'map: line 1, column 8, the left side is not a number'],
+    ['1 - secret', 'map: line 1, column 3, the right side is not a number'],
+    ['secret > 1', 'map: line 1, column 8, the two sides have different types'],
+    ['$toMillis(secret)', 'map: line 1, column 1, $toMillis: it cannot handle a value'],
     ['$single(list)', 'map: line 1, column 1, $single: JSONata\'s D3138'],
-    ['{ n: 1 }', 'map: line 1, column 1, the key of an object is no text'],
-    ['n & secret(n)', 'map: line 1, column 6, this is no function'],
+    ['{ n: 1 }', 'map: line 1, column 1, the key of an object is not a text'],
+    ['n & secret(n)', 'map: line 1, column 6, this is not a function'],
   ]
   for (const [source, message] of cases) await t.rejects(evaluate(source, { secret: 'a-client\'s-word', n: 5, list: [1, 2] }), { name: 'BadRequest', message }, source)
 })
@@ -105,14 +105,14 @@ t.test('the functions that are replaced do what JSONata\'s do, within limits', a
 t.test('work without end comes to an end', async t => {
   const items = Array.from({ length: 1500 }, (_, index) => ({ index }))
   await t.rejects(evaluate('($f := function($x){ $f($x) }; $f(1))'), { name: 'BadRequest', message: 'map: it takes too many steps' }, 'a loop')
-  await t.rejects(evaluate('($f := function($x){ 1 + $f($x) }; $f(1))', {}, 20_000), { name: 'BadRequest', message: /^map: line 1, column \d+, it goes too deep$/ }, 'a recursion')
+  await t.rejects(evaluate('($f := function($x){ 1 + $f($x) }; $f(1))', {}, 20_000), { name: 'BadRequest', message: /^map: line 1, column \d+, the recursion is too deep$/ }, 'a recursion')
   await t.rejects(evaluate('items.($i := index; $$.items[index = $i])', { items }), { name: 'BadRequest', message: 'map: it takes too many steps' }, 'each with each')
   const doubled = Array.from({ length: 40 }, () => '$x := $x & $x').join('; ')
-  await t.rejects(evaluate(`($x := text; ${doubled}; $x)`, { text: 'x' }), { name: 'BadRequest', message: 'map: line 1, column 443, it cannot deal with a value' }, 'a text that doubles')
+  await t.rejects(evaluate(`($x := text; ${doubled}; $x)`, { text: 'x' }), { name: 'BadRequest', message: 'map: line 1, column 443, it cannot handle a value' }, 'a text that doubles')
   await t.rejects(evaluate('items.index', { items: [...items, ...items] }), { name: 'BadRequest', message: 'map: a list has too many items' }, 'a long list')
   await t.rejects(evaluate('$reduce(items, function($all, $item){ $append($all, $all) }, [1])', { items }), { name: 'BadRequest', message: /a list has too many items/ }, 'a list that doubles')
   const patient = compileExpression('($f := function($x){ $f($x) }; $f(1))', 'map', { timeout: 20, stack: 1000, sequence: 1000 })
-  await t.rejects(patient({}, { body: {}, receivedAt: 0 }, { steps: Infinity }), { name: 'Overloaded', message: 'map was not done after 20 ms' }, 'a loop of steps that take long')
+  await t.rejects(patient({}, { body: {}, receivedAt: 0 }, { steps: Infinity }), { name: 'Overloaded', message: 'map did not finish within 20 ms' }, 'a loop of steps that take long')
   await t.rejects(evaluate('a[0]', { a: 1 }, 0), { name: 'BadRequest', message: 'map: it takes too many steps' }, 'no steps left')
 })
 

@@ -91,8 +91,8 @@ t.test('an edit that cannot be read names its fields and none of its words', asy
   const body = { mid: 'mid', text: 'my password' }
   const cases: [what: string, update: unknown, detail: RegExp][] = [
     ['no time of the event', changed('message_edited.channel', {}, { timestamp: undefined }), /^faulty: \/timestamp$/],
-    ['an event far ahead', changed('message_edited.channel', { body }, { timestamp: 9_999_999_999_999 }), /\/timestamp is no time/],
-    ['seconds for milliseconds', changed('message_edited.channel', { body, timestamp: 1_795_341_600 }), /\/message\/timestamp is no time/],
+    ['an event far ahead', changed('message_edited.channel', { body }, { timestamp: 9_999_999_999_999 }), /\/timestamp is not a time/],
+    ['seconds for milliseconds', changed('message_edited.channel', { body, timestamp: 1_795_341_600 }), /\/message\/timestamp is not a time/],
     ['no id and no chat', changed('message_edited.channel', { body: { text: 'my password' }, recipient: { chat_id: null } }), /\/message\/recipient\/chat_id, \/message\/body\/mid/],
     ['no message', { update_type: 'message_edited', timestamp: SENT_AT }, /^faulty: \/message$/],
     ['a list of updates, as long polling brings it', { updates: [JSON.parse(read('message_edited'))], marker: 1 }, /^faulty: \/update_type, \/timestamp$/],

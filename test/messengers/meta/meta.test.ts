@@ -104,7 +104,7 @@ t.test('WhatsApp: in a batch each event is read on its own, and tells who the cl
   t.strictSame(ignored, [
     {},
     {},
-    { reason: 'unreadable', detail: 'Meta passed no content on: the type is unsupported' },
+    { reason: 'unreadable', detail: 'Meta sent no content: the type is unsupported' },
     { reason: 'unreadable', detail: 'faulty: /message/edit/original_message_id' },
     {},
   ])
@@ -139,7 +139,7 @@ t.test('what cannot be read names its fields and none of its words', async t => 
   const cases: [what: string, event: string, changes: Changes, detail: RegExp][] = [
     ['no id and no text', 'message_edit', { [`${EVENT}.message_edit`]: { num_edit: 1 } }, /^faulty: \/messaging\/message_edit\/mid, \/messaging\/message_edit\/text$/],
     ['a number that is none', 'message_edit', { [`${EVENT}.message_edit.num_edit`]: 'two' }, /\/num_edit$/],
-    ['an event far ahead', 'message_edit', { [`${EVENT}.timestamp`]: 9_999_999_999_999 }, /\/timestamp is no time/],
+    ['an event far ahead', 'message_edit', { [`${EVENT}.timestamp`]: 9_999_999_999_999 }, /\/timestamp is not a time/],
     ['a text too long', 'message_edit', { [`${EVENT}.message_edit.text`]: 'x'.repeat(100_001) }, /more than 100000 characters/],
     ['an item that is none', 'message_edit', { [EVENT]: 'my password' }, /^faulty: \/messaging$/],
     ['an entry that is none', 'message_edit', { 'entry.0': null }, /^faulty: \/entry$/],

@@ -113,8 +113,8 @@ t.test('an edit that cannot be read names its fields and none of its words', asy
     ['as in message_new', { object: { message: {} } }, /\/object\/conversation_message_id/],
     ['no text', { 'object.text': undefined }, /^faulty: \/object\/text$/],
     ['a text too long', { 'object.text': 'x'.repeat(100_001) }, /more than 100000 characters/],
-    ['an edit far ahead', { 'object.update_time': 9_999_999_999 }, /\/object\/update_time is no time/],
-    ['milliseconds', { 'object.date': SENT_AT }, /\/object\/date is no time/],
+    ['an edit far ahead', { 'object.update_time': 9_999_999_999 }, /\/object\/update_time is not a time/],
+    ['milliseconds', { 'object.date': SENT_AT }, /\/object\/date is not a time/],
     ['no type', { type: undefined, 'object.text': 'my password' }, /^faulty: \/type$/],
   ]
   for (const [what, changes, detail] of cases) {
