@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** One client's message as a connector passes it on; `text` is what the operator sees first. */
+/** A client's original message, as a connector sends it. */
 export interface Original {
   readonly user: Readonly<Record<string, unknown>> & { readonly id: string }
   readonly message: { readonly id: string, readonly date?: number, readonly text: string }
@@ -16,10 +16,7 @@ export interface ConnectorOptions {
 /** The portal's bucket drains two requests a second. */
 const LIMIT_WAIT_MS = 600
 
-/**
- * The other application of a portal: the connector that sent the originals which the relay's edits are about.
- * It authorises itself at the sandbox, and waits when the portal says that there were too many requests.
- */
+/** The connector that sent the original messages. It authorises itself at the sandbox and waits if the portal answers "too many requests". */
 export async function createConnector ({ portalUrl, connector = 'relay_demo', line = 1 }: ConnectorOptions) {
   const token = await postJson(`${portalUrl}/oauth/token/`, new URLSearchParams({
     grant_type: 'refresh_token',
@@ -41,7 +38,7 @@ export async function createConnector ({ portalUrl, connector = 'relay_demo', li
 
   return {
     call,
-    /** For whoever calls in its name. */
+    /** For direct calls with the connector's access token. */
     token: auth,
     /** Sends originals to the open line, as `imconnector.send.messages` does. */
     async send (originals: readonly Original[]): Promise<void> {

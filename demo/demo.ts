@@ -9,9 +9,9 @@ import { createConnector } from './connector.ts'
 import { endProcesses, sandboxEnv, startRelayProcess, startSandboxProcess, type Running } from './processes.ts'
 import { scenes, toOriginal, toWebhookData } from './story.ts'
 
-/** Short, so that nobody waits; what a user would set is the default of 2 s. */
+/** Short, for a quick demo; the default is 2 s. */
 const SETTLE_MS = 500
-const PATIENCE_MS = 30_000
+const TIMEOUT_MS = 30_000
 
 const { values: { once } } = parseArgs({ options: { once: { type: 'boolean', default: false } } })
 
@@ -26,7 +26,7 @@ const folder = await mkdtemp(join(tmpdir(), 'imconnector-relay-'))
 const secret = generateSecret()
 const adminToken = randomBytes(24).toString('base64url')
 let interrupted = false
-// Also a second time: an impatient Ctrl-C must not leave the servers behind, which it does not reach.
+// Handled again on a second Ctrl-C: it does not reach the servers, and they must not stay behind.
 process.on('SIGINT', () => end(0))
 process.on('SIGTERM', () => end(0))
 
@@ -50,7 +50,7 @@ async function play (): Promise<boolean> {
   await connector.send(scenes.map(toOriginal))
   const callsBefore = await countCalls(sandbox)
   await sendEdits(relay)
-  await settled(relay)
+  await waitUntilDone(relay)
   const messages = await read<PortalMessage[]>(sandbox, 'messages')
 
   const rows = scenes.map(scene => {
@@ -81,9 +81,9 @@ async function sendEdits (relay: Running): Promise<void> {
   }
 }
 
-/** Waits until the relay is done with every edit, well or badly, or until patience ends. */
-async function settled (relay: Running): Promise<void> {
-  const deadline = performance.now() + PATIENCE_MS
+/** Waits until no edit is pending, or until the time-out. */
+async function waitUntilDone (relay: Running): Promise<void> {
+  const deadline = performance.now() + TIMEOUT_MS
   while (performance.now() < deadline) {
     const response = await fetch(`${relay.url}/api/status`, { headers: { authorization: `Bearer ${adminToken}` } })
     const { ledger } = await response.json() as { ledger: { pending: number } }
@@ -109,7 +109,7 @@ function printTable (rows: readonly string[][]): void {
   for (const row of rows) console.log(line(row))
 }
 
-/** The separator that keeps a client's brackets from acting is invisible, so a table shows it. */
+/** Makes the invisible zero-width spaces visible in the table. */
 function shown (text: string): string {
   return text.replaceAll('\u200B', '·')
 }

@@ -8,31 +8,30 @@ import { setTimeout as sleep } from 'node:timers/promises'
 const root = join(import.meta.dirname, '..')
 
 /**
- * As the image starts it. The objects of a webhook live for milliseconds: a small young generation for them stays in the processor's cache. Two
- * heaps of the C library for all threads keep less of what was freed. Together they save memory. With the compile cache named here, Node need not
- * strip the types of the entry file, which takes an eighth of the start (0.88 s instead of 1.01 s, medians of 11).
+ * The same settings as in the image. A small young generation and at most two malloc arenas save memory. With the compile cache, Node need
+ * not strip the types of the entry file: the start takes 0.88 s instead of 1.01 s (medians of 11).
  */
 const NODE_FLAGS = ['--max-semi-space-size=8']
 const NODE_ENV = { MALLOC_ARENA_MAX: '2', NODE_COMPILE_CACHE: join(tmpdir(), 'node-compile-cache') }
 
-/** A server of this project as a process of its own, as a user runs it. */
+/** A server of this project in its own process. */
 export interface Running {
   readonly url: string
   readonly port: number
   readonly child: ChildProcess
-  /** The last that it has printed, 200 kB or more if there was as much. */
+  /** The end of its output, at least the last 200 kB. */
   output (): string
-  /** SIGTERM, unless another signal is named; fulfilled with the exit code, or null after a signal that cannot be handled. */
+  /** Sends SIGTERM or another signal. Fulfils with the exit code, or null if the signal killed it. */
   stop (signal?: NodeJS.Signals): Promise<number | null>
 }
 
-export interface StartOptions {
+interface StartOptions {
   readonly script: string
   readonly env: Readonly<Record<string, string>>
-  /** The path that answers below 500 once the server is ready. */
+  /** Answers with a status below 500 once the server is ready. */
   readonly readyPath: string
   readonly port?: number
-  /** Ends a start that goes wrong in silence. */
+  /** How long to wait for readyPath. */
   readonly waitMs?: number
 }
 
@@ -44,7 +43,7 @@ export async function startRelayProcess (env: Readonly<Record<string, string>>, 
   return await startProcess({ script: 'src/server.ts', env, readyPath: '/readyz', ...(port === undefined ? {} : { port }) })
 }
 
-/** What a relay needs to know to serve the sandbox's connector. */
+/** A relay's configuration for the sandbox's connector. */
 export function sandboxEnv (portalUrl: string): Record<string, string> {
   return {
     BITRIX24_PORTAL_URL: portalUrl,
@@ -57,11 +56,11 @@ export function sandboxEnv (portalUrl: string): Record<string, string> {
   }
 }
 
-/** What this program has started and what has not ended yet. */
+/** The running processes that this program has started. */
 const alive = new Set<ChildProcess>()
 let isEnding = false
 
-/** Ends every server of this program in good order, also one that is only starting, and lets no other start. */
+/** Stops all servers of this program, including those that are starting, and prevents further starts. */
 export async function endProcesses (): Promise<void> {
   isEnding = true
   await Promise.all([...alive].map(child => end(child, 'SIGTERM')))
@@ -78,7 +77,7 @@ export async function startProcess ({ script, env, readyPath, port: wanted, wait
   const port = wanted ?? await freePort()
   if (isEnding) throw new Error(`${script} is not started: the program ends`)
   const output = createTail(200_000)
-  // A group of its own: Ctrl-C reaches only the program that started it, which ends it in good order.
+  // In its own process group, so Ctrl-C reaches only this program, which then stops the server.
   const child = spawn(process.execPath, [...NODE_FLAGS, join(root, script)], {
     env: { PATH: process.env.PATH, HOST: '127.0.0.1', PORT: String(port), ...NODE_ENV, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -110,7 +109,7 @@ export async function startProcess ({ script, env, readyPath, port: wanted, wait
   throw new Error(`${script} was not ready within ${waitMs} ms:\n${output.text()}`)
 }
 
-/** Keeps chunks as they come: a server under load prints a line for each request, and the program that measures it shares its cores. */
+/** Keeps chunks, which is cheap: a server under load prints a line for each request and shares its cores with the benchmark. */
 function createTail (bytes: number) {
   let chunks: Buffer[] = []
   let length = 0

@@ -1,23 +1,23 @@
 import type { Original } from './connector.ts'
 
-/** One edit on its way: `atS` is its time at the messenger, which decides, and not its place in this list. */
+/** One edit. Its time at the messenger, `atS`, decides which edit is the newest, not its place in the list. */
 export interface SentEdit {
   readonly atS: number
   readonly text: string
 }
 
-export interface Scene {
+interface Scene {
   readonly title: string
   readonly message: string
   readonly before: string
   readonly edits: readonly SentEdit[]
-  /** What has to stand in the portal at the end. */
+  /** The expected text in the portal at the end. */
   readonly after: string
 }
 
 const burst = Array.from({ length: 10 }, (_, index) => ({ atS: 10 + index, text: `Two tickets to Kazan${', please'.repeat(index % 2)}${'!'.repeat(index)}` }))
 
-/** A conversation whose client corrects himself, as clients do. */
+/** A conversation in which a client edits their messages. */
 export const scenes: readonly Scene[] = [
   { title: 'one edit', message: 'm-1', before: 'Good mornig', edits: [{ atS: 5, text: 'Good morning' }], after: 'Good morning' },
   { title: 'ten edits in a burst', message: 'm-2', before: 'Two tickets', edits: burst, after: burst.at(-1)?.text ?? '' },

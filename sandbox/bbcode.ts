@@ -1,19 +1,19 @@
 import { decodeEmoji, decodeEntities, normalizeText } from './portal/text.ts'
 
-/** A tag, quotation or command that acts on a part of a message. Its `value` is what stands behind its name, such as a link's address. */
+/** A tag, quotation or command that acts on a part of a message. Its `value` is the text after its name, such as a link's URL. */
 export interface ActiveTag { readonly tag: string, readonly value: string }
 
-/** A part of a message as the operator reads it, with what acts on it, the outermost first. */
+/** A part of a message as the operator reads it, with the tags that act on it, the outermost first. */
 export interface ShownRun { readonly text: string, readonly tags: readonly ActiveTag[] }
 
-export interface ShownOptions {
-  /** Reads links and pictures of Markdown as well, as Bitrix24's newest web client does in portals that have Markdown switched on. */
+interface ShownOptions {
+  /** Also reads Markdown links and pictures, as Bitrix24's newest web client does in portals with Markdown enabled. */
   readonly markdown?: boolean
 }
 
 /*
  * Tags, quotations and commands of Bitrix24's chat, from its documentation of message formatting and the parser of its web client (im.v2).
- * Where those leave a doubt, this acts too often rather than too seldom.
+ * In case of doubt, a token counts as active.
  */
 const PAIRED = new Set([
   'b', 'i', 'u', 's', 'size', 'color', 'url', 'user', 'chat', 'context', 'dialog', 'send', 'put', 'call', 'img', 'pch', 'date', 'timestamp', 'attach',
@@ -21,7 +21,7 @@ const PAIRED = new Set([
 ])
 const SINGLE = new Set(['br', 'hr', '*', 'like', 'dislike', 'rating', 'disk', 'icon', 'attach', 'timestamp', 'date'])
 
-// The client drops a line break at the beginning of code and one behind it, where its block makes one anyway; here they stay.
+// The client drops a line break at the start of code and one after it; here they stay.
 const CODE = String.raw`\[code\](?<code>[^]*?)\[/code\]`
 const MARKDOWN_LINK = String.raw`!?\[(?<label>[^\]]{0,500})\]\((?<target>[^\s()]*)\)`
 const TAG = String.raw`\[(?<close>/?)(?<name>[a-z][a-z0-9]*|\*)(?<value>[= ][^[\]]*)?\]`
@@ -40,7 +40,7 @@ interface Token {
   readonly value: string
 }
 
-/** What an operator reads of a message that the portal has stored. */
+/** The message that an operator reads for a stored text. */
 export function readStored (stored: string, { markdown = false }: ShownOptions = {}): ShownRun[] {
   const text = stored.trim()
   const [command] = /^\/(?:me|loud)/i.exec(text) ?? []
@@ -51,12 +51,12 @@ export function readStored (stored: string, { markdown = false }: ShownOptions =
   return readBlocks(text, markdown, [])
 }
 
-/** What an operator reads of a text that is sent to the portal, which decodes entities and emoji before it stores it. */
+/** The message that an operator reads for a text sent to the portal, which decodes entities and emoji before storing it. */
 export function readSent (sent: string, options: ShownOptions = {}): ShownRun[] {
   return readStored(decodeEntities(normalizeText(decodeEmoji(sent))), options)
 }
 
-/** Everything that acts in a text that is sent to the portal, with the text it acts on. */
+/** All active tags in a text sent to the portal, each with the text that it acts on. */
 export function listActive (sent: string, options: ShownOptions = {}): Array<ActiveTag & { readonly text: string }> {
   const texts = new Map<ActiveTag, string>()
   for (const { text, tags } of readSent(sent, options)) for (const tag of tags) texts.set(tag, (texts.get(tag) ?? '') + text)
@@ -75,7 +75,7 @@ function readBlocks (text: string, markdown: boolean, tags: readonly ActiveTag[]
   ]
 }
 
-/** Each quoted line stands alone: the client has put elements around its tags before it looks for `>>`, and takes the lines apart then. */
+/** Each quoted line is separate: the client replaces tags by elements before it looks for `>>` and then splits the lines. */
 function readLines (text: string, markdown: boolean, tags: readonly ActiveTag[]): ShownRun[] {
   const runs: ShownRun[] = []
   let plain: Token[] = []
@@ -133,7 +133,7 @@ function toToken (source: string, groups: Readonly<Record<string, string | undef
   if (lineBreak !== undefined) return { kind: 'lineBreak', text: '\n', name: '', value: '' }
   if (address !== undefined) return { kind: 'code', text: address, name: 'address', value: address }
   if (smile !== undefined) return { kind: 'code', text: smile, name: 'smile', value: '' }
-  // A letter that only looks like one of a tag's would be folded to it by a server that compares without case.
+  // A server that ignores case folds look-alike letters to a tag's own.
   const known = (name ?? '').normalize('NFKC').toLowerCase()
   const token = { text: source, name: known, value: value.slice(1) }
   if (close === '/') return { ...token, kind: PAIRED.has(known) ? 'close' : 'text' }
@@ -141,7 +141,7 @@ function toToken (source: string, groups: Readonly<Record<string, string | undef
   return { ...token, kind: PAIRED.has(known) ? 'open' : 'text' }
 }
 
-/** A tag acts from its opening to its closing; one without the other is text. Tags may cross, as they may in the client's elements. */
+/** A tag acts from its opening to its closing; an unmatched one is text. Tags may cross, as in the client. */
 function pairTags (tokens: readonly Token[], outer: readonly ActiveTag[]): ShownRun[] {
   const waiting = new Map<string, number[]>()
   const partners = new Map<number, number>()

@@ -1,4 +1,4 @@
-/** One call as the portal's log has it. `status` and `error` stay null while no answer has been given. */
+/** One call in the portal's log. `status` and `error` are null until the answer. */
 export interface Call {
   readonly atMs: number
   readonly method: string
@@ -11,18 +11,18 @@ export interface Call {
 }
 
 export interface Calls {
-  begin (call: Pick<Call, 'atMs' | 'method' | 'messages'>): Call
+  add (call: Pick<Call, 'atMs' | 'method' | 'messages'>): Call
   list (): readonly Call[]
   clear (): void
 }
 
 const kept = 20_000
 
-/** The newest 20,000 calls; older ones are forgotten in blocks, so that adding stays cheap. */
+/** The newest 20,000 calls. Older ones are removed in blocks, to keep `add` cheap. */
 export function createCalls (): Calls {
   let calls: Call[] = []
   return {
-    begin (call) {
+    add (call) {
       const entry: Call = { ...call, application: null, status: null, error: null, fault: null, durationMs: null }
       calls.push(entry)
       if (calls.length >= kept * 1.25) calls = calls.slice(-kept)

@@ -1,10 +1,10 @@
-/** The sandbox's own time. The bucket, the 3-day rule, tokens and the operating window all use it, so a test need not wait. */
+/** The sandbox's own time. The bucket, the 3-day rule, tokens and the operating window all use it, so tests need not wait. */
 export interface Clock {
   now (): number
   advance (ms: number): void
-  /** Runs `task` once when the sandbox's time reaches `dueMs`, whether it got there by waiting or by `advance`. */
+  /** Runs `task` once the sandbox's time reaches `dueMs`, by waiting or by `advance`. */
   at (dueMs: number, task: () => void): void
-  /** Forgets every advance and every waiting task. */
+  /** Cancels all advances and waiting tasks. */
   reset (): void
 }
 

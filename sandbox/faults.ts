@@ -5,7 +5,7 @@ export type FaultName =
   | 'reset' | 'half' | 'redirect' | 'expired-token' | 'lost-answer'
 
 /** `partly`: the items before the one that breaks. `late`: `afterMs` of the sandbox's time after the connection was cut. */
-export type Applied = 'no' | 'yes' | 'partly' | 'late'
+type Applied = 'no' | 'yes' | 'partly' | 'late'
 
 /** `kept`: answered in full. `closed`: cut by the sandbox. `silent`: open without an answer until the client gives up. */
 export type Connection = 'kept' | 'closed' | 'silent'
@@ -27,23 +27,23 @@ export const faultTable: Readonly<Record<FaultName, { readonly applied: Applied,
   'lost-answer': { applied: 'yes', connection: 'closed' },
 }
 
-/** A fault to come. It strikes the next `times` calls of `method` (`*`: any REST method) whose MESSAGES hold the id in `match`. */
+/** A pending fault. It strikes the next `times` calls of `method` (`*`: any REST method) whose MESSAGES contain the id in `match`. */
 export interface Fault {
   readonly method: string
   readonly fault: FaultName | { readonly error: string, readonly status: number, readonly description?: string | undefined }
   readonly times: number
   readonly afterMs: number
   readonly match?: { readonly message: string } | undefined
-  /** For `redirect`: where the portal is said to have moved. */
+  /** For `redirect`: the portal's new address. */
   readonly location?: string | undefined
-  /** Seconds, sent as `Retry-After` with a fault that answers. */
+  /** Seconds, for `Retry-After` in the fault's answer. */
   readonly retryAfter?: number | undefined
 }
 
 export interface Faults {
   add (faults: readonly Fault[]): void
   clear (): void
-  /** The fault that strikes this call, used up by one; the oldest one that fits comes first. */
+  /** The oldest fault that matches this call; counts one of its `times`. */
   take (method: string, messageIds: readonly string[]): Fault | undefined
   pending (): readonly Fault[]
 }

@@ -4,8 +4,8 @@ import type { Clock } from './clock.ts'
 import type { Fault } from './faults.ts'
 import { encodeJson } from './rest/php-json.ts'
 
-/** The call a fault strikes. */
-export interface Struck {
+/** The call that a fault strikes. */
+interface Struck {
   readonly method: string
   readonly clock: Clock
   /** Does what was asked. `breakAt` ends it with HTTP 500 before the item with that id, or before the last item for `true`. */
@@ -13,7 +13,7 @@ export interface Struck {
   readonly expireToken: () => void
 }
 
-/** Acts out a fault as the table in faults.ts states it. */
+/** Carries out a fault as the table in faults.ts describes it. */
 export async function strike ({ fault, afterMs, match, location, retryAfter }: Fault, call: Struck): Promise<Reaction> {
   const refuse = (status: number, error: string, description: string): Reaction =>
     ({ kind: 'answer', answer: withRetryAfter(jsonError(status, error, description), retryAfter) })
@@ -35,7 +35,7 @@ export async function strike ({ fault, afterMs, match, location, retryAfter }: F
     case 'half': return { kind: 'half', answer: await call.apply() }
     case 'lost-answer':
       await call.apply()
-      // The effect is there before the client can notice the cut.
+      // The effect is visible before the client notices the cut.
       await setImmediate()
       return { kind: 'cut' }
     case 'redirect': return { kind: 'answer', answer: moved(location ?? `https://moved.bitrix24.example/rest/${call.method}`) }
@@ -54,7 +54,7 @@ function withRetryAfter (answer: Answer, seconds: number | undefined): Answer {
   return seconds === undefined ? answer : { ...answer, headers: { ...answer.headers, 'retry-after': String(seconds) } }
 }
 
-/** What nginx says when PHP behind it does not: HTML, and no word about the call. */
+/** nginx's answer if PHP does not answer: HTML without a word about the call. */
 const badGateway: Answer = {
   status: 502,
   body: '<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n<center><h1>502 Bad Gateway</h1></center>\r\n</body>\r\n</html>\r\n',

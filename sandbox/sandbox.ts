@@ -6,7 +6,7 @@ import { pageRoutes } from './page/routes.ts'
 import { restRoutes } from './rest/routes.ts'
 import { createState, type SandboxOptions, type State } from './state.ts'
 
-export interface Sandbox {
+interface Sandbox {
   readonly app: FastifyInstance
   readonly state: State
 }
@@ -18,7 +18,7 @@ export function createSandbox (options: SandboxOptions = {}): Sandbox {
   const state = createState(options)
   const app = fastify({
     bodyLimit,
-    // Calls that are never answered are part of its work, so it must not wait for them when it closes.
+    // Some faults never answer, so closing must not wait for them.
     forceCloseConnections: true,
     routerOptions: { ignoreTrailingSlash: true, ignoreDuplicateSlashes: true },
   })
@@ -39,7 +39,7 @@ export interface RunningSandbox extends Sandbox {
   close (): Promise<void>
 }
 
-/** Starts one on a free port of the loopback interface unless told otherwise. */
+/** Listens on a free port of the loopback interface by default. */
 export async function startSandbox (
   { host = '127.0.0.1', port = 0, ...options }: SandboxOptions & { host?: string, port?: number } = {}
 ): Promise<RunningSandbox> {

@@ -11,13 +11,13 @@ import { createPortal, type Portal } from './portal/portal.ts'
 export interface SandboxOptions {
   /** The bucket of 50 and two a second. On unless `false`; the operating limit always is, since only a slow portal reaches it. */
   readonly limits?: boolean
-  /** Milliseconds of the real time the sandbox's own time starts from. */
+  /** The real time, in milliseconds, on which the sandbox's time is based. */
   readonly now?: () => number
-  /** The cloud's front ends a request after this long; PHP behind it goes on. */
+  /** The cloud's proxy ends a request after this time; PHP continues. */
   readonly requestLimitMs?: number
 }
 
-/** Everything the sandbox knows. `reset` replaces portal and tokens, so read them from here on each use. */
+/** The whole state. `reset` replaces `portal` and `tokens`, so read them from here on each use. */
 export interface State {
   readonly clock: Clock
   readonly bucket: Bucket
@@ -25,7 +25,7 @@ export interface State {
   readonly requestLimitMs: number
   readonly faults: Faults
   readonly calls: Calls
-  /** Where `/oauth/authorize/` sends the browser, by client id: the handler last installed. */
+  /** The last installed handler by client id: `/oauth/authorize/` redirects to it. */
   readonly handlers: Map<string, string>
   readonly watchers: Set<(message: PortalMessage | undefined) => void>
   readonly load: { msPerMessage: number }

@@ -6,12 +6,12 @@ import { accessTokenSeconds, randomToken } from '../oauth/tokens.ts'
 import type { State } from '../state.ts'
 import type { InstallBody } from './schemas.ts'
 
-export interface Installed {
+interface Installed {
   readonly status: number
   readonly body: string
 }
 
-/** Tells the handler of an installation as a portal does: a form, brackets percent-encoded, every value a string, no second try. */
+/** Sends the installation to the handler as a portal does: a form with percent-encoded brackets and string values, without retries. */
 export async function install (state: State, options: InstallBody, host: string): Promise<Installed> {
   const { application, handler, form, admin, forge } = options
   const domain = options.domain ?? host

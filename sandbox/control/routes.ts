@@ -6,12 +6,12 @@ import { install } from './install.ts'
 import { clockBody, faultsBody, installBody, loadBody, messagesQuery } from './schemas.ts'
 import { findMessages, viewCall, viewMessage, viewUser } from './views.ts'
 
-/** A control was given a body it does not understand. */
-export class BadControl extends Error {
+/** The body of a control request is invalid. */
+class BadControl extends Error {
   readonly statusCode = 400
 }
 
-/** The sandbox's own controls: what a test looks at and turns, and no portal has. */
+/** The sandbox's own controls for tests; a real portal has none. */
 export function controlRoutes (app: FastifyInstance, state: State): void {
   app.get('/sandbox/messages', async request =>
     findMessages(state.portal, check(messagesQuery, request.query)).map(viewMessage))

@@ -25,7 +25,7 @@ const fault = z.preprocess(nestCode, z.strictObject({
   retryAfter: z.int().min(0).optional(),
 }))
 
-/** Added to those that wait; an empty list takes all of them back. */
+/** Added to the pending faults; an empty list removes them all. */
 export const faultsBody = z.preprocess(body => Array.isArray(body) ? body : [body], z.array(fault))
 
 export const loadBody = z.strictObject({

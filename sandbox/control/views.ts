@@ -3,8 +3,8 @@ import { type PortalMessage, storedMessageId } from '../portal/dialogs.ts'
 import type { Portal } from '../portal/portal.ts'
 import type { PortalUser } from '../portal/users.ts'
 
-/** What the controls and the page show. Times are ISO 8601 of the sandbox's clock; ids are the external ones. */
-export interface MessageView {
+/** A message for the controls and the page. Times are ISO 8601 by the sandbox's clock; ids are the external ones. */
+interface MessageView {
   readonly id: number
   readonly connector: string
   readonly line: number | string

@@ -1,6 +1,6 @@
-/** Bitrix24's limiter for all plans but Enterprise: 50 requests at once, two a second after that, for the whole portal. */
+/** Bitrix24's rate limit for all plans but Enterprise: a burst of 50 requests, then two a second, for the whole portal. */
 export interface Bucket {
-  /** Whether the request is let in. One that is refused adds nothing to the level. */
+  /** Whether the request is allowed. A refused one does not count. */
   take (): boolean
   reset (): void
 }

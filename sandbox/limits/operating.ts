@@ -4,7 +4,7 @@ const windowMinutes = 10
 /** Seconds one application spent in one method over the last ten minutes; a call of 0.1 s or less is free. */
 export interface OperatingTime {
   add (application: string, method: string, seconds: number): void
-  /** Spends exactly this much for every application, from now on. */
+  /** Sets the time spent, for every application. */
   set (method: string, seconds: number): void
   spent (application: string, method: string): number
   /** Unix seconds at which the oldest minute that counts leaves the window. */

@@ -2,13 +2,13 @@ import { findApplication, type Application } from '../applications.ts'
 import { toText, type PhpMap } from '../portal/php.ts'
 import { accessTokenSeconds, type Grant, type Tokens } from './tokens.ts'
 
-export interface TokenAnswer {
+interface TokenAnswer {
   readonly status: number
   readonly body: Readonly<Record<string, string | number>>
   readonly grant?: Grant
 }
 
-/** The token endpoint's decision. An unknown client is told so with HTTP 200, as the live server does. */
+/** The token endpoint's answer. For an unknown client it has HTTP 200, as on the live server. */
 export function grantTokens (tokens: Tokens, parameters: Readonly<PhpMap>, host: string): TokenAnswer {
   const parameter = (name: string): string => toText(parameters[name])
   const application = findApplication(parameter('client_id'))

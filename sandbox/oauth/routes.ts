@@ -9,14 +9,14 @@ import { note, queryOf } from '../rest/routes.ts'
 import type { State } from '../state.ts'
 import { grantTokens, scopeOf } from './grant.ts'
 
-/** The OAuth server, on the portal's address. Its calls are no calls of the portal, so the bucket does not count them. */
+/** The OAuth server, at the portal's address. The portal's bucket does not count its calls. */
 export function oauthRoutes (app: FastifyInstance, state: State): void {
   app.route({
     method: ['GET', 'POST'],
     url: '/oauth/token/',
     handler: async (request, reply) => {
       const parameters = { ...parseForm(queryOf(request)), ...parseForm(bodyOf(request)) }
-      const call = state.calls.begin({ atMs: state.clock.now(), method: 'oauth.token', messages: 0 })
+      const call = state.calls.add({ atMs: state.clock.now(), method: 'oauth.token', messages: 0 })
       call.application = toText(parameters['client_id']) || null
       const startedMs = performance.now()
       const apply = async (): Promise<Answer> => {
@@ -34,7 +34,7 @@ export function oauthRoutes (app: FastifyInstance, state: State): void {
     },
   })
 
-  /** Where an administrator is sent to agree. Here everyone agrees at once, and comes back with a code. */
+  /** Where an administrator authorises an application. The sandbox agrees at once and redirects with a code. */
   app.get('/oauth/authorize/', async (request, reply) => {
     const parameters = parseForm(queryOf(request))
     const application = findApplication(toText(parameters['client_id']))

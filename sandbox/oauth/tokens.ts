@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { administrator, applications, type Application, type Operator } from '../applications.ts'
 import type { Clock } from '../clock.ts'
 
-/** One authorisation of an application by one of the portal's people. Refreshing it replaces both tokens. */
+/** An authorisation of an application by one of the portal's users. A refresh replaces both tokens. */
 export interface Grant {
   readonly application: Application
   readonly operator: Operator
@@ -12,18 +12,18 @@ export interface Grant {
   readonly expiresAtMs: number
 }
 
-export type TokenState =
+type TokenState =
   | { readonly state: 'valid', readonly grant: Grant }
   | { readonly state: 'expired', readonly grant: Grant }
   | { readonly state: 'unknown' }
 
 export interface Tokens {
   issue (application: Application, operator: Operator): Grant
-  /** The next pair of a chain, or undefined for a token that is unknown, used, too old or another application's. The old pair is void at once. */
+  /** A new pair, or undefined if the token is unknown, used, expired or another application's. The old pair becomes invalid at once. */
   refresh (application: Application, refreshToken: string): Grant | undefined
   check (accessToken: string): TokenState
   expire (accessToken: string): void
-  /** A code of `/oauth/authorize/`, good once and for 30 seconds. */
+  /** A code of `/oauth/authorize/`, valid once, for 30 seconds. */
   issueCode (application: Application, operator: Operator): string
   exchange (application: Application, code: string): Grant | undefined
 }

@@ -1,16 +1,16 @@
 import type { ActiveTag, ShownRun } from '../bbcode.ts'
 
-/** What the page makes an element of, or text. Names and attributes come from the table here and never from a message. */
+/** A text, or an element for the page. Names and attributes come from the tables here, never from a message. */
 export type PageNode = string | PageElement
 
-export interface PageElement { readonly name: string, readonly attributes: Readonly<Record<string, string>>, readonly children: PageNode[] }
+interface PageElement { readonly name: string, readonly attributes: Readonly<Record<string, string>>, readonly children: PageNode[] }
 
 const NAMES: Readonly<Record<string, string>> = { b: 'b', i: 'i', u: 'u', s: 's', code: 'code', icode: 'code', quote: 'blockquote', block: 'blockquote', me: 'em', loud: 'strong', smile: 'span' }
-/** Each begins and ends a line by itself, so the client drops the line break behind it. */
+/** Block elements: the client drops the line break after them. */
 const BLOCKS = new Set(['code', 'quote', 'block'])
 const LINKABLE = /^(?:https?:\/\/|mailto:|tel:)/i
 
-/** The elements that show a message. What a portal makes a button, a mention or a picture of is marked, and its tag told on hovering. */
+/** The elements of a message. Buttons, mentions and pictures are only marked; hovering shows their tag. */
 export function toElements (runs: readonly ShownRun[]): PageNode[] {
   const root: PageNode[] = []
   let open: Array<{ tag: ActiveTag, children: PageNode[] }> = []
@@ -33,7 +33,7 @@ export function toElements (runs: readonly ShownRun[]): PageNode[] {
 
 function toElement ({ tag, value }: ActiveTag): PageElement {
   if (tag === 'url' || tag === 'address') {
-    // The page shows what a portal does, and takes nobody anywhere unasked: a bare address of a picture is a link as well.
+    // A bare URL of a picture is a link too: the page loads nothing unasked.
     return { name: 'a', attributes: LINKABLE.test(value) ? { href: value, target: '_blank', rel: 'noopener noreferrer' } : {}, children: [] }
   }
   const name = NAMES[tag]

@@ -20,11 +20,11 @@ const securityHeaders = {
   'cache-control': 'no-store',
 }
 
-/** A page shows the newest; a benchmark's ten thousand would only slow the browser down. */
+/** Only the newest: ten thousand messages of a benchmark would slow the browser down. */
 const snapshotSize = 1_000
 const gatherMs = 100
 
-/** The open line, live, for eyes. */
+/** The page that shows the open line live. */
 export function pageRoutes (app: FastifyInstance, state: State): void {
   for (const { url, file, type } of files) {
     const content = readFileSync(join(import.meta.dirname, file))
@@ -33,7 +33,7 @@ export function pageRoutes (app: FastifyInstance, state: State): void {
   app.get('/live', (_request, reply) => { stream(state, reply) })
 }
 
-/** Server-sent events: a snapshot at first and after a reset, then what changed, gathered for a tenth of a second. */
+/** Server-sent events: a snapshot at first and after a reset, then changes, gathered for a tenth of a second. */
 function stream (state: State, reply: FastifyReply): void {
   reply.hijack()
   reply.raw.writeHead(200, { ...securityHeaders, 'content-type': 'text/event-stream' })
@@ -69,7 +69,7 @@ function stream (state: State, reply: FastifyReply): void {
   })
 }
 
-/** With the profile's present name, which an operator sees on old messages too, and with each text as it is shown. */
+/** With the profile's current name, which the operator also sees on old messages, and with the visible form of each text. */
 function view (message: PortalMessage): object {
   const { user, dialog } = message
   const viewed = viewMessage(message)

@@ -7,7 +7,7 @@ export interface Connector {
   readonly chatGroup: boolean
 }
 
-export interface LineStatus {
+interface LineStatus {
   readonly active: boolean
   readonly error: boolean
 }

@@ -15,7 +15,7 @@ export interface PortalMessage {
   deleted: boolean
 }
 
-export interface Dialog {
+interface Dialog {
   readonly id: number
   readonly connector: string
   readonly line: string

@@ -14,7 +14,7 @@ export interface Incoming {
 export type IncomingResult = Incoming | { readonly errors: readonly string[] }
 
 /** Stands for PHP's DateTime, which has no public properties and is therefore `{}` in JSON. */
-export const emptyObject = Object.freeze({})
+const emptyObject = Object.freeze({})
 
 /** The part that send, update and delete share. It writes the user even when the item fails afterwards. */
 export function readUserAndChat (users: Users, connector: string, item: PhpArray): IncomingResult {

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 
 /** What PHP holds after it has decoded a request. Lists and maps are one type there, and an empty map is an empty list. */
 export type PhpValue = null | boolean | number | bigint | string | PhpList | PhpMap
-export type PhpList = PhpValue[]
+type PhpList = PhpValue[]
 export interface PhpMap { [key: string]: PhpValue }
 export type PhpArray = PhpList | PhpMap
 

@@ -1,4 +1,4 @@
-/** An English portal. A client decides on codes; these are for eyes only, and the real ones follow the user's language. */
+/** Messages of an English portal. Clients decide on codes; the real messages follow the user's language. */
 export const guestName = 'Guest'
 
 export const phrases = {

@@ -4,7 +4,7 @@ import { createDialogs, storedMessageId, type DialogKey, type Dialogs, type Port
 import { decodeEntities, normalizeText } from './text.ts'
 import { createUsers, type PortalUser, type Users } from './users.ts'
 
-export interface NewMessage {
+interface NewMessage {
   readonly externalId: string
   readonly user: PortalUser
   readonly text: string

@@ -17,7 +17,7 @@ export interface PortalUser {
   hash: string
 }
 
-export type FoundUser =
+type FoundUser =
   | { readonly user: PortalUser, readonly created: boolean }
   | { readonly errors: readonly string[] }
 

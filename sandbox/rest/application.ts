@@ -1,7 +1,7 @@
 import { type PhpValue, isFalsy, toText } from '../portal/php.ts'
 import type { RestMethod } from './method.ts'
 
-/** Asked at the portal or, with the same token, at the OAuth server: both are the sandbox, so MEMBER_ID is always there. */
+/** Clients call it at the portal or, with the same token, at the OAuth server. The sandbox is both, so MEMBER_ID is always present. */
 export const appInfo: RestMethod = {
   scopes: [],
   run: ({ session }) => ({

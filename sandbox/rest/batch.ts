@@ -5,7 +5,7 @@ import { methodName, parseForm } from './request.ts'
 
 const longest = 50
 
-/** Runs up to 50 calls in a row. What they answered can be used by later ones, wherever `$result[…]` stands, a client's text included. */
+/** Runs up to 50 calls in order. `$result[…]` in later calls, even inside a client's text, is replaced by earlier results. */
 export const batch: RestMethod = {
   scopes: [],
   run: async ({ parameters, invoke }) => {
@@ -48,7 +48,7 @@ function split (command: string): { method: string, query: string } {
 
 const reference = /\$(result|next|total|time|error)([^\s]*)/g
 
-/** Each value is searched for references; one that names nothing becomes empty. This is why a client's text must not travel in a batch. */
+/** Replaces references in each value; an unknown one becomes empty. So a client's text must never be sent in a batch. */
 function substitute (value: PhpValue, earlier: PhpMap): PhpValue {
   if (isArray(value)) return fromEntries(entriesOf(value).map(([key, inner]) => [key, substitute(inner, earlier)] as const))
   if (typeof value !== 'string') return value

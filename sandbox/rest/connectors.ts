@@ -90,7 +90,7 @@ export const list: RestMethod = {
   run: ({ portal }) => Object.fromEntries([...portal.connectors.list()].map(({ id, name }) => [id, name])) as PhpMap,
 }
 
-/** Confirms nothing: the portal answers this whatever it was told. */
+/** The portal always answers this. */
 export const sendStatusDelivery: RestMethod = { scopes, run: () => ({ SUCCESS: true, DATA: [] }) }
 
 function connectorAndLine ({ parameters, portal }: MethodCall): { connector: string, line: number } {

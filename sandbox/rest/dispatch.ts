@@ -57,7 +57,7 @@ export function admit (state: State, request: RestRequest): Admitted {
   }
 }
 
-/** The answer to anything thrown on the way; what is not the portal's own word is a defect of the sandbox and goes on up. */
+/** The answer to an error of the portal. Any other error is a defect of the sandbox and is thrown again. */
 export function refusal (error: unknown, session?: Session): Answer {
   if (error instanceof RegistrationRefused) {
     return { ...answer({ result: false, error: error.code, error_description: error.message }, session), error: error.code }
@@ -93,7 +93,7 @@ function guard (state: State, session: Session, name: string, { scopes }: RestMe
   }
 }
 
-/** Waits until the simulated load lets the item begin; small waits are gathered, since a timer cannot wait a part of a millisecond. */
+/** Waits as the simulated load requires. Gathers waits below a millisecond, the timer's resolution. */
 function pacer (msPerMessage: number, breakAt: string | true | undefined): MethodCall['beforeItem'] {
   const startedMs = performance.now()
   return (messageId, index, count) => {

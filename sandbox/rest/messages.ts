@@ -10,7 +10,6 @@ const scopes = ['imopenlines', 'imconnector']
 interface Batch {
   readonly connector: string
   readonly line: string
-  readonly group: boolean
   readonly items: ReadonlyArray<readonly [string, PhpArray]>
   readonly dialogKey: (incoming: Incoming) => DialogKey
 }
@@ -36,7 +35,7 @@ export const sendMessages: RestMethod = {
   },
 }
 
-/** No look at the shape, and nothing in the answer says whether a message changed. */
+/** Does not check the shape, and the answer does not say whether a message changed. */
 export const updateMessages: RestMethod = {
   scopes,
   run: async call => {
@@ -84,7 +83,6 @@ function openBatch ({ parameters, portal }: MethodCall, checkShape: (messages: P
   return {
     connector,
     line,
-    group: provider.chatGroup,
     items: isArray(messages) ? entriesOf(messages).map(([key, item]) => [key, isArray(item) ? item : []] as const) : [],
     dialogKey: ({ chat, user }) => ({ connector, line, chat: toText(field(chat, 'id')), userId: user.id, group: provider.chatGroup }),
   }

@@ -2,7 +2,7 @@ import { parse } from 'qs'
 import { entriesOf, fromEntries, isArray, toText, type PhpMap, type PhpValue } from '../portal/php.ts'
 import { decodeJson } from './php-json.ts'
 
-/** What a call brings, whatever the transport: parameters as sent, and the body's values before the query's. */
+/** A call, from any transport. Parameters are as sent; the body's override the query's. */
 export interface RestRequest {
   readonly method: string
   readonly parameters: Readonly<PhpMap>
@@ -11,7 +11,7 @@ export interface RestRequest {
   readonly webhook: boolean
 }
 
-export interface RawRequest {
+interface RawRequest {
   readonly path: string
   readonly query: string
   readonly contentType: string

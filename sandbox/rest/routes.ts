@@ -8,7 +8,7 @@ import { admit, refusal, type Admitted } from './dispatch.ts'
 import { restErrors } from './errors.ts'
 import { readRequest, type RestRequest } from './request.ts'
 
-/** `/rest/<method>`: the limiter in front, then a fault if one waits, then the portal. */
+/** `/rest/<method>`: first the rate limit, then a pending fault, then the portal. */
 export function restRoutes (app: FastifyInstance, state: State): void {
   app.route({
     method: ['GET', 'POST'],
@@ -16,7 +16,7 @@ export function restRoutes (app: FastifyInstance, state: State): void {
     handler: async (request: FastifyRequest<{ Params: { '*': string } }>, reply) => {
       const rest = toRestRequest(request)
       const ids = messageIdsOf(rest.parameters)
-      const call = state.calls.begin({ atMs: state.clock.now(), method: rest.method, messages: ids.length })
+      const call = state.calls.add({ atMs: state.clock.now(), method: rest.method, messages: ids.length })
       const startedMs = performance.now()
       const reaction = await respond(state, rest, ids, call)
       note(call, reaction, performance.now() - startedMs)

@@ -32,7 +32,7 @@ t.test('every call is in the log, those that fail and those without an answer to
 
 t.test('the log of calls keeps the newest twenty thousand', t => {
   const calls = createCalls()
-  for (let atMs = 0; atMs < 60_001; atMs++) calls.begin({ atMs, method: 'x', messages: 0 })
+  for (let atMs = 0; atMs < 60_001; atMs++) calls.add({ atMs, method: 'x', messages: 0 })
   t.equal(calls.list().length, 20_000)
   t.equal(calls.list().at(-1)?.atMs, 60_000)
   t.equal(calls.list()[0]?.atMs, 40_001)
