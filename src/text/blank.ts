@@ -2,16 +2,16 @@ const NOTHING_TO_SEE = /^[\p{White_Space}\p{Default_Ignorable_Code_Point}\p{Cc}\
 const NAMED: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', nbsp: ' ' }
 
 /**
- * Whether the portal, or a reader, would take a text for empty. Bitrix24 deletes a message whose text is empty once it has
- * decoded entities and hexadecimal emoji, turned `[BR]` and `#BR#` into line breaks and trimmed.
+ * Whether a text is empty to the portal or to a reader. Bitrix24 decodes entities and hexadecimal emoji, turns `[BR]` and `#BR#` into line
+ * breaks, trims, and then deletes a message with an empty text.
  */
 export function isBlankForPortal (text: string): boolean {
   if (!/[&#:[]/.test(text)) return isUnseen(text)
-  // Decoded twice, because it is not known that the portal stops after once, and a deleted message does not come back.
+  // Twice, because the portal may decode more than once and a deleted message is lost.
   return isUnseen(decode(decode(text)).replace(/\[br\]|#br#/gi, '\n'))
 }
 
-/** Whether a text, taken as it stands, has nothing in it that a reader would see. */
+/** Whether a text has no visible character, without decoding. */
 export function isUnseen (text: string): boolean {
   return NOTHING_TO_SEE.test(text)
 }

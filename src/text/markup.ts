@@ -1,26 +1,26 @@
 import type { Interval } from './neutralise.ts'
 import { createRichBuilder, type RichBuilder, type RichText, type Style } from './rich-text.ts'
 
-/** What one messenger adds to `*bold*`, `_italic_`, `~strike~`, and code and pre between backticks. */
+/** A messenger's additions to `*bold*`, `_italic_`, `~strike~`, and to code and pre between backticks. */
 export interface Dialect {
-  /** Global. There is no markup inside what it matches; its groups `pre` and `code` are what stands between backticks. */
+  /** Global. Matches parts without markup inside; its groups `pre` and `code` are the text between backticks. */
   readonly opaque: RegExp
-  /** Sticky, at the start of a line: what makes it a quotation. */
+  /** Sticky, at the start of a line: makes the line a quotation. */
   readonly quote: RegExp
-  /** Sticky, at the start of a line: what makes all the rest of the text a quotation. */
+  /** Sticky, at the start of a line: makes the rest of the text a quotation. */
   readonly quoteRest?: RegExp
-  /** Sticky, at the start of a line: what makes it an item of a list. */
+  /** Sticky, at the start of a line: makes the line a list item. */
   readonly bullet?: RegExp
-  /** Writes what is opaque; without it that stays as it is. */
+  /** Writes an opaque part; by default it stays unchanged. */
   readonly write?: (builder: RichBuilder, source: string) => void
-  /** What a reader sees of a piece of text between markup. */
+  /** The visible text for a piece between markup. */
   readonly decode?: (text: string) => string
 }
 
-/** At `at`, `length` characters of the source give way to what `apply` does. */
+/** At `at`, `apply` replaces `length` characters of the source. */
 interface Mark { readonly at: number, readonly length: number, readonly apply: (builder: RichBuilder) => void }
 
-/** Code in three and in one backtick. Between the marks there is something to see, and one holds a line at most. */
+/** Code between three backticks or one. It is not blank; with one backtick it has no line break. */
 export const CODE_PATTERN = '```(?!\\s*```)(?<pre>[^`][^]*?)```|`(?!\\s*`)(?<code>[^`\\n]+)`'
 
 const STYLES = new Map<string, Style>([['*', 'bold'], ['_', 'italic'], ['~', 'strike']])
@@ -29,7 +29,7 @@ const WORD = /[\p{L}\p{N}]/u
 const opens = (style: Style) => (builder: RichBuilder): void => { builder.open(style) }
 const closes = (builder: RichBuilder): void => { builder.close() }
 
-/** Reads the markup that most chats share. What is not closed on its line, or would begin or end inside a word, is text. */
+/** Reads the markup that most chats share. A mark that is not closed on its line, or begins or ends inside a word, is text. */
 export function readMarkup (text: string, dialect: Dialect): RichText {
   const opaque = [...text.matchAll(dialect.opaque)].map(match => ({ start: match.index, end: match.index + match[0].length, groups: match.groups }))
   const marks = [
@@ -81,7 +81,7 @@ function markLines (text: string, opaque: readonly Interval[], { quote, quoteRes
   return marks
 }
 
-/** The nearest opening that fits is closed, and what was opened after it is text, so that styles nest. */
+/** A closing mark closes the nearest matching opening; openings after that one become text, so styles nest. */
 function markStyles (text: string, opaque: readonly Interval[]): Mark[] {
   const marks: Mark[] = []
   const open = new Map<string, number>()
@@ -106,7 +106,7 @@ function markStyles (text: string, opaque: readonly Interval[]): Mark[] {
   return marks
 }
 
-/** Whether a position is outside of ascending intervals; to be asked for ascending positions. */
+/** Whether a position is outside all intervals. Intervals and positions must be ascending. */
 function isOutside (intervals: readonly Interval[]): (position: number) => boolean {
   let next = 0
   return position => {

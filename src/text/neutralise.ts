@@ -1,50 +1,50 @@
-/** Zero width space: breaks a token without being seen, and is not trimmed by the portal. */
+/** Zero width space: invisible, breaks a token, and the portal does not trim it. */
 export const BREAK = '\u200B'
 
-/** A URL in a text; for the flags i and u. It ends where a bracket is not closed, as in "[see https://e.com/a]", or opens with a slash. */
+/** A URL in a text, for the flags i and u. It ends before an unmatched bracket, as in "[see https://e.com/a]", and before "[/". */
 export const URL_PATTERN = '(?:https?://|www\\.)[^\\s<>"[\\]/?#]+(?:[/?#](?:[^\\s<>"[\\]]|\\[(?!/)[^\\s<>"[\\]]*\\])*)?'
 
-/** A URL in a sentence does not end with the punctuation, nor with the markup, of the sentence. */
+/** Punctuation and markup of the sentence, not part of the URL if it ends with them. */
 export const URL_TAIL = '.,:;!?\'"*_~`()}»”’'
 
 /*
- * Bitrix24's chat has no escape character, and its server decodes entities before it stores a text, so that `&#91;B]` comes
- * back to life as `[B]`. What is left is to break every token that would act. One pass over the whole text, so that a token
- * which begins before a URL and ends inside it is seen as well; every alternative is linear in the length of the text.
+ * Bitrix24's chat has no escape character, and its server decodes entities before it stores a text: `&#91;B]` becomes `[B]`. So every active
+ * token must be broken. One pass over the whole text also finds a token that begins before a URL and ends inside it. Each alternative takes
+ * linear time.
  */
 const TOKENS = new RegExp([
-  // A URL takes no break inside it.
+  // No break may go inside a URL.
   `(?<url>${URL_PATTERN})`,
-  // Under the flags i and u the letters hold their look-alikes (U+017F, U+212A), which a server that folds case would take.
+  // With the flags i and u, letters match U+017F and U+212A too, which a server that folds case would accept.
   '\\[(?=[a-z/*])',
   // A link of Markdown: Bitrix24's newest web client reads it where the portal has Markdown switched on.
   '\\](?=\\()',
   '&(?=#|[a-z][a-z0-9]{0,31};)',
   // 54 dashes open and close a quotation.
   '(?<dashes>-{10,})',
-  // Quotation at the start of a line; a personal or loud message at the start of the text, tested there without a word boundary.
+  // A quotation at the start of a line; /me or /loud at the start of the text, where the client needs no word boundary.
   '(?<start>>(?<=^\\s*>)(?=>)|/(?<=^\\s*/)(?=me|loud))',
-  // The server's word for a line break, and what the client puts in the place of tags while it works.
+  // The server's token for a line break, and the client's placeholders for tags.
   '#(?=BR#|###(?:REPLACEMENT|MD_))',
-  // An emoji as its bytes in hexadecimal: any bytes, ":5b425d61:" too.
+  // An emoji as hexadecimal bytes, which may be any bytes: ":5b425d61:" too.
   ':(?=[0-9a-f]{6,}:)',
 ].join('|'), 'gimu')
 
-/** In a text, `length` characters (0 or 1) from `at` on give way to `by`. */
+/** `by` replaces `length` characters (0 or 1) of a text from `at` on. */
 export interface Change { readonly at: number, readonly length: number, readonly by: string }
 
 /** From `start` to before `end`. */
 export interface Interval { readonly start: number, readonly end: number }
 
 /**
- * What must change in a text so that nothing acts as BB code, and where its URLs are, both in ascending order. A break stands
- * behind the first character of a token, or before it where the token's place is what counts.
+ * The changes that disable all BB code in a text, and its URLs, both in ascending order. A break goes after the first character of a token,
+ * or before it if the token acts only at the start of a line.
  */
 export function findHazards (text: string): { changes: Change[], urls: Interval[] } {
   const changes: Change[] = []
   const urls: Interval[] = []
   TOKENS.lastIndex = 0
-  // Every name and text passes here. `matchAll` would make another expression of this one each time, which takes longer than most searches.
+  // Not `matchAll`: it copies the expression each time, which takes longer than most searches.
   for (let match = TOKENS.exec(text); match !== null; match = TOKENS.exec(text)) {
     const { 0: token, index, groups } = match
     if (groups?.url !== undefined) {
@@ -61,7 +61,7 @@ export function findHazards (text: string): { changes: Change[], urls: Interval[
   return { changes, urls }
 }
 
-/** The text from `start` to before `end` with the changes that belong there. */
+/** The text from `start` to before `end`, with these changes. */
 export function applyChanges (text: string, changes: readonly Change[], start = 0, end = text.length): string {
   let result = ''
   let done = start
@@ -72,15 +72,12 @@ export function applyChanges (text: string, changes: readonly Change[], start = 
   return result + text.slice(done, end)
 }
 
-/**
- * Plain text, or a name, in which nothing acts as BB code. What is left after taking every U+200B away is the text as it was,
- * except inside URLs, where the same characters are percent-encoded: a break would cut the link.
- */
+/** A plain text or name without active BB code. It differs from the original only by U+200B, and by percent-encoding inside URLs, which a break would cut. */
 export function neutralise (text: string): string {
   return applyChanges(text, findHazards(text).changes)
 }
 
-/** A URL that stands in a text, in which nothing acts as BB code and no character ends the link early. */
+/** A URL for a text, without active BB code or characters that would end the link early. */
 export function neutraliseUrl (url: string): string {
   return applyChanges(url, findInUrl(url))
 }

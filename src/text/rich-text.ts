@@ -1,4 +1,4 @@
-/** One text with its styles: `offset` and `length` in UTF-16 code units, as Telegram, MAX and VK count. Ranges may nest, cross, repeat and lie outside; bad ones are dropped. */
+/** One text with its styles: `offset` and `length` in UTF-16 code units, as Telegram, MAX and VK count. Ranges may nest, cross and repeat; invalid ones are dropped. */
 export interface RichText { readonly text: string, readonly ranges: readonly StyleRange[] }
 
 export type Style = 'bold' | 'italic' | 'underline' | 'strike' | 'code' | 'pre' | 'quote' | 'heading' | 'link'
@@ -7,22 +7,22 @@ export interface StyleRange {
   readonly offset: number
   readonly length: number
   readonly style: Style
-  /** For `link`: http, https, mailto or tel; a link to anything else is shown as its label alone. */
+  /** For `link`: http, https, mailto or tel. Of other links only the label is shown. */
   readonly url?: string | undefined
 }
 
-/** Composes a rich text from the parts of a message that comes as a tree, or with its markup inside. */
+/** Builds a rich text from a tree or from a text with markup. */
 export interface RichBuilder {
-  /** The text gets every style that is open. */
+  /** The text gets all open styles. */
   append (text: string): void
-  /** What is appended until the matching `close` has this style; styles close in the reverse order. */
+  /** Text appended before the matching `close` gets this style; styles close in reverse order. */
   open (style: Style, url?: string): void
   close (): void
-  /** Ends the line that has something on it; at the start of a line it does nothing. */
+  /** Starts a new line, except at the start of a line. */
   startLine (): void
   /** A new line with "• ", or with a number as in "3. "; `depth` 0 is the outermost list. */
   startItem (number?: number, depth?: number): void
-  /** Styles that are still open end here. */
+  /** Closes all open styles. */
   build (): RichText
 }
 
@@ -31,7 +31,7 @@ const MAX_INDENT = 8
 
 export function createRichBuilder (): RichBuilder {
   let text = ''
-  // Known beforehand: to look at the end of a text that has just grown, the engine copies all of it.
+  // A variable, because the engine copies the whole text to read the end of one that has just grown.
   let atLineStart = true
   const ranges: StyleRange[] = []
   const open: { offset: number, style: Style, url: string | undefined }[] = []

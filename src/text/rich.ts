@@ -3,22 +3,22 @@ import { applyChanges, BREAK, findHazards, type Change, type Interval } from './
 import { layOut, type Span } from './spans.ts'
 import type { RichText } from './rich-text.ts'
 
-/** A part of a text that is written at once. A line break at or in a quotation is a piece of its own, with no tag around it. */
+/** A part of a text with the same styles. A line break at or in a quotation is a separate piece without tags. */
 interface Piece extends Interval { readonly isBreak: boolean, readonly isQuoted: boolean, readonly spans: readonly Span[] }
 
 /**
- * The portal shows 20,000 characters of a message, and what comes after so many gets no styles: a link is written anew on each line of a
- * quotation, and its address may be a thousand times as long as the line.
+ * The portal shows 20,000 characters of a message, so later text gets no styles. This also limits links in quotations, whose URL is repeated
+ * on each line.
  */
 const STYLED_CHARACTERS = 20_000
 
 /**
- * The BB code that shows a rich text, in which nothing of the text itself acts. Never throws, whatever the ranges. A heading is bold; a
- * quotation is `>>` before each of its lines, and gets lines of its own; in code there is nothing but code, and in a link no other link.
+ * The BB code of a rich text; the text itself has no active BB code. Never throws, whatever the ranges. A heading becomes bold; a quotation
+ * gets its own lines, each with `>>` in front. Code contains no other style, and a link no other link.
  */
 export function renderBbCode ({ text, ranges }: RichText): string {
   const { changes, urls } = findHazards(text)
-  // With tags around it a blank text would pass for one that can be seen, and the portal would delete the message.
+  // Tags would hide from the guard that the text is blank, and the portal would delete the message.
   if (ranges.length === 0 || isUnseen(text)) return applyChanges(text, changes)
   const { spans, quotes } = layOut(text, ranges, urls)
   const writer = createWriter(text, changes)
@@ -68,7 +68,7 @@ function createWriter (text: string, changes: readonly Change[]) {
   const turnTo = (spans: readonly Span[]): void => {
     const beginning = spans.filter(span => !open.includes(span))
     const link = beginning.find(({ tag }) => tag === 'URL')
-    // What ends inside a link that begins here is opened again inside it, so that the link stays in one piece.
+    // A style that ends inside a link that begins here is closed and opened again inside it, to keep the link in one piece.
     const kept = open.findIndex(span => !spans.includes(span) || span.end < (link?.end ?? 0))
     if (kept !== -1) closeFrom(kept)
     const opening = spans.filter(span => !open.includes(span)).sort((a, b) => b.end - a.end || rank(a) - rank(b))
@@ -76,12 +76,12 @@ function createWriter (text: string, changes: readonly Change[]) {
     open = [...open, ...opening]
   }
 
-  /** `lineIsMade` when the text itself has no line break here, so that its tokens were not looked for at the start of a line. */
+  /** `lineIsMade`: the writer has started this line, so `findHazards` did not look here for tokens at the start of a line. */
   const copy = (start: number, end: number, lineIsMade = false): void => {
     const first = change
     while ((changes[change]?.at ?? Infinity) < end) change++
     const next = text.charAt(start)
-    // "](" is a link of Markdown also when the bracket is a tag's.
+    // "](" makes a Markdown link even if the bracket belongs to a tag.
     const mayAct = (next === '(' && written.endsWith(']')) || (lineIsMade && /[^\S\r\n]|>/.test(next))
     if (mayAct && changes[first]?.at !== start) written += BREAK
     written += applyChanges(text, changes.slice(first, change), start, end)
@@ -114,7 +114,7 @@ function createWriter (text: string, changes: readonly Change[]) {
   }
 }
 
-/** Of two that end together a link is around the rest, and code inside of all. */
+/** The order of tags with the same end, from the outermost: a link first, code last. */
 function rank ({ tag }: Span): number {
   return ['URL', 'B', 'I', 'U', 'S', 'CODE'].indexOf(tag)
 }

@@ -1,7 +1,7 @@
 import { CODE_PATTERN, readMarkup, type Dialect } from './markup.ts'
 import type { RichBuilder, RichText } from './rich-text.ts'
 
-/** By Slack's documentation on formatting message text. A person's own `&`, `<` and `>` come as entities, so that what was typed as "> " is "&gt; ". */
+/** From Slack's documentation on formatting message text. Slack sends a user's `&`, `<` and `>` as entities, so a typed "> " is "&gt; ". */
 const SLACK: Dialect = {
   opaque: new RegExp(`${CODE_PATTERN}|<[^<>\\n]+>`, 'g'),
   quote: /&gt; ?/y,
@@ -30,7 +30,7 @@ function writeReference (builder: RichBuilder, source: string): void {
   builder.close()
 }
 
-/** In code a reference stands as the text that it shows. One pass: an entity that was typed as such stays one. */
+/** Inside code a reference becomes its visible text. One pass: an entity that the user typed stays one. */
 function decode (text: string): string {
   return text.replace(/<([^<>|\n]+)(?:\|([^<>\n]+))?>|&(amp|lt|gt);/g, (_, target: string | undefined, label: string | undefined, entity: string) => {
     if (target !== undefined) return decode(label ?? target)

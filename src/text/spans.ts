@@ -1,23 +1,23 @@
 import { neutraliseUrl, percentEncode, type Interval } from './neutralise.ts'
 import type { StyleRange } from './rich-text.ts'
 
-export type Tag = 'B' | 'I' | 'U' | 'S' | 'CODE' | 'URL'
+type Tag = 'B' | 'I' | 'U' | 'S' | 'CODE' | 'URL'
 
-/** Where a tag holds. Spans of one tag never overlap or touch, except links, which may touch; a code span has no border of another inside it. */
+/** The range of a tag. Spans of one tag never overlap or touch, but links may touch. No other span begins or ends inside code. */
 export interface Span extends Interval { readonly tag: Tag, readonly url?: string }
 
 const TAGS = { bold: 'B', heading: 'B', italic: 'I', underline: 'U', strike: 'S', code: 'CODE', pre: 'CODE' } as const
 
 const MAX_URL_CHARACTERS = 2048
 
-/** The ranges as spans and quotations that can be written, in the order of their beginnings; `urls` are the text's own. What cannot be shown is dropped. */
+/** Turns ranges into spans and quotations, in the order of their starts, and drops invalid ones. `urls` are the URLs in the text. */
 export function layOut (text: string, ranges: readonly StyleRange[], urls: readonly Interval[]): { spans: Span[], quotes: Interval[] } {
   const grouped: Record<Exclude<Tag, 'URL'> | 'quote', Interval[]> = { B: [], I: [], U: [], S: [], CODE: [], quote: [] }
   const labels: Span[] = []
   for (const { offset, length, style, url } of ranges.filter(range => isGood(text, range))) {
     const [first, last] = [behindBreak(text, offset), behindBreak(text, offset + length)]
     if (first === last) continue
-    // A tag inside a URL would cut it: half of a link leads elsewhere.
+    // A tag inside a URL would cut the link.
     const start = findAround(urls, first)?.start ?? first
     const end = findAround(urls, last)?.end ?? last
     if (style !== 'link') grouped[style === 'quote' ? style : TAGS[style]].push({ start, end })
@@ -39,12 +39,12 @@ function isGood (text: string, { offset, length }: StyleRange): boolean {
     !splitsPair(text, offset) && !splitsPair(text, end)
 }
 
-/** A tag between the halves of a surrogate pair would leave two broken characters. */
+/** A tag inside a surrogate pair would leave two broken characters. */
 function splitsPair (text: string, at: number): boolean {
   return /^[\uD800-\uDBFF][\uDC00-\uDFFF]$/.test(text.slice(at - 1, at + 1))
 }
 
-/** A line break of two characters is not split either. */
+/** Does not split CRLF. */
 function behindBreak (text: string, at: number): number {
   return text[at - 1] === '\r' && text[at] === '\n' ? at + 1 : at
 }
@@ -53,7 +53,7 @@ function isLinkable (url: string | undefined): url is string {
   return url !== undefined && url.length <= MAX_URL_CHARACTERS && /^(?:https?:\/\/[^\s/?#]|(?:mailto|tel):[^\s])/i.test(url)
 }
 
-/** Nothing unseen stays in an address: it could hide where the address leads. */
+/** Encodes invisible characters, which could hide the link's target. */
 function toAttribute (url: string): string {
   return neutraliseUrl(url.replace(/[\p{Cc}\p{Cf}\p{Cs}]/gu, percentEncode))
 }
@@ -62,7 +62,7 @@ function byStart (a: Interval, b: Interval): number {
   return a.start - b.start || b.end - a.end
 }
 
-/** The same characters as intervals that neither overlap nor touch. */
+/** Merges intervals that overlap or touch. */
 function unite (intervals: readonly Interval[]): Interval[] {
   const united: { start: number, end: number }[] = []
   for (const { start, end } of intervals.toSorted(byStart)) {
@@ -73,21 +73,21 @@ function unite (intervals: readonly Interval[]): Interval[] {
   return united
 }
 
-/** Of links that overlap the one that begins first, and then the longer one. */
+/** Of overlapping links, keeps the one that begins first, or the longer one. */
 function withoutNested (links: readonly Span[]): Span[] {
   const kept: Span[] = []
   for (const link of links.toSorted(byStart)) if (link.start >= (kept.at(-1)?.end ?? 0)) kept.push(link)
   return kept
 }
 
-/** The portal reads no tag inside code, so a style is around all of a piece of code or not in it. */
+/** The portal reads no tags inside code, so a style contains a whole piece of code or nothing of it. */
 function cutAtCode (span: Span, code: readonly Interval[]): Span[] {
   const start = findAround(code, span.start)?.end ?? span.start
   const end = findAround(code, span.end)?.start ?? span.end
   return start < end ? [{ ...span, start, end }] : []
 }
 
-/** The one of ascending intervals that has a position inside, not at its borders. */
+/** The interval that contains a position, not at its borders. The intervals are ascending. */
 function findAround (intervals: readonly Interval[], position: number): Interval | undefined {
   let low = 0
   let high = intervals.length
@@ -100,7 +100,7 @@ function findAround (intervals: readonly Interval[], position: number): Interval
   return found !== undefined && found.start < position ? found : undefined
 }
 
-/** The line breaks around a quotation part it from the text and are none of its lines. */
+/** A line break before or after a quotation separates it from the text and is not part of it. */
 function withoutOuterBreaks (text: string, { start, end }: Interval): Interval {
   const [before = ''] = start > 0 && text[start - 1] !== '\n' ? /^\r?\n/.exec(text.slice(start, start + 2)) ?? [] : []
   const [after = ''] = /\r?\n$/.exec(text.slice(Math.max(start, end - 2), end)) ?? []

@@ -2,7 +2,7 @@ import { CODE_PATTERN, readMarkup, type Dialect } from './markup.ts'
 import { URL_PATTERN, URL_TAIL } from './neutralise.ts'
 import type { RichText } from './rich-text.ts'
 
-/** By WhatsApp's help on formatting messages. The numbers of a list need no reading: they are text. */
+/** From WhatsApp's help on formatting messages. Numbered lists stay text. */
 const WHATSAPP: Dialect = {
   opaque: new RegExp(`${CODE_PATTERN}|${URL_PATTERN}(?<![${URL_TAIL}])`, 'giu'),
   quote: />(?: |(?=\r?\n|$))/y,
