@@ -7,7 +7,7 @@ import { readUpstream, upstreamKeys } from './upstream.ts'
 import { connectorSchema, lineSchema } from './variables.ts'
 import type { ConnectorConfig } from '../forward/connector.ts'
 
-/** One configured source: a messenger, its secrets, and the connector and line that it feeds. */
+/** One configured source: a messenger, its secrets, and its connector and line. */
 export interface Channel extends AddressRules {
   readonly id: string
   readonly messenger: MessengerName
@@ -16,22 +16,22 @@ export interface Channel extends AddressRules {
   readonly line: number
   readonly settleMs: number
   readonly upstream: ConnectorConfig | null
-  /** What only this messenger has. */
+  /** The values of the messenger's own keys. */
   readonly settings: Readonly<Record<string, unknown>>
 }
 
-export const USER_FIELDS: readonly UserField[] = ['last_name', 'name', 'picture', 'url', 'gender', 'email', 'phone']
+const USER_FIELDS: readonly UserField[] = ['last_name', 'name', 'picture', 'url', 'gender', 'email', 'phone']
 
 const IDS: IdTemplates = { user: '{user}', chat: '{chat}', message: '{message}' }
 
-/** What a channel takes from the environment where it says nothing itself. */
-export interface ChannelDefaults {
+/** The environment's values for channels without their own. */
+interface ChannelDefaults {
   readonly connector: string | null
   readonly line: number | null
   readonly settleMs: number
 }
 
-/** `needs`: without one of these, different users, chats or messages would get one id. */
+/** Without one of `needs`, different users, chats or messages would get the same id. */
 function template (...needs: string[]) {
   const remedy = `must contain ${needs.join(' or ')}, and no placeholder but {user}, {chat} and {message}`
   return z.string(remedy).min(1, remedy).max(200, remedy)
@@ -43,7 +43,7 @@ const flag = z.boolean('must be true or false')
 function channelSchema (name: string, { secret, keys, ids }: MessengerModule) {
   const templates = { ...IDS, ...ids }
   const common = z.strictObject({
-    id: z.string('must be a name').regex(/^[a-z0-9][a-z0-9_-]{0,63}$/, 'must be 1 to 64 lower-case letters, digits, _ and -: it stands in the webhook\'s URL'),
+    id: z.string('must be a name').regex(/^[a-z0-9][a-z0-9_-]{0,63}$/, 'must be 1 to 64 lower-case letters, digits, _ and -: it is part of the webhook\'s URL'),
     messenger: z.literal(name),
     secrets: z.array(z.string('must be a string').refine(secret.isGood, secret.remedy), 'must be a list of secrets').min(1, 'must hold at least one secret'),
     connector: connectorSchema.optional(),
@@ -60,7 +60,7 @@ function channelSchema (name: string, { secret, keys, ids }: MessengerModule) {
     settleMs: z.int().min(0).max(600_000, 'must be at most 600000').optional(),
     ...upstreamKeys,
   })
-  // The messenger's own keys are looked up by its name later, so that the type need not know them.
+  // `complete` finds the messenger's own keys by their names, so the type omits them.
   return common.extend(keys) as unknown as typeof common
 }
 
@@ -76,13 +76,13 @@ const entrySchema = z.discriminatedUnion('messenger', channelSchemas, {
 
 const fileSchema = z.strictObject({ channels: z.array(entrySchema, 'must be a list of channels') }, 'must be an object with channels')
 
-/** The channel that WEBHOOK_SECRET alone makes. */
+/** The channel of WEBHOOK_SECRET. */
 export function defaultChannel (secrets: readonly string[], defaults: ChannelDefaults, faults: string[]): Channel | null {
   const entry = entrySchema.parse({ id: 'default', messenger: 'generic', secrets: [...secrets] })
   return complete(entry, 'the channel default', defaults, faults)
 }
 
-/** The channels of CHANNELS_FILE. `${NAME}` in its strings is replaced by the environment's value, after the JSON has been read. */
+/** The channels of CHANNELS_FILE. After parsing, replaces `${NAME}` in strings by the environment's value. */
 export function readChannels (path: string, defaults: ChannelDefaults, env: Environment, readFile: ReadFile, faults: string[]): Channel[] {
   let json: unknown
   try {
@@ -104,7 +104,7 @@ export function readChannels (path: string, defaults: ChannelDefaults, env: Envi
   return parsed.data.channels.map(entry => complete(entry, `CHANNELS_FILE: the channel ${entry.id}`, defaults, faults)).filter(channel => channel !== null)
 }
 
-/** In a file of many channels nobody wants to count them. */
+/** The channel's id, so nobody has to count channels. */
 function nameChannel (file: unknown, [list, index, key]: readonly PropertyKey[]): string {
   if (list !== 'channels' || typeof index !== 'number' || key === undefined || key === 'id') return ''
   const { id } = (file as { channels: Array<{ id?: unknown } | null> }).channels[index] ?? {}
@@ -117,16 +117,14 @@ function complete (entry: ChannelEntry, name: string, defaults: ChannelDefaults,
   if (connector === null) faults.push(`${name} has no connector: set BITRIX24_CONNECTOR`)
   if (line === null) faults.push(`${name} has no line: set BITRIX24_LINE`)
   if (!entry.allowAnonymous && !entry.userFields.some(field => field === 'name' || field === 'last_name')) {
-    faults.push(`${name} sends no name, so that every edit would be refused: add name to userFields, or set allowAnonymous`)
+    faults.push(`${name} sends no name, so every edit would be refused: add name to userFields, or set allowAnonymous`)
   }
   const upstream = readUpstream(entry, name, faults)
   if (connector === null || line === null) return null
   const messenger = entry.messenger as MessengerName
-  const isOwn = ([key]: [string, unknown]) => Object.hasOwn(messengers[messenger].keys, key)
-  const isCommon = (pair: [string, unknown]) => !isOwn(pair) && !Object.hasOwn(upstreamKeys, pair[0])
-  const common = Object.fromEntries(Object.entries(entry).filter(isCommon)) as ChannelEntry
-  const settings = Object.fromEntries(Object.entries(entry).filter(isOwn))
-  return { ...common, messenger, connector, line, settleMs: entry.settleMs ?? defaults.settleMs, upstream, settings }
+  const { id, secrets, ids, files, userFields, cleanNames, allowAnonymous, settleMs = defaults.settleMs } = entry
+  const settings = Object.fromEntries(Object.entries(entry).filter(([key]) => Object.hasOwn(messengers[messenger].keys, key)))
+  return { id, messenger, secrets, connector, line, ids, files, userFields, cleanNames, allowAnonymous, settleMs, upstream, settings }
 }
 
 function expand (value: unknown, pointer: string, lookUp: (name: string) => string | null, faults: string[]): unknown {

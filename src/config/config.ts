@@ -19,7 +19,7 @@ export interface Config {
   readonly logIds: boolean
 }
 
-/** The plan's leaky bucket, which all applications of one address share: requests a second, and how many at once. */
+/** Each plan's leaky bucket, shared by all applications at one address: requests a second, and the burst. */
 const PLANS = {
   standard: { ratePerSecond: 2, burst: 50 },
   enterprise: { ratePerSecond: 5, burst: 250 },
@@ -61,7 +61,7 @@ function loadPortal (values: Values, env: Environment, faults: string[]): Portal
   if (refreshToken !== null && !isSet('BITRIX24_CLIENT_ID', env)) faults.push('BITRIX24_REFRESH_TOKEN cannot be used without BITRIX24_CLIENT_ID and BITRIX24_CLIENT_SECRET')
   if (url === null) return null
   if (oauthUrl !== null && allowedOAuthOrigin(url, oauthUrl) === null) {
-    faults.push('BITRIX24_OAUTH_URL names this machine, which is only for a portal on this machine: the client secret goes there')
+    faults.push('BITRIX24_OAUTH_URL names this machine, but the portal is elsewhere and the client secret is sent there: remove it')
   }
   const { ratePerSecond, burst } = PLANS[values.BITRIX24_PLAN]
   return {
@@ -71,13 +71,13 @@ function loadPortal (values: Values, env: Environment, faults: string[]): Portal
     clientSecret,
     refreshToken,
     oauthUrl,
-    // A bucket that does not hold one call would never let one go.
+    // A smaller bucket would never allow a call.
     bucket: { ratePerSecond: ratePerSecond * values.BITRIX24_SHARE, burst: Math.max(1, burst * values.BITRIX24_SHARE) },
   }
 }
 
 function loadChannels (values: Values, env: Environment, readFile: ReadFile, faults: string[]): ReadonlyMap<string, Channel> {
-  // A faulty value has been reported; it is not to be reported as missing too.
+  // A faulty value was already reported; do not report it as missing too.
   const defaults = {
     connector: values.BITRIX24_CONNECTOR ?? (isSet('BITRIX24_CONNECTOR', env) ? 'faulty' : null),
     line: values.BITRIX24_LINE ?? (isSet('BITRIX24_LINE', env) ? 1 : null),
@@ -89,7 +89,7 @@ function loadChannels (values: Values, env: Environment, readFile: ReadFile, fau
 
   const fromFile = values.CHANNELS_FILE === null ? [] : readChannels(values.CHANNELS_FILE, defaults, env, readFile, faults)
   for (const channel of fromFile) {
-    if (channels.has(channel.id)) faults.push(`CHANNELS_FILE: the channel ${channel.id} exists twice${channel.id === 'default' ? ' (WEBHOOK_SECRET makes one of that name)' : ''}`)
+    if (channels.has(channel.id)) faults.push(`CHANNELS_FILE: the channel ${channel.id} exists twice${channel.id === 'default' ? ' (WEBHOOK_SECRET makes one of that name)' : ''}: rename one`)
     channels.set(channel.id, channel)
   }
   if (!isSet('WEBHOOK_SECRET', env) && (values.CHANNELS_FILE === null || (channels.size === 0 && faults.length === 0))) {
@@ -98,7 +98,7 @@ function loadChannels (values: Values, env: Environment, readFile: ReadFile, fau
   return channels
 }
 
-/** To the depth of plain objects and arrays: bytes and maps cannot be frozen. */
+/** Only plain objects and arrays, at every depth: buffers and maps cannot be frozen. */
 function freeze<T> (value: T): T {
   if (Array.isArray(value) || (typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype)) {
     Object.values(value).forEach(freeze)

@@ -3,7 +3,7 @@ import { variables, type Values, type Variable, type VariableName } from './vari
 export type Environment = Readonly<Record<string, string | undefined>>
 export type ReadFile = (path: string) => string
 
-/** The text of a variable, or of the file that NAME_FILE names. Empty means unset. Faults go into the list. */
+/** The text of a variable, or of the file in NAME_FILE. Empty means unset. Adds faults to the list. */
 export function readText (name: string, mayBeFile: boolean, env: Environment, readFile: ReadFile, faults: string[]): string | null {
   const text = env[name]?.trim() || null
   const path = mayBeFile ? env[`${name}_FILE`] || null : null
@@ -24,7 +24,7 @@ export function errorCode (error: unknown): string {
   return error instanceof Error && 'code' in error ? String(error.code) : String(error)
 }
 
-/** Every variable by its name. A faulty one has its default or null, so that the rest can still be examined. */
+/** Every variable by its name. A faulty one gets its default or null, so one start reports all faults. */
 export function readValues (env: Environment, readFile: ReadFile, faults: string[]): Values {
   const entries = Object.entries<Variable<unknown>>(variables).map(([name, { schema, fallback, secret }]) => {
     const text = readText(name, secret, env, readFile, faults)
@@ -38,7 +38,7 @@ export function readValues (env: Environment, readFile: ReadFile, faults: string
   return Object.fromEntries(entries) as Values
 }
 
-/** A misspelt name would be unset in silence. Only names that begin with BITRIX24_ are judged: the environment holds those of others too. */
+/** Reports misspelt names. Only those that begin with BITRIX24_: the environment also has other programs' variables. */
 export function findUnknownNames (env: Environment, faults: string[]): void {
   const names = Object.entries<Variable<unknown>>(variables).flatMap(([name, { secret }]) => secret ? [name, `${name}_FILE`] : [name]).filter(isOurs)
   for (const name of Object.keys(env).filter(isOurs)) {

@@ -5,11 +5,11 @@ import { isLoopback } from '../base/loopback.ts'
 import { readSecret } from '../signatures/standard-webhooks.ts'
 import { isPostgresUrl, readAddress } from '../outbox/postgres/address.ts'
 
-/** One environment variable: what it must be, in its schema's words, and what it is when it is not set. */
+/** One environment variable. The schema's messages complete the sentence "NAME …"; `fallback` is its text when unset. */
 export interface Variable<T> {
   readonly schema: z.ZodType<T, string>
   readonly fallback: string | null
-  /** May come as NAME_FILE, and is never repeated in a message. */
+  /** May be given as NAME_FILE; messages never repeat it. */
   readonly secret: boolean
 }
 
@@ -42,17 +42,17 @@ function isPortalUrl (url: URL): boolean {
 }
 
 const OAUTH_REMEDY = 'must be https://oauth.bitrix.info or https://oauth.bitrix24.tech (or on this machine, for a sandbox)'
-// Whether a loopback server suits the portal is asked again once the portal is known.
+// `loadConfig` checks again, with the real portal, whether a loopback server is allowed.
 const oauthUrl = z.string().transform(value => allowedOAuthOrigin('http://127.0.0.1', value)).refine(origin => origin !== null, OAUTH_REMEDY)
 
 const databaseUrl = z.string().superRefine((value, context) => {
   if (isPostgresUrl(value)) {
-    if (readAddress(value) === null) context.addIssue('must name a PostgreSQL that takes writes as postgres://user:password@host:5432/database (several hosts parted by commas, special characters as %40 and so on)')
+    if (readAddress(value) === null) context.addIssue('must name a writable PostgreSQL as postgres://user:password@host:5432/database (separate several hosts by commas, write special characters as %40 and so on)')
   } else if (!/^file:(?!\/\/[^/]|:memory:)[^?#]*[^?#/]$/.test(value)) context.addIssue('must name a file, such as file:./data/relay.db or file:/data/relay.db, or a PostgreSQL, such as postgres://user:password@host:5432/database')
 })
 
 const PROXY_REMEDY = 'must be false, the number of proxies in front (1 to 10), or their addresses as a list such as 10.0.0.0/8,127.0.0.1. ' +
-  'It is never true, because then any client could choose its own address'
+  'true is not allowed, because then any client could forge its address'
 const trustProxy = z.string().transform((value, context): false | number | readonly string[] => {
   if (value === 'false' || value === '0') return false
   if (/^([1-9]|10)$/.test(value)) return Number(value)
@@ -69,7 +69,7 @@ export function isAddressRange (value: string): boolean {
   return prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= (version === 4 ? 32 : 128))
 }
 
-const WEBHOOK_SECRET_REMEDY = 'must be whsec_ followed by base64 of 24 to 64 bytes, several parted by commas; "npm run relay -- secret" makes one'
+const WEBHOOK_SECRET_REMEDY = 'must be whsec_ followed by base64 of 24 to 64 bytes, several separated by commas; "npm run relay -- secret" makes one'
 const webhookSecrets = z.string().transform(value => value.split(',').map(part => part.trim()))
   .refine(secrets => secrets.every(secret => readSecret(secret) !== null), WEBHOOK_SECRET_REMEDY)
 
@@ -77,14 +77,14 @@ const KEY_REMEDY = 'must be 32 bytes in base64 or hexadecimal; "openssl rand -ba
 const encryptionKey = z.string().transform(value => Buffer.from(value, /^[0-9a-f]{64}$/i.test(value) ? 'hex' : 'base64'))
   .refine(key => key.length === 32, KEY_REMEDY)
 
-/** Everything that the environment can say, in the order of `.env.example`. */
+/** All variables, in the order of `.env.example`. */
 export const variables = {
   HOST: withDefault('0.0.0.0', z.string()),
   PORT: withDefault('3000', number(0, 65_535)),
   LOG_LEVEL: withDefault('info', oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent')),
   LOG_IDS: withDefault('false', boolean),
   DATABASE_URL: { ...withDefault('file:./data/relay.db', databaseUrl), secret: true },
-  RETENTION_DAYS: withDefault('14', number(4, 3650, 'must be from 4 to 3650: the portal takes edits for three days')),
+  RETENTION_DAYS: withDefault('14', number(4, 3650, 'must be from 4 to 3650: the portal accepts edits for three days')),
   ENCRYPTION_KEY: secret(encryptionKey),
   BITRIX24_PORTAL_URL: optional(portalUrl),
   BITRIX24_CLIENT_ID: optional(z.string()),

@@ -21,26 +21,26 @@ t.test('a channel may stand in front of a connector', async t => {
 t.test('a fault names the key and its remedy, and never the address, which may hold a secret', async t => {
   const url = 'https://connector.example/secret-path'
   const cases: [channel: object, fault: RegExp][] = [
-    [{ upstream: '/secret-path' }, /\/channels\/0\/upstream must be the address at which the connector takes webhooks/],
+    [{ upstream: '/secret-path' }, /\/channels\/0\/upstream must be the URL at which the connector receives webhooks/],
     [{ upstream: 'ftp://connector.example/secret-path' }, /\/upstream must be/],
     [{ upstream: 'https://user:secret-path@connector.example/' }, /\/upstream must be .*without user:password@/],
     [{ upstream: `${url}#here` }, /\/upstream must be .*without #/],
     [{ upstream: `${url}#` }, /\/upstream must be/],
     [{ upstream: `https://connector.example/${'secret-path'.repeat(200)}` }, /\/upstream must be/],
-    [{ upstream: 'http://connector.example/secret-path' }, /the channel a: upstream is http, which is only for addresses that upstreamPrivate names/],
+    [{ upstream: 'http://connector.example/secret-path' }, /the channel a: upstream is http, which is only for addresses in upstreamPrivate/],
     [{ upstream: 'http://8.8.8.8/secret-path', upstreamPrivate: ['10.0.0.0/8'] }, /upstream is http/],
-    [{ upstream: 'https://127.0.0.1/secret-path' }, /the channel a: upstream names 127\.0\.0\.1, which is not public: if that is meant, name it in upstreamPrivate/],
+    [{ upstream: 'https://127.0.0.1/secret-path' }, /the channel a: upstream names 127\.0\.0\.1, which is not public: if that is intended, add it to upstreamPrivate/],
     [{ upstream: 'https://0x7f.1/secret-path' }, /names 127\.0\.0\.1/],
     [{ upstream: 'https://[::ffff:169.254.169.254]/secret-path' }, /names ::ffff:a9fe:a9fe/],
     [{ upstream: 'https://[fd00::1]/secret-path', upstreamPrivate: ['10.0.0.0/8'] }, /names fd00::1/],
     [{ upstream: url, upstreamPrivate: true }, /\/upstreamPrivate must be a list of addresses/],
-    [{ upstream: url, upstreamPrivate: ['connector'] }, /\/upstreamPrivate\/0 must be an address or a range/],
+    [{ upstream: url, upstreamPrivate: ['connector'] }, /\/upstreamPrivate\/0 must be an IP address or a range/],
     [{ upstream: url, upstreamPrivate: ['10.0.0.0/33'] }, /\/upstreamPrivate\/0 must be/],
     [{ upstream: url, upstreamEdits: 'true' }, /\/upstreamEdits must be true or false/],
     [{ upstream: url, upstreamHandshakes: 1 }, /\/upstreamHandshakes must be true or false/],
     [{ upstream: url, upstreamTimeoutMs: 99 }, /\/upstreamTimeoutMs must be from 100 to 120000/],
     [{ upstream: url, upstreamTimeoutMs: 120_001 }, /\/upstreamTimeoutMs must be/],
-    [{ upstreamEdits: false }, /the channel a has upstreamEdits and no upstream/],
+    [{ upstreamEdits: false }, /the channel a has upstreamEdits but no upstream/],
   ]
   for (const [channel, fault] of cases) {
     t.throws(() => load(channel), { name: 'ConfigError', faults: [fault] }, JSON.stringify(channel).slice(0, 100))
