@@ -6,10 +6,7 @@ interface Sleeper {
   wake (): void
 }
 
-/**
- * A sleep that can be cut short: `ring` says that it must end in so many milliseconds at the latest, also when it rings before the sleep
- * begins. A ring for later than the sleep ends anyway costs nothing.
- */
+/** A sleep that `ring` can shorten: it ends at most `inMs` after the ring, even if the ring came before the sleep. */
 export function createAlarm () {
   /** By `performance.now()`. */
   let endsAt = Infinity
@@ -20,7 +17,7 @@ export function createAlarm () {
       const now = performance.now()
       const isSooner = now + inMs < endsAt
       if (isSooner) endsAt = now + inMs
-      // Also when its timer is late.
+      // Its timer may be late.
       if (endsAt <= now) sleeper?.wake()
       else if (isSooner) sleeper?.setTimer()
     },

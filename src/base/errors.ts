@@ -1,10 +1,10 @@
-/** One faulty field of a request: where it stands (JSON Pointer) and what to change. */
+/** One faulty field of a request: its JSON Pointer and what to change. */
 export interface FieldFault {
   readonly pointer: string
   readonly detail: string
 }
 
-/** The sender's fault. `code` is a stable name, `detail` says what to change. */
+/** The sender's fault; the message says what to change. */
 export class BadRequest extends Error {
   readonly faults: readonly FieldFault[]
 
@@ -15,12 +15,12 @@ export class BadRequest extends Error {
   }
 }
 
-/** The sender could not prove who it is. The detail never says which part of a secret was wrong. */
+/** The sender did not authenticate. The message never says which part of a secret was wrong. */
 export class Unauthenticated extends Error {
   override name = 'Unauthenticated'
 }
 
-/** The request is understood and not allowed, whoever sends it. */
+/** The request is not allowed for anyone. */
 export class Forbidden extends Error {
   override name = 'Forbidden'
 }
@@ -29,7 +29,7 @@ export class NotFound extends Error {
   override name = 'NotFound'
 }
 
-/** This sender has asked too often; it may ask again after a while. */
+/** The sender exceeded its rate limit. */
 export class TooManyRequests extends Error {
   readonly retryAfterS: number
 
@@ -40,27 +40,27 @@ export class TooManyRequests extends Error {
   }
 }
 
-/** The request contradicts the state of what it is about. */
+/** The request contradicts the state of its target. */
 export class Conflict extends Error {
   override name = 'Conflict'
 }
 
-/** The database cannot make a write durable now. Nothing was acknowledged; the sender should repeat. */
+/** The database cannot store durably now. Nothing was acknowledged; the sender should retry. */
 export class StoreUnavailable extends Error {
   override name = 'StoreUnavailable'
 }
 
-/** The machine has no time for this now. Nothing was acknowledged; the sender should repeat. */
+/** The relay has no time for this now. Nothing was acknowledged; the sender should retry. */
 export class Overloaded extends Error {
   override name = 'Overloaded'
 }
 
-/** The process is stopping and takes nothing more. */
+/** The process is stopping and accepts no more requests. */
 export class ShuttingDown extends Error {
   override name = 'ShuttingDown'
 }
 
-/** The environment or a file named by it is wrong; `faults` names every variable with its remedy. */
+/** The environment or a file that it names is wrong. `faults` lists every fault with its remedy. */
 export class ConfigError extends Error {
   readonly faults: readonly string[]
 

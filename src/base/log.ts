@@ -1,10 +1,10 @@
 import { createHash, hash } from 'node:crypto'
 import { pino, type DestinationStream, type Logger } from 'pino'
 
-/** What the parts below `app.ts` need of a logger. */
+/** The part of a logger that modules below `app.ts` use. */
 export type Log = Pick<Logger, 'info' | 'warn' | 'error'>
 
-/** Nothing of ours logs these. The list is for the day when someone logs a whole request, record or configuration. */
+/** The relay logs none of these. The list protects against logging a whole request, record or configuration by mistake. */
 const HIDDEN: ReadonlySet<string> = new Set([
   'authorization', 'cookie', 'auth', 'token', 'tokens', 'secret', 'secrets', 'password', 'text', 'body',
   'accessToken', 'access_token', 'refreshToken', 'refresh_token', 'clientSecret', 'client_secret', 'applicationToken', 'application_token',
@@ -12,7 +12,7 @@ const HIDDEN: ReadonlySet<string> = new Set([
 ])
 const HIDDEN_TO_DEPTH = 4
 
-/** JSON lines with the time in ISO 8601 and no secret. pino's own redaction, at each depth, takes a hundred times as long as the line itself. */
+/** JSON lines with ISO 8601 times and without secrets. pino's own redaction at each depth takes a hundred times as long as the line itself. */
 export function createLog (level: string, destination?: DestinationStream): Logger {
   return pino({
     level,
@@ -23,7 +23,7 @@ export function createLog (level: string, destination?: DestinationStream): Logg
   }, destination)
 }
 
-/** A copy without secrets. Only lists and plain objects are searched; anything else is left as it is. */
+/** A copy without secrets. Searches only arrays and plain objects. */
 function hide (value: unknown, depth: number): unknown {
   if (depth < 0) return value
   if (Array.isArray(value)) return value.map(item => hide(item, depth - 1))
@@ -35,7 +35,7 @@ function isPlainObject (value: unknown): value is object {
   return typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype
 }
 
-/** An error without whatever else was hung on it: errors of HTTP clients and servers carry whole packets. */
+/** An error without its other properties: errors of HTTP clients and servers contain whole packets. */
 function serializeError (error: unknown): unknown {
   if (!(error instanceof Error)) return String(error)
   return {
@@ -48,8 +48,8 @@ function serializeError (error: unknown): unknown {
 }
 
 /**
- * How ids of users and chats stand in logs. They are often phone numbers, few enough to be tried one by one, so that the digest
- * is made with something of the relay's that others do not know; it stays the same across restarts.
+ * Hashes the ids of users and chats for the log. They are often phone numbers, few enough to try them all, so the hash is salted with the
+ * relay's secrets. It stays the same across restarts.
  */
 export function createIdMask (secrets: ReadonlyArray<readonly string[]>): (id: string) => string {
   const key = createHash('sha256')

@@ -4,17 +4,17 @@ import { isBlankForPortal } from '../text/blank.ts'
 /** Bitrix24 silently drops an edit of a message that it created more than three days ago. */
 const PORTAL_EDIT_WINDOW_MS = 3 * 24 * 60 * 60 * 1000
 
-/** Bitrix24 keeps 97 characters of a longer message id, so that the message could not be found again. */
+/** Bitrix24 cuts a longer message id to 97 characters and then never finds the message again. */
 const MAX_ID_CHARACTERS = 100
 
-export interface GuardContext {
+interface GuardContext {
   /** Milliseconds of the wall clock. */
   readonly wallTime: number
-  /** For how long the edit has waited, in milliseconds of a clock that never jumps; 0 at the intake. */
+  /** Milliseconds since the edit was accepted, by a clock that never jumps; 0 at the intake. */
   readonly waitedMs: number
 }
 
-/** Why an edit must not be sent, or null. Asked before an edit is accepted and again before each call, since it may have become too old. */
+/** Why an edit must not be sent, or null. Called before an edit is accepted and again before each call, because it may be too old by then. */
 export function guard (edit: PortalEdit, context: GuardContext): RefusalReason | null {
   if (edit.direction === 'out') return 'outgoing'
   if (isBlankForPortal(edit.message.text)) return 'empty-text'
@@ -25,15 +25,14 @@ export function guard (edit: PortalEdit, context: GuardContext): RefusalReason |
 }
 
 /**
- * Whether the portal would drop the edit for the age of its message. An original of unknown date is at least as old as its edit, which was
- * accepted at a time of the clock that never jumps: setting the wall clock makes it no older. Each process starts that clock at the wall
- * clock's time; so across a restart the time in between counts, and so does any change of the wall clock since the last start.
+ * Whether the portal would drop the edit because its message is too old. A message of unknown date is at least as old as its edit, whose
+ * waiting time is measured by a clock that never jumps. Each process starts that clock at the wall clock's time, so the time of a restart
+ * counts, and so do changes of the wall clock since the previous start.
  */
 function isTooOld ({ message: { date } }: PortalEdit, { wallTime, waitedMs }: GuardContext): boolean {
   return (date === undefined ? waitedMs : wallTime - date) > PORTAL_EDIT_WINDOW_MS
 }
 
-/** Whether the portal would not know an id again. */
 function isTooLong (id: string): boolean {
   return id.length > MAX_ID_CHARACTERS && [...id].length > MAX_ID_CHARACTERS
 }

@@ -4,38 +4,35 @@ import ipaddr from 'ipaddr.js'
 
 type Address = ipaddr.IPv4 | ipaddr.IPv6
 
-/** Whether a connection may be made to an address. */
-export type AddressRule = (address: string) => boolean
+/** Whether the relay may connect to an address. */
+type AddressRule = (address: string) => boolean
 
-/** Asks a resolver, as `lookup` of node:dns does, for all addresses of a name. */
+/** Resolves a name to all its addresses, like `lookup` of node:dns. */
 export type Resolve = (name: string, options: LookupOptions & { all: true }, done: (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void) => void
 
-export class AddressNotAllowed extends Error {
+class AddressNotAllowed extends Error {
   readonly code = 'ADDRESS_NOT_ALLOWED'
 }
 
-/** What is handed out for the public internet. IPv6 has one such block; what stands for an IPv4 address lies in it or outside (RFC 6890). */
+/** The public block of IPv6. */
 const IPV6_PUBLIC = ipaddr.parseCIDR('2000::/3')
 
 /**
- * A connector is at a public address and spoken to by TLS, or at an address that its owner has named (`privateRanges`: addresses and CIDR
- * ranges). Everything else is this machine, its network or a cloud's metadata service, where a webhook has no business.
+ * Allows public addresses over TLS, and the addresses and CIDR ranges of `privateRanges`. Any other address is this machine, its network or
+ * a cloud's metadata service, which must not get webhooks.
  */
 export function createAddressRule ({ url, privateRanges }: { readonly url: string, readonly privateRanges: readonly string[] }): AddressRule {
   const isEncrypted = new URL(url).protocol === 'https:'
   const named = privateRanges.map(range => ipaddr.parseCIDR(range.includes('/') ? range : `${range}/${range.includes(':') ? 128 : 32}`))
   return text => {
     if (!ipaddr.isValid(text)) return false
-    // An IPv4 address written as an IPv6 one is that IPv4 address.
+    // `process` turns an IPv4-mapped IPv6 address into IPv4.
     const address = ipaddr.process(text)
     return (isEncrypted && isPublic(address)) || named.some(range => isWithin(address, range))
   }
 }
 
-/**
- * Resolves a name to those of its addresses that the rule allows. It is asked right before each connection and its answer is what is
- * connected to, so that a name whose address changes meanwhile leads nowhere else.
- */
+/** Resolves a name to its allowed addresses. undici calls it for each connection and connects to its result, so the address cannot change in between. */
 export function createLookup (isAllowed: AddressRule, resolve: Resolve = systemLookup): LookupFunction {
   return (name, options, done) => {
     resolve(name, { ...options, all: true }, (error, addresses) => {

@@ -3,39 +3,38 @@ import { exchange, type Exchange } from '../http/exchange.ts'
 import { createAddressRule, createLookup, type Resolve } from './address-rule.ts'
 import { type IncomingWebhook, hasComeBack, toConnectorHeaders, toMessengerHeaders, targetUrl } from './request.ts'
 
-/** The connector that a channel stands in front of. */
+/** The connector behind a channel, as configured. */
 export interface ConnectorConfig {
-  /** Where it takes webhooks, without credentials. Even so it may hold a secret, in its path or query. */
+  /** Where it receives webhooks, without user:password. Its path or query may contain a secret. */
   readonly url: string
-  /** Whether requests go on to it that hold nothing but edits. */
+  /** Whether it gets requests that contain only edits. */
   readonly edits: boolean
   /** Whether it answers the messenger's questions about the address. */
   readonly handshakes: boolean
-  /** Addresses and CIDR ranges that it may be at although they are not public. */
+  /** Addresses and CIDR ranges that are allowed although they are not public. */
   readonly privateRanges: readonly string[]
   /** How long it may take to answer. */
   readonly timeoutMs: number
 }
 
 /*
- * Own code on undici, because what a reverse proxy for Fastify makes easy is not what is wanted here: @fastify/reply-from passes an answer on
- * while it arrives, so that a messenger takes one that breaks off for success; it does not bound answers, check the address that is
- * connected to, or tell Forwarded and Via; it writes a JSON body anew unless told otherwise, and unless told otherwise it verifies no certificate.
+ * Not @fastify/reply-from: it streams answers, so a messenger would treat a broken one as success; it does not limit answers, check the
+ * connected address or write Forwarded and Via; by default it serialises JSON bodies again and verifies no certificates.
  */
 
-/** As many as Telegram opens at once at the most. None waits for a place: its messenger repeats it. */
+/** Telegram opens at most this many. Further requests do not wait: the messenger repeats them. */
 const MAX_IN_FLIGHT = 100
 
 const MAX_ANSWER_BYTES = 1024 * 1024
 const CONNECT_TIMEOUT_MS = 5000
 
-/** A connection that the connector closes in the moment in which it is used again costs a 502, and most servers keep an idle one for a few seconds. */
+/** Shorter than most servers keep an idle connection: one that closes just as it is used again costs a 502. */
 const IDLE_MS = 1000
 const IDLE_AS_PROMISED_MS = 30_000
 
 /**
- * What passing a request on came to. `unreachable`: nothing was sent. `timeout` and `broken` (no answer, half of one, one that is too large
- * or no HTTP): the connector may have acted on it. `busy`, `loop` and `stopped`: we did not try. `cause` is an error's code and never its text.
+ * The outcome of forwarding a request. `unreachable`: nothing was sent. `timeout` and `broken` (no answer, or one that is incomplete, too
+ * large or not HTTP): the connector may have handled it. `busy`, `loop` and `stopped`: not tried. `cause` is an error's code, never its message.
  */
 export type Passage =
   | { readonly outcome: 'answered', readonly status: number, readonly headers: Readonly<Record<string, string | string[]>>, readonly body: Buffer, readonly durationMs: number }
@@ -52,9 +51,9 @@ export interface ConnectorOptions {
 
 /** The connector behind a channel. */
 export interface Connector {
-  /** Passes a request on as it came. It always fulfils: failures are outcomes. */
+  /** Forwards a request unchanged. It always fulfils: failures are outcomes. */
   pass (request: IncomingWebhook): Promise<Passage>
-  /** Lets requests under way end for so long, and cuts off the rest. */
+  /** Waits up to `graceMs` for running requests, then aborts the rest. */
   stop (graceMs: number): Promise<void>
 }
 
@@ -63,7 +62,7 @@ export function createConnector ({ config, pseudonym, now, resolve }: ConnectorO
   const pool = new Pool(new URL(config.url).origin, {
     connections: MAX_IN_FLIGHT,
     pipelining: 1,
-    // Said here as well, so that NODE_TLS_REJECT_UNAUTHORIZED cannot switch it off.
+    // Explicit, so NODE_TLS_REJECT_UNAUTHORIZED cannot disable it.
     connect: { timeout: Math.min(CONNECT_TIMEOUT_MS, timeoutMs), rejectUnauthorized: true, lookup: createLookup(createAddressRule(config), resolve) },
     maxResponseSize: MAX_ANSWER_BYTES,
     allowH2: false,
@@ -109,7 +108,7 @@ export function createConnector ({ config, pseudonym, now, resolve }: ConnectorO
 function toPassage (exchanged: Exchange, durationMs: number): Passage {
   if (exchanged.kind === 'response') {
     const { status, headers, body } = exchanged
-    // There is nothing that a messenger could do with another one.
+    // A messenger cannot use any other status.
     if (status < 200 || status > 599) return { outcome: 'broken', cause: `HTTP_${status}`, durationMs }
     return { outcome: 'answered', status, headers: toMessengerHeaders(headers), body, durationMs }
   }

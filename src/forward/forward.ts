@@ -1,35 +1,35 @@
 import { hash } from 'node:crypto'
-import { problem, PROBLEM_TYPE } from '../http/problem.ts'
+import { problem, PROBLEM_TYPE, RETRY_AFTER_S } from '../http/problem.ts'
 import type { WebhookKind, WebhookReply } from '../messengers/messenger.ts'
 import type { IncomingWebhook } from './request.ts'
 import { type ConnectorConfig, createConnector, type Connector, type Passage } from './connector.ts'
 
-/** A channel that may stand in front of a connector. */
-export interface FrontChannel {
+/** A channel that may be in front of a connector. */
+interface FrontChannel {
   readonly id: string
   readonly secrets: readonly string[]
   readonly upstream: ConnectorConfig | null
 }
 
-/** What the connector said to a webhook: how the passage went, and the reply for the messenger. */
+/** The outcome of a passage, and the reply for the messenger. */
 export interface Forwarded {
   readonly passage: Passage
   readonly reply: WebhookReply
 }
 
 export interface Forwarder {
-  /** Passes a webhook on to the connector, or returns null when it is not for it. Called after our commit: if the connector fails, the messenger repeats. */
+  /** Forwards a webhook to the connector; null if it is not for the connector. Called after our commit: if the connector fails, the messenger repeats. */
   forward (webhook: IncomingWebhook, kind: WebhookKind): Promise<Forwarded | null>
 }
 
-export interface ForwardersOptions {
+interface ForwardersOptions {
   readonly channels: Iterable<FrontChannel>
   /** Milliseconds of the wall clock. */
   readonly now: () => number
   readonly onForwarded?: ((channel: string, passage: Passage) => void) | undefined
 }
 
-/** The forwarders of the channels that stand in front of a connector. Each has connections of its own: a slow connector keeps no other waiting. */
+/** One forwarder for each channel in front of a connector. They share no connections, so a slow connector does not delay others. */
 export function createForwarders ({ channels, now, onForwarded }: ForwardersOptions) {
   const connectors: Connector[] = []
   const forwarders = new Map<string, Forwarder>()
@@ -57,18 +57,16 @@ export function createForwarder (connector: Pick<Connector, 'pass'>, { edits, ha
   }
 }
 
-/** The same for every replica, so a loop ends at whichever it reaches; another for each channel, because one may stand in front of another. */
+/** The same on every replica, so each of them detects a loop. Different for each channel, because one may be in front of another. */
 function pseudonymOf (id: string, secrets: readonly string[]): string {
   return `imconnector-relay-${hash('sha256', JSON.stringify([id, secrets]), 'base64url').slice(0, 12)}`
 }
 
-const RETRY_AFTER_S = '5'
-
 const REFUSALS = {
   unreachable: [502, 'the connector cannot be reached'],
   timeout: [502, 'the connector did not answer in time'],
-  broken: [502, 'the connector gave no proper answer'],
-  busy: [503, 'too many requests wait for the connector'],
+  broken: [502, 'the connector gave no valid answer'],
+  busy: [503, 'too many requests are waiting for the connector'],
   stopped: [503, 'the relay is stopping'],
   loop: [508, 'the upstream of this channel leads back to it'],
 } as const
@@ -77,6 +75,6 @@ function toReply (passage: Passage): WebhookReply {
   if (passage.outcome === 'answered') return passage
   const [status, detail] = REFUSALS[passage.outcome]
   const headers: Record<string, string> = { 'content-type': PROBLEM_TYPE }
-  if (status === 503) headers['retry-after'] = RETRY_AFTER_S
+  if (status === 503) headers['retry-after'] = String(RETRY_AFTER_S)
   return { status, headers, body: JSON.stringify(problem(status, detail)) }
 }

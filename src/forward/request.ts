@@ -1,8 +1,8 @@
 import type { WebhookRequest } from '../messengers/messenger.ts'
 
 /**
- * Where a request goes: the upstream's own address, path and query, which nothing that a sender writes can change. Only a question asked by GET
- * is what stands in its query; that is added behind, without the parameters that the upstream has itself.
+ * The upstream's URL, which a sender cannot change. Only the query of a GET is appended, because it contains the question; parameters that the
+ * upstream already has are left out.
  */
 export function targetUrl (upstream: string, { method, query }: Pick<WebhookRequest, 'method' | 'query'>): URL {
   const url = new URL(upstream)
@@ -14,18 +14,18 @@ export function targetUrl (upstream: string, { method, query }: Pick<WebhookRequ
   return url
 }
 
-/** PHP takes `hub.mode`, `hub mode` and `hub_mode` for one parameter, and `a[b]` for a part of `a`. */
+/** To PHP, `hub.mode`, `hub mode` and `hub_mode` are one parameter, and `a[b]` is a part of `a`. */
 function canonicalName (name: string): string {
   return name.trimStart().replace(/\[.*$/s, '').replace(/[. ]/g, '_')
 }
 
-/** How a request came, for whoever it is passed on to. */
+/** How a request arrived, for the connector. */
 export interface Arrival {
-  /** Names and values in turn, as they came. */
+  /** Alternating names and values, unchanged. */
   readonly rawHeaders: readonly string[]
   /** Such as `1.1`. */
   readonly httpVersion: string
-  /** The sender's address and the address that it asked, as far as TRUST_PROXY lets them be known. */
+  /** The sender's address and the requested host and protocol, by TRUST_PROXY. */
   readonly address: string
   readonly host: string
   readonly protocol: string
@@ -37,17 +37,17 @@ export interface IncomingWebhook extends WebhookRequest {
 
 type AnswerHeaders = Readonly<Record<string, string | string[] | undefined>>
 
-/** Fields about one connection, which end with it whether or not Connection names them (RFC 9110, sections 7.6.1 and 11.7). */
+/** Fields of one connection, never forwarded, whether or not Connection names them (RFC 9110, sections 7.6.1 and 11.7). */
 const HOP_BY_HOP: ReadonlySet<string> = new Set([
   'connection', 'keep-alive', 'proxy-connection', 'proxy-authenticate', 'proxy-authorization', 'te', 'trailer', 'transfer-encoding', 'upgrade', 'http2-settings',
 ])
 
-/** Fields that are made anew for the connector: it has another name, gets its body in one piece, and believes what it reads about the sender. */
+/** Fields that are replaced or dropped: the connector has another host, gets the body in one piece, and trusts what these say about the sender. */
 const REWRITTEN: ReadonlySet<string> = new Set(['host', 'content-length', 'expect', 'forwarded', 'x-real-ip'])
 
 /**
- * The header fields for the connector, names and values in turn, in the order, number and spelling in which they came. Who sent the
- * request is told anew (RFC 7239): what a sender writes there itself is hearsay, unless TRUST_PROXY believes it, and then `arrival` knows.
+ * The header fields for the connector: alternating names and values with their original order, repetitions and spelling. The fields about the
+ * sender (RFC 7239) are written again from `arrival`, because a sender could forge them.
  */
 export function toConnectorHeaders (arrival: Arrival, pseudonym: string): string[] {
   const { rawHeaders, address, host, protocol, httpVersion } = arrival
@@ -64,12 +64,12 @@ export function toConnectorHeaders (arrival: Arrival, pseudonym: string): string
   ]
 }
 
-/** Whether the request has come through here before: an upstream that leads back to its own channel would go round for ever. */
+/** Whether this channel has already forwarded the request: an upstream that leads back to its own channel would loop endlessly. */
 export function hasComeBack ({ rawHeaders }: Arrival, pseudonym: string): boolean {
   return valuesOf(rawHeaders, 'via').flatMap(value => value.split(',')).some(entry => entry.trim().split(/[ \t]+/)[1] === pseudonym)
 }
 
-/** The header fields of the connector's answer as they go to the messenger. Its length is written again. */
+/** The connector's header fields for the messenger, without the length, which Fastify sets. */
 export function toMessengerHeaders (headers: AnswerHeaders): Record<string, string | string[]> {
   const isDropped = hopByHop([headers.connection ?? []].flat())
   return Object.fromEntries(Object.entries(headers).flatMap(([name, value]) =>

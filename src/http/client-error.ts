@@ -2,13 +2,13 @@ import type { Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { problem, PROBLEM_TYPE } from './problem.ts'
 
-/** The responses that a connection still owes, in the order of their requests. */
+/** The unfinished responses of a connection, in the order of their requests. */
 const unfinished = new WeakMap<Socket, Set<ServerResponse>>()
 
-/** A parser that has failed once fails again with every byte that comes after. */
+/** Connections whose parser has failed: it fails again with each further byte. */
 const failed = new WeakSet<Socket>()
 
-/** Notes the responses that each connection owes, for `answerClientError`. */
+/** Tracks each connection's unfinished responses, for `answerClientError`. */
 export function trackResponses (server: Server): void {
   server.on('request', ({ socket }, response) => {
     const responses = unfinished.get(socket) ?? new Set<ServerResponse>()
@@ -18,8 +18,8 @@ export function trackResponses (server: Server): void {
 }
 
 /**
- * Answers what the HTTP server could not take, in its turn: a good request pipelined before it gets its own answer first.
- * An answer out of turn would be taken for that request's, and a sender would give up an edit that was accepted, or repeat it in vain.
+ * Answers a request that the HTTP server could not parse, after the answers to earlier pipelined requests. In the wrong order, a sender
+ * would match this answer to an earlier request, and drop or repeat an accepted edit.
  */
 export function answerClientError (error: Error & { readonly code?: string }, socket: Socket): void {
   if (failed.has(socket)) return
@@ -29,7 +29,7 @@ export function answerClientError (error: Error & { readonly code?: string }, so
 
 function answerInTurn (code: string | undefined, socket: Socket): void {
   const [serving] = unfinished.get(socket) ?? []
-  // A response to a request that has not come to its end is the response to the very bytes that failed.
+  // If the request is incomplete, its response is the answer to the failed bytes.
   if (serving?.req.complete) {
     serving.once('finish', () => answerInTurn(code, socket))
     return

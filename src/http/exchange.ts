@@ -1,25 +1,25 @@
 import type { Dispatcher } from 'undici'
 
-export interface Outgoing {
+interface Outgoing {
   readonly url: URL
-  /** POST unless it says otherwise. */
+  /** POST by default. */
   readonly method?: 'GET' | 'POST'
-  /** Names and values in turn where they must go out in their order and number. */
+  /** A list of alternating names and values keeps their order and repetitions. */
   readonly headers: Readonly<Record<string, string>> | string[]
   readonly body: Buffer
 }
 
-export interface ExchangeLimits {
+interface ExchangeLimits {
   readonly signal: AbortSignal | null
-  /** From the first byte of the request to the last one of the answer. */
+  /** From the first byte of the request to the last byte of the answer. */
   readonly responseTimeoutMs: number
   /** Wall clock in milliseconds. */
   readonly now: () => number
 }
 
 /**
- * One request and what came of it. `unsent` means that no byte of it left us. In the other two `lastByteAt` is when the last byte
- * left, at the latest. `cause` is an error's code and never its text, which may name an address.
+ * The outcome of one request. `unsent`: no byte was sent. Otherwise `lastByteAt` is the latest time at which the last byte was sent.
+ * `cause` is an error's code, never its message, which may contain an address.
  */
 export type Exchange =
   | { readonly kind: 'response', readonly status: number, readonly headers: Readonly<Record<string, string | string[] | undefined>>, readonly body: Buffer, readonly lastByteAt: number }
@@ -27,20 +27,21 @@ export type Exchange =
   | { readonly kind: 'lost', readonly cause: string, readonly lastByteAt: number }
 
 /**
- * A request of this size leaves in one flight, the initial window of TCP (10 segments, RFC 6928), as soon as it is written.
- * What is longer may wait in a buffer of ours or of the kernel, so its last byte is dated by the end of the exchange.
+ * A request up to this size fits into TCP's initial window (10 segments, RFC 6928) and is sent as soon as it is written. A longer one may
+ * wait in a buffer, so the end of the exchange counts as the time of its last byte.
  */
 const ONE_FLIGHT_BYTES = 12 * 1024
 
-class ResponseTimeout extends Error {
-  readonly code = 'RESPONSE_TIMEOUT'
+class ExchangeEnded extends Error {
+  readonly code: 'ABORTED' | 'RESPONSE_TIMEOUT'
+
+  constructor (code: ExchangeEnded['code']) {
+    super(code)
+    this.code = code
+  }
 }
 
-class Aborted extends Error {
-  readonly code = 'ABORTED'
-}
-
-/** Sends one request without following redirects or repeating it. It always fulfils: failures are outcomes. */
+/** Sends one request without redirects or retries. It always fulfils: failures are outcomes. */
 export function exchange (dispatcher: Dispatcher, outgoing: Outgoing, limits: ExchangeLimits): Promise<Exchange> {
   const { url, method = 'POST', headers, body } = outgoing
   const { signal, responseTimeoutMs, now } = limits
@@ -65,20 +66,20 @@ export function exchange (dispatcher: Dispatcher, outgoing: Outgoing, limits: Ex
       finish(controller === null ? { kind: 'unsent', cause } : { kind: 'lost', cause, lastByteAt: lastByteAt() })
     }
     const onAbort = () => {
-      const aborted = new Aborted('aborted by its caller')
-      if (controller === null) fail(aborted)
-      else controller.abort(aborted)
+      const error = new ExchangeEnded('ABORTED')
+      if (controller === null) fail(error)
+      else controller.abort(error)
     }
 
-    if (signal?.aborted) return fail(new Aborted('aborted by its caller'))
+    if (signal?.aborted) return onAbort()
     signal?.addEventListener('abort', onAbort, { once: true })
 
     const handler: Dispatcher.DispatchHandler = {
       onRequestStart (started) {
-        // Given up while the connection was being made: undici writes nothing of a request that is aborted here.
-        if (signal?.aborted) return started.abort(new Aborted('aborted by its caller'))
+        // Aborted while connecting: undici sends nothing of a request that is aborted here.
+        if (signal?.aborted) return started.abort(new ExchangeEnded('ABORTED'))
         controller = started
-        deadline = setTimeout(() => started.abort(new ResponseTimeout('no complete answer in time')), responseTimeoutMs)
+        deadline = setTimeout(() => started.abort(new ExchangeEnded('RESPONSE_TIMEOUT')), responseTimeoutMs)
       },
       onRequestSent () {
         sentAt = now()
