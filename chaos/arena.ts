@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startRelayProcess } from '../demo/processes.ts'
 import { openGround, type Status } from './ground.ts'
-import { createKeeper, type Keeper } from './keeper.ts'
+import { keepProcesses, type KeptProcesses } from './kept-processes.ts'
 
 const root = join(import.meta.dirname, '..')
 
@@ -14,49 +14,49 @@ export interface ArenaOptions {
   readonly messages?: number
   /** Changes to the relay's environment. */
   readonly env?: Readonly<Record<string, string>>
-  /** Where the database lies, instead of a folder of its own. */
+  /** The folder of the database; default: one of its own. */
   readonly databaseFolder?: string
 }
 
 export type Arena = Awaited<ReturnType<typeof furnish>>
 
-/** A sandbox with originals and a relay, each a process of its own, and the means to ill-treat them. `close` ends all that it started. */
+/** A sandbox with originals and a relay, each in its own process, and functions that harm them. `close` ends all that it started. */
 export async function openArena (options: ArenaOptions = {}): Promise<Arena> {
-  const keeper = createKeeper(await mkdtemp(join(tmpdir(), 'imconnector-relay-chaos-')))
+  const processes = keepProcesses(await mkdtemp(join(tmpdir(), 'imconnector-relay-chaos-')))
   try {
-    return await furnish(keeper, options)
+    return await furnish(processes, options)
   } catch (error) {
-    await keeper.close()
+    await processes.close()
     throw error
   }
 }
 
-async function furnish (keeper: Keeper, { messages = 40, env = {}, databaseFolder = keeper.folder }: ArenaOptions) {
+async function furnish (processes: KeptProcesses, { messages = 40, env = {}, databaseFolder = processes.folder }: ArenaOptions) {
   const databasePath = join(databaseFolder, 'relay.db')
   const names = Array.from({ length: messages }, (_, index) => `m${index}`)
-  const ground = await openGround(keeper, {
+  const ground = await openGround(processes, {
     originals: [...names, 'waker'],
     limits: false,
     env: { BITRIX24_PLAN: 'enterprise', BITRIX24_SHARE: '1', DATABASE_URL: `file:${databasePath}`, ...env },
   })
   const { settings } = ground
-  let relay = await keeper.keep(startRelayProcess(settings))
+  let relay = await processes.add(startRelayProcess(settings))
   const { port, url } = relay
 
   return {
     ...ground,
-    folder: keeper.folder,
+    folder: processes.folder,
     databasePath,
     names,
     url,
-    /** Where the next webhook goes. */
+    /** The relay for the next webhook. */
     target: () => url,
-    /** Whether a webhook that was answered with 503 may have been taken all the same. */
+    /** Whether an edit may be stored although its webhook got 503. */
     isDoubtful: () => false,
     relay: () => relay,
 
     async start (changes: Readonly<Record<string, string>> = {}): Promise<void> {
-      relay = await keeper.keep(startRelayProcess({ ...settings, ...changes }, port))
+      relay = await processes.add(startRelayProcess({ ...settings, ...changes }, port))
     },
 
     async stop (signal: NodeJS.Signals): Promise<number | null> {
@@ -73,20 +73,20 @@ async function furnish (keeper: Keeper, { messages = 40, env = {}, databaseFolde
       await exited
     },
 
-    /** Lets time go by for the relay and the portal alike. */
+    /** Moves the clocks of the relay and the portal forward. */
     async pass (ms: number): Promise<void> {
       await ground.advance(ms)
       await ground.turn({ elapsedMs: ms }, [relay])
     },
 
-    /** Sets the machine's wall clock, forwards or back. */
+    /** Sets the relay's wall clock forward or back. */
     async setWallClock (byMs: number): Promise<void> {
       await ground.turn({ wallMs: byMs }, [relay])
     },
 
     install: () => ground.install(url),
 
-    /** What a health probe is told, and after how long. */
+    /** The answer to a health probe and its duration. */
     async probe (path: '/livez' | '/readyz'): Promise<{ readonly status: number, readonly tookMs: number }> {
       const startedAt = performance.now()
       const response = await ground.ask(url + path)
@@ -100,7 +100,7 @@ async function furnish (keeper: Keeper, { messages = 40, env = {}, databaseFolde
       return await response.json() as Status
     },
 
-    isClosed: keeper.isClosed,
-    close: keeper.close,
+    isClosed: processes.isClosed,
+    close: processes.close,
   }
 }

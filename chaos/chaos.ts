@@ -1,12 +1,12 @@
 import { parseArgs } from 'node:util'
-import { closeKeepers } from './keeper.ts'
+import { endAll } from './kept-processes.ts'
 import { printTable } from './table.ts'
 import { scenarios } from './scenarios.ts'
 import { holds, type Report } from './verdict.ts'
 
 /*
- * `npm run chaos -- --minutes N` runs every scenario once with many rounds and then, until the time is over, again and again.
- * `--only kill,disk` takes some of them, `--rounds N` another number of rounds. It exits with 1 when a promise was broken.
+ * `npm run chaos -- --minutes N` runs every scenario once with many rounds, and then repeats them until the time is over. `--only kill,disk` selects
+ * scenarios, `--rounds N` sets the number of rounds. The exit code is 1 if a promise was broken.
  */
 
 const { values } = parseArgs({ options: { minutes: { type: 'string', default: '1' }, only: { type: 'string' }, rounds: { type: 'string' } } })
@@ -24,7 +24,7 @@ const interruption = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => {
     interruption.abort()
-    closeKeepers().catch(() => {})
+    endAll().catch(() => {})
   })
 }
 

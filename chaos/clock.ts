@@ -2,14 +2,14 @@ import { readFileSync } from 'node:fs'
 import { isMainThread } from 'node:worker_threads'
 
 /*
- * Loaded before a relay whose clocks a scenario turns: CHAOS_CLOCK names a file with how far they are off, which is read again at SIGWINCH.
- * `elapsedMs` has gone by on both clocks; `wallMs` is by how much someone has set the wall clock.
+ * Loaded into a relay whose clocks a scenario moves. CHAOS_CLOCK names a file with the offsets, which is read again at SIGWINCH. `elapsedMs` moves
+ * both clocks; `wallMs` moves only the wall clock.
  */
 
 export interface ClockFile {
   readonly elapsedMs: number
   readonly wallMs: number
-  /** Told back on standard output once it is taken over. */
+  /** Printed on standard output once the offsets apply. */
   readonly turn: number
 }
 
@@ -20,7 +20,7 @@ if (file !== undefined && isMainThread) {
   let off = read(file)
   Date.now = () => wall() + off.elapsedMs + off.wallMs
   performance.now = () => monotonic() + off.elapsedMs
-  // Node ignores the signal of a write beyond RLIMIT_FSIZE; a test runner's own listener, which would end the process, gives way to another one.
+  // Node ignores SIGXFSZ, the signal of a write beyond RLIMIT_FSIZE. A test runner's listener would end the process, unless there is another one.
   process.on('SIGXFSZ', () => {})
   process.on('SIGWINCH', () => {
     off = read(file)

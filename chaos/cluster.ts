@@ -10,8 +10,8 @@ import { until } from './verdict.ts'
 
 const run = promisify(execFile)
 
-/** Ends the servers, and removes what they leave, when the process that started them has ended, however it ended. */
-const KEEPER = 'cat > /dev/null; for data in "$@"; do "$0/pg_ctl" -D "$data" -m immediate stop > /dev/null 2>&1; done; rm -rf "$FOLDER"'
+/** A shell that stops the servers and removes their files when the process that started them ends, also after a crash. */
+const CLEANUP = 'cat > /dev/null; for data in "$@"; do "$0/pg_ctl" -D "$data" -m immediate stop > /dev/null 2>&1; done; rm -rf "$FOLDER"'
 
 const STANDBY = 'standby'
 
@@ -22,13 +22,13 @@ interface Server {
 
 export type Cluster = Awaited<ReturnType<typeof openCluster>>
 
-/** A PostgreSQL of two servers: the primary tells no commit before the standby has it on disk as well. */
+/** A PostgreSQL with two servers. The primary confirms a commit only after the standby has it on disk too. */
 export async function openCluster () {
   const { folder, bin, owner, initialize } = installPostgres()
   const servers: Server[] = []
   for (const name of ['one', 'two']) servers.push({ port: await freePort(), data: join(folder, name) })
   let [primary, standby] = servers as [Server, Server]
-  const keeper = spawn('sh', ['-c', KEEPER, bin, ...servers.map(({ data }) => data)], { ...owner, cwd: '/', env: { ...process.env, FOLDER: folder }, stdio: ['pipe', 'ignore', 'ignore'], detached: true })
+  const cleanup = spawn('sh', ['-c', CLEANUP, bin, ...servers.map(({ data }) => data)], { ...owner, cwd: '/', env: { ...process.env, FOLDER: folder }, stdio: ['pipe', 'ignore', 'ignore'], detached: true })
 
   async function control (server: Server, ...args: string[]): Promise<void> {
     await run(join(bin, 'pg_ctl'), ['-D', server.data, '-w', ...args], { ...owner, cwd: folder })
@@ -53,13 +53,13 @@ export async function openCluster () {
     }
   }
 
-  /** Copies the primary while it works, and lets the copy follow it. From then on each commit waits for both. */
+  /** Copies the running primary to the standby. From then on each commit waits for both. */
   async function attachStandby (): Promise<void> {
     await rm(standby.data, { recursive: true, force: true })
     const client = new pg.Client({ host: '127.0.0.1', port: primary.port, user: 'postgres', database: 'postgres' })
     await client.connect()
     await client.query('SELECT pg_backup_start(\'standby\', true)')
-    // A file that vanishes while it is copied is one that the log brings again.
+    // A file may vanish during the copy. The log restores it.
     await run('cp', ['-a', primary.data, standby.data], owner).catch(() => {})
     const { rows: [backup] } = await client.query<{ labelfile: string }>('SELECT labelfile FROM pg_backup_stop(false)')
     await client.end()
@@ -81,8 +81,8 @@ export async function openCluster () {
   }
 
   async function close (): Promise<void> {
-    keeper.stdin?.end()
-    if (keeper.exitCode === null) await once(keeper, 'exit')
+    cleanup.stdin?.end()
+    if (cleanup.exitCode === null) await once(cleanup, 'exit')
   }
 
   try {
@@ -99,7 +99,7 @@ export async function openCluster () {
     query,
     close,
 
-    /** `fast` ends what is open in good order; `immediate` is a crash. */
+    /** `fast`: a regular stop. `immediate`: a crash. */
     async restart (mode: 'fast' | 'immediate'): Promise<void> {
       await control(primary, 'stop', '-m', mode)
       await start(primary)
@@ -109,7 +109,7 @@ export async function openCluster () {
       await query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = \'client backend\' AND pid <> pg_backend_pid()')
     },
 
-    /** `kill -9` of the primary; then the standby takes its place. */
+    /** Kills the primary with `kill -9` and promotes the standby. */
     async failOver (): Promise<void> {
       process.kill(Number((await readFile(join(primary.data, 'postmaster.pid'), 'utf8')).split('\n')[0]), 'SIGKILL')
       await control(standby, 'promote')

@@ -7,18 +7,18 @@ import { promisify } from 'node:util'
 
 const run = promisify(execFile)
 
-/** A disk for a relay's database, which can be filled and emptied again. */
+/** A disk for a relay's database that can be filled and freed. */
 export interface Disk {
   readonly kind: string
   readonly folder: string
-  /** From now on nothing more fits; `pid` is the relay's. */
+  /** Fills the disk. `pid`: the relay's. */
   fill (pid: number): Promise<void>
-  /** Gives room again. A relay that has ended has no `pid`. */
+  /** Frees space. `pid`: the relay's, null if it has ended. */
   free (pid: number | null): Promise<void>
   close (): Promise<void>
 }
 
-/** A small tmpfs where mounting is permitted; elsewhere the kernel's limit on the size of the files that a process writes. */
+/** A small tmpfs if we may mount one, else the kernel's limit on the size of files. */
 export async function openDisk (folder: string, megabytes: number): Promise<Disk> {
   await mkdir(folder, { recursive: true })
   try {
@@ -34,7 +34,7 @@ export async function openDisk (folder: string, megabytes: number): Promise<Disk
       emptyLog(folder)
       const file = openSync(ballast, 'a')
       for (let size = 65_536; size >= 1;) {
-        // A write that finds room for a part of it writes that part.
+        // If only a part fits, that part is written.
         try {
           writeSync(file, Buffer.alloc(size))
         } catch {
@@ -53,7 +53,7 @@ export async function openDisk (folder: string, megabytes: number): Promise<Disk
   }
 }
 
-/** No file that a process writes may grow beyond the largest: SQLite sees a disk that takes no more. */
+/** The database cannot grow beyond its present size, which SQLite sees as a full disk. */
 function limitedFiles (folder: string): Disk {
   return {
     kind: 'RLIMIT_FSIZE',
@@ -70,8 +70,8 @@ function limitedFiles (folder: string): Disk {
 }
 
 /**
- * Copies the write-ahead log back and cuts it off. A log that has once grown to its 4 MB is written again from its beginning, which needs
- * no room: a relay whose messages stay the same would go on for long on a disk that is full.
+ * Copies the write-ahead log back and truncates it. A log of 4 MB is overwritten from its beginning, which needs no space, so a relay could go on for
+ * long on a full disk.
  */
 function emptyLog (folder: string): void {
   const db = new DatabaseSync(databaseIn(folder), { timeout: 10_000 })
@@ -83,7 +83,7 @@ function databaseIn (folder: string): string {
   return join(folder, 'relay.db')
 }
 
-/** How far into a file a running process may write; at 0 it can write to none. */
+/** Limits the size of the files that a running process writes. With 0 it cannot write at all. */
 export async function limitFiles (pid: number, bytes: number | 'unlimited'): Promise<void> {
   await run('prlimit', ['--pid', String(pid), `--fsize=${bytes}:`])
 }

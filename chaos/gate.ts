@@ -1,15 +1,15 @@
 import { once } from 'node:events'
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 
-/** A piece of network between somebody and a server on this machine, which can be cut, or fall silent, and be whole again. */
+/** A proxy in front of a server on this machine that can break its connections or hold their data. */
 export interface Gate {
   readonly port: number
-  /** Every connection breaks, and what was on its way is gone; nobody gets through until `open`. */
+  /** Breaks all connections and refuses new ones until `open`. Data in transit is lost. */
   cut (): void
-  /** Nothing breaks and nothing arrives until `open`: then all of it does, however late. */
+  /** Holds all data until `open`, which delivers it. */
   hold (): void
   open (): void
-  /** Connections on which somebody has sent something that is being held. */
+  /** The number of clients whose data is held. */
   heldSenders (): number
   close (): void
 }
@@ -19,7 +19,7 @@ type State = 'open' | 'cut' | 'held'
 interface Pair {
   readonly inbound: Socket
   readonly outbound: Socket
-  /** What happens to it once it is no longer held. */
+  /** Actions that are held. */
   backlog: Array<() => void>
   hasSent: boolean
 }

@@ -5,7 +5,7 @@ import { createConnector } from '../demo/connector.ts'
 import { sandboxEnv, startSandboxProcess, type Running } from '../demo/processes.ts'
 import { generateSecret } from '../src/signatures/standard-webhooks.ts'
 import type { ClockFile } from './clock.ts'
-import type { Keeper } from './keeper.ts'
+import type { KeptProcesses } from './kept-processes.ts'
 
 const ADMIN_TOKEN = 'chaos-admin-token-0123456789'
 
@@ -34,13 +34,13 @@ export interface Status {
 
 export type Ground = Awaited<ReturnType<typeof openGround>>
 
-/** What relays stand on, one or many: a sandbox with originals, the environment that they start with, and clocks that can be turned. */
-export async function openGround (keeper: Keeper, { originals, limits, env }: { originals: readonly string[], limits: boolean, env: Readonly<Record<string, string>> }) {
-  const clockPath = join(keeper.folder, 'clock.json')
+/** The base for one or more relays: a sandbox with originals, their environment, and clocks that can be moved. */
+export async function openGround (processes: KeptProcesses, { originals, limits, env }: { originals: readonly string[], limits: boolean, env: Readonly<Record<string, string>> }) {
+  const clockPath = join(processes.folder, 'clock.json')
   let clock: ClockFile = { elapsedMs: 0, wallMs: 0, turn: 0 }
   writeFileSync(clockPath, JSON.stringify(clock))
 
-  const sandbox = await keeper.keep(startSandboxProcess(limits ? {} : { SANDBOX_LIMITS: 'off' }))
+  const sandbox = await processes.add(startSandboxProcess(limits ? {} : { SANDBOX_LIMITS: 'off' }))
   const secret = generateSecret()
   const settings: Readonly<Record<string, string>> = {
     ...sandboxEnv(sandbox.url),
@@ -66,10 +66,10 @@ export async function openGround (keeper: Keeper, { originals, limits, env }: { 
     sandbox,
     secret,
     settings,
-    /** The time by the relays' wall clock, which their senders share. */
+    /** The time of the relays' wall clock, which the senders use too. */
     now: () => Date.now() + clock.elapsedMs + clock.wallMs,
 
-    /** Turns the relays' clocks, in running ones at once and in every later one from its start on. */
+    /** Moves the clocks of running relays, and of those that start later. */
     async turn ({ elapsedMs = 0, wallMs = 0 }: { elapsedMs?: number, wallMs?: number }, relays: readonly Running[]): Promise<void> {
       clock = { elapsedMs: clock.elapsedMs + elapsedMs, wallMs: clock.wallMs + wallMs, turn: clock.turn + 1 }
       writeFileSync(clockPath, JSON.stringify(clock))
@@ -80,18 +80,18 @@ export async function openGround (keeper: Keeper, { originals, limits, env }: { 
       }
     },
 
-    /** Asks a relay as its administrator. A connection that is still kept from its last life may turn out to be dead, so it is asked twice. */
+    /** Calls a relay as its administrator. After a restart of the relay a kept connection may be dead, so the call is made twice. */
     async ask (url: string, signal: AbortSignal | null = null): Promise<Response> {
       const once = (): Promise<Response> => fetch(url, { headers: { authorization: `Bearer ${ADMIN_TOKEN}` }, signal })
       return await once().catch(once)
     },
 
     fault: async (faults: object | object[]) => { await control('faults', faults) },
-    /** How often faults will still strike. */
+    /** How many faults are still to happen. */
     faultsLeft: async () => (await control('faults') as { faults: ReadonlyArray<{ times: number }> }).faults.reduce((sum, { times }) => sum + times, 0),
     load: async (load: object) => { await control('load', load) },
     install: async (url: string) => { await control('install', { handler: `${url}/bitrix24/install`, application: 'local.relay' }) },
-    /** Lets time go by for the portal. */
+    /** Moves the portal's clock forward. */
     advance: async (ms: number) => { await control('clock', { advanceMs: ms }) },
     messages: async () => await control('messages') as PortalMessage[],
     calls: async () => await control('calls') as readonly PortalCall[],

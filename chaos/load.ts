@@ -10,11 +10,11 @@ export interface Tally {
   acknowledged: number
   /** Edits answered as `accepted`. */
   accepted: number
-  /** Answered with 503: nothing of them was taken, unless the database took it and could not say so any more. */
+  /** Answered with 503: not stored, unless the answer to the commit was lost. */
   turnedAway: number
-  /** Sent and never answered: taken or not, nobody knows. */
+  /** Sent and never answered: perhaps stored. */
   unanswered: number
-  /** Answers that should not have come. */
+  /** Answers that no promise allows. */
   readonly unexpected: string[]
 }
 
@@ -25,21 +25,21 @@ export interface Answer {
 
 const ANSWER_TIMEOUT_MS = 20_000
 
-/** Part of the edits that senders send a second time, much later or out of turn. */
+/** The share of edits that senders send again, later or out of order. */
 const REPEATED = 0.15
 
-/** What senders know of an arena. */
+/** The parts of an arena that senders use. */
 export type Served = Pick<Arena, 'names' | 'secret' | 'now' | 'target' | 'isDoubtful' | 'isClosed'>
 
 export type Senders = ReturnType<typeof createSenders>
 
 /**
- * Senders of edits that remember what they were told. The n-th edit of a message has the text "<message> #<n>" and revision n; several
- * senders work on the same messages, so that edits overtake each other.
+ * Senders of edits that remember the answers. The n-th edit of a message has the text "<message> #<n>" and revision n. Several senders edit the same
+ * messages, so edits overtake each other.
  */
 export function createSenders (arena: Served) {
   const key = readSecret(arena.secret)
-  if (key === null) throw new Error('the secret that was just made cannot be read')
+  if (key === null) throw new Error('the generated secret cannot be read')
   const signingKey = key
   const startedAt = arena.now()
   const tally: Tally = { webhooks: 0, acknowledged: 0, accepted: 0, turnedAway: 0, unanswered: 0, unexpected: [] }
@@ -94,19 +94,19 @@ export function createSenders (arena: Served) {
     /** Sends the next edit of a message. */
     edit: (message: string, url?: string) => send(message, next(message), url),
 
-    /** Waits until so many more webhooks are acknowledged, so that a slow machine is given as much to lose as a fast one. */
+    /** Waits for this many more acknowledged webhooks, so a slow machine has as much to lose as a fast one. */
     async acknowledged (more: number): Promise<void> {
       const enough = tally.acknowledged + more
       await until(async () => tally.acknowledged >= enough)
     },
 
-    /** Whether the n-th edit is what a portal may show in the end: the newest acknowledged one, or a newer one in doubt. */
+    /** Whether the portal may show the n-th edit in the end: it is the newest acknowledged one, or a newer one in doubt. */
     mayEndWith (message: string, number: number): boolean {
       const least = acknowledged.get(message) ?? 0
       return number === least || (number > least && doubtful.get(message)?.has(number) === true)
     },
 
-    /** Keeps `senders` busy until the function that it returns is called, or the arena closes. */
+    /** Runs `senders` until the returned function is called or the arena closes. */
     run (senders: number, pauseMs = 8): () => Promise<void> {
       const halt = new AbortController()
       const loops = Array.from({ length: senders }, async () => {
@@ -125,7 +125,7 @@ export function createSenders (arena: Served) {
   }
 }
 
-/** Nobody listened, so nothing was sent. */
+/** The connection was refused, so nothing was sent. */
 function isRefused (error: unknown): boolean {
   return error instanceof Error && error.cause instanceof Error && 'code' in error.cause && error.cause.code === 'ECONNREFUSED'
 }

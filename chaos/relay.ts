@@ -4,8 +4,8 @@ import { createLog } from '../src/base/log.ts'
 import { startRelay } from '../src/relay.ts'
 
 /*
- * A relay as `npm start` starts it, but with a lease of CHAOS_LEASE_MS, so that a scenario need not wait so long for a successor. It ends by
- * signals that cannot be handled.
+ * A relay like that of `npm start`, but with a lease of CHAOS_LEASE_MS, so a scenario waits less for the next leader. It handles no signals:
+ * scenarios kill it.
  */
 
 const config = loadConfig(process.env, path => readFileSync(path, 'utf8'))

@@ -5,25 +5,25 @@ import { startProcess, startRelayProcess, type Running } from '../demo/processes
 import { openCluster, type Cluster } from './cluster.ts'
 import { openGate, type Gate } from './gate.ts'
 import { openGround, type Status } from './ground.ts'
-import { createKeeper, type Keeper } from './keeper.ts'
+import { keepProcesses, type KeptProcesses } from './kept-processes.ts'
 import { until } from './verdict.ts'
 
 const REPLICAS = 3
 
-/** What the relays may use of the portal's bucket of 50 requests and 2 a second: two that count apart would use twice as much. */
+/** The relays' share of the portal's bucket of 50 requests and 2 a second. Two that count separately would use twice as much. */
 export const BUCKET = { burst: 25, ratePerSecond: 1 }
 
-/** A lease, the next one's look, and a machine that is busy. */
+/** Time for a new leader: a lease, the others' next look, and a margin for a busy machine. */
 const SUCCESSION_MS = 60_000
 
 const ANSWER_TIMEOUT_MS = 5000
 
-/** A relay lets its administrator ask ten times a second. */
+/** Below the relay's rate limit for its administrator. */
 export const LOOK_MS = 200
 
 export interface Replica {
   readonly url: string
-  /** On its way to each host of the database. */
+  /** One in front of each host of the database. */
   readonly gates: readonly Gate[]
   running: Running
   isPaused: boolean
@@ -36,29 +36,29 @@ async function startHastyRelay (env: Readonly<Record<string, string>>, leaseMs: 
 export type Replicas = Awaited<ReturnType<typeof furnish>>
 
 /**
- * Three relays as processes on one PostgreSQL with a standby, in front of a sandbox that enforces its limits. Their lease runs for `leaseMs`; null
- * is what it is in life. `close` ends all that it started.
+ * Three relay processes on one PostgreSQL with a standby, and a sandbox that enforces its limits. `leaseMs`: the duration of the lease; null is the
+ * default. `close` ends all that it started.
  */
 export async function openReplicas (probes: readonly string[], leaseMs: number | null): Promise<Replicas> {
-  const keeper = createKeeper(await mkdtemp(join(tmpdir(), 'imconnector-relay-chaos-')))
+  const processes = keepProcesses(await mkdtemp(join(tmpdir(), 'imconnector-relay-chaos-')))
   const closing: Array<() => unknown> = []
   const close = async (): Promise<void> => {
-    await keeper.close()
+    await processes.close()
     for (const end of closing) await end()
   }
   try {
     const cluster = await openCluster()
     closing.push(cluster.close)
-    return await furnish(keeper, cluster, { probes, leaseMs }, closing, close)
+    return await furnish(processes, cluster, { probes, leaseMs }, closing, close)
   } catch (error) {
     await close()
     throw error
   }
 }
 
-async function furnish (keeper: Keeper, cluster: Cluster, { probes, leaseMs }: { probes: readonly string[], leaseMs: number | null }, closing: Array<() => unknown>, close: () => Promise<void>) {
+async function furnish (processes: KeptProcesses, cluster: Cluster, { probes, leaseMs }: { probes: readonly string[], leaseMs: number | null }, closing: Array<() => unknown>, close: () => Promise<void>) {
   const names = Array.from({ length: 40 }, (_, index) => `m${index}`)
-  const ground = await openGround(keeper, { originals: [...names, ...probes, 'waker'], limits: true, env: { BITRIX24_SHARE: '0.5' } })
+  const ground = await openGround(processes, { originals: [...names, ...probes, 'waker'], limits: true, env: { BITRIX24_SHARE: '0.5' } })
 
   async function gateTo (port: number): Promise<Gate> {
     const gate = await openGate(port)
@@ -70,7 +70,7 @@ async function furnish (keeper: Keeper, cluster: Cluster, { probes, leaseMs }: {
   async function start (gates: readonly Gate[], port?: number): Promise<Running> {
     const hosts = gates.map(gate => `127.0.0.1:${gate.port}`).join(',')
     const env = { ...ground.settings, BITRIX24_OAUTH_URL: `http://127.0.0.1:${oauthGate.port}`, DATABASE_URL: `postgres://postgres@${hosts}/postgres` }
-    return await keeper.keep(leaseMs === null ? startRelayProcess(env, port) : startHastyRelay(env, leaseMs, port))
+    return await processes.add(leaseMs === null ? startRelayProcess(env, port) : startHastyRelay(env, leaseMs, port))
   }
   const all = await Promise.all(Array.from({ length: REPLICAS }, async (): Promise<Replica> => {
     const gates = await Promise.all(cluster.ports.map(gateTo))
@@ -92,7 +92,7 @@ async function furnish (keeper: Keeper, cluster: Cluster, { probes, leaseMs }: {
     }
   }
 
-  async function holders (): Promise<Replica[]> {
+  async function leaders (): Promise<Replica[]> {
     const among = awake()
     const held = await Promise.all(among.map(replica => sample(replica, 'relay_lease_held')))
     return among.filter((_, index) => held[index] === 1)
@@ -109,18 +109,18 @@ async function furnish (keeper: Keeper, cluster: Cluster, { probes, leaseMs }: {
     isDoubtful: () => true,
     relay: () => (awake()[0] as Replica).running,
 
-    /** The one that has the lease, once exactly one of those that can be asked says so; `except` one that may not know better yet. */
-    async holder (except?: Replica): Promise<Replica> {
+    /** Waits until exactly one running replica says that it is the leader, and returns it. `except`: one that may not know yet that it lost the lease. */
+    async leader (except?: Replica): Promise<Replica> {
       let found: Replica[] = []
       const isThere = await until(async () => {
-        found = (await holders()).filter(replica => replica !== except)
+        found = (await leaders()).filter(replica => replica !== except)
         return found.length === 1
       }, SUCCESSION_MS, LOOK_MS)
       if (!isThere) throw new Error(`${found.length} replicas hold the lease`)
       return found[0] as Replica
     },
 
-    /** Requests in the bucket, by the holder's count. */
+    /** The leader's count of requests in the bucket. */
     bucketLevel: async () => Math.max(...(await Promise.all(awake().map(replica => sample(replica, 'relay_bucket_level_requests')))).map(Number)),
 
     others: (than: Replica) => awake().filter(replica => replica !== than),
@@ -143,7 +143,7 @@ async function furnish (keeper: Keeper, cluster: Cluster, { probes, leaseMs }: {
       replica.isPaused = false
     },
 
-    /** Lets time go by for the relays and the portal alike; the database has its own. */
+    /** Moves the clocks of the relays and the portal forward, not that of the database. */
     async pass (ms: number): Promise<void> {
       await ground.advance(ms)
       await ground.turn({ elapsedMs: ms }, awake().map(({ running }) => running))
@@ -156,10 +156,10 @@ async function furnish (keeper: Keeper, cluster: Cluster, { probes, leaseMs }: {
         const response = await ground.ask(`${url}/api/status`)
         if (response.ok) return await response.json() as Status
       }
-      throw new Error('no relay tells its status')
+      throw new Error('no relay answers with its status')
     },
 
-    isClosed: keeper.isClosed,
+    isClosed: processes.isClosed,
     close,
   }
 }

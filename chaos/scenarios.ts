@@ -10,9 +10,9 @@ import { tokens } from './scenarios/tokens.ts'
 import type { Report } from './verdict.ts'
 
 export interface Scenario {
-  /** Several may be chosen by the same one. */
+  /** Scenarios may share an id; `--only` selects all of them. */
   readonly id: string
-  /** How often it does its harm when it is run by hand; tests do it less often. */
+  /** The number of rounds when run by hand; tests run fewer. */
   readonly rounds: number
   readonly run: (rounds: number) => Promise<Report>
 }

@@ -1,6 +1,6 @@
 import { holds, type Report } from './verdict.ts'
 
-/** One row for each scenario, its runs added up. */
+/** Prints one row for each scenario with the sums of its runs. */
 export function printTable (reports: readonly Report[]): void {
   const byName = new Map<string, Report>()
   for (const report of reports) {

@@ -8,10 +8,10 @@ const BEYOND_QUARANTINE_MS = 75_000
 
 const LONGEST_PASS_MS = 300_000
 
-/** For these a parked portal is not asked again; all others it gets over by itself. */
+/** Only an install ends these parks. All others end by themselves. */
 export const ENDED_BY_INSTALL: ReadonlySet<string> = new Set(['invalid_grant', 'not-installed'])
 
-/** What a verdict takes of an arena. */
+/** The parts of an arena that a verdict uses. */
 export type Judged = Pick<Arena, 'status' | 'messages' | 'install' | 'pass' | 'relay' | 'isDoubtful'>
 
 /** One row of the table. */
@@ -20,17 +20,17 @@ export interface Report {
   readonly rounds: number
   readonly webhooks: number
   readonly acknowledged: number
-  /** Messages of which the portal does not show the newest acknowledged text. */
+  /** Messages whose newest acknowledged text the portal does not show. */
   readonly lost: number
   /** Messages that showed an older text after a newer one. */
   readonly older: number
-  /** What else was not as it must be; empty when all was well. */
+  /** Other broken promises. */
   readonly faults: readonly string[]
-  /** What this run came across. */
+  /** Observations of this run. */
   readonly notes: readonly string[]
 }
 
-/** What a ledger and its rows must agree on at every moment. */
+/** Checks that the ledger adds up and agrees with the rows, as it must at every moment. */
 export function weigh ({ ledger, backlog }: Status): string[] {
   const { accepted, superseded, delivered, dead, pending } = ledger
   const faults: string[] = []
@@ -40,8 +40,8 @@ export function weigh ({ ledger, backlog }: Status): string[] {
 }
 
 /**
- * Lets the relay deliver everything, and says how many installs it took. Quarantines and back-offs are not waited for: when nothing moves,
- * at `stillLooks` looks, the clocks of relay and portal are moved on together. Rejects when there is no end to it.
+ * Waits until the relay has delivered everything, and returns how many installs that needed. To skip quarantines and back-offs, it moves the clocks
+ * of relay and portal forward when nothing changes for `stillLooks` looks. Rejects after `patienceMs`.
  */
 export async function drain (arena: Judged, senders: Senders, { patienceMs = 60_000, lookMs = 60, stillLooks = 5 } = {}): Promise<number> {
   const deadline = performance.now() + patienceMs
@@ -53,7 +53,7 @@ export async function drain (arena: Judged, senders: Senders, { patienceMs = 60_
     const status = await arena.status()
     const { pending } = status.ledger
     if (pending === 0) return installs
-    if (performance.now() > deadline) throw new Error(`there is no end to it: ${JSON.stringify(status)}\n${arena.relay().output().split('\n').filter(line => line.startsWith('{') && !line.includes('webhook.rejected')).slice(-10).join('\n')}`)
+    if (performance.now() > deadline) throw new Error(`edits stay pending: ${JSON.stringify(status)}\n${arena.relay().output().split('\n').filter(line => line.startsWith('{') && !line.includes('webhook.rejected')).slice(-10).join('\n')}`)
     still = pending === before ? still + 1 : 0
     if (still === 0) passMs = BEYOND_QUARANTINE_MS
     before = pending
@@ -64,14 +64,14 @@ export async function drain (arena: Judged, senders: Senders, { patienceMs = 60_
       still = 0
       await arena.pass(passMs)
       passMs = Math.min(passMs * 2, LONGEST_PASS_MS)
-      // A timer does not know that the clocks were moved; a new edit makes the courier look.
+      // A running timer does not see the moved clocks. A new edit makes the courier look.
       await senders.edit('waker')
     }
     await sleep(lookMs)
   }
 }
 
-/** Compares what senders were told with what the portal shows and has shown, and with the ledger. */
+/** Compares the senders' answers with the portal's messages and their history, and with the ledger. */
 export async function judge (arena: Judged, senders: Senders, about: Pick<Report, 'scenario' | 'rounds'> & { readonly faults?: readonly string[], readonly notes?: readonly string[] }): Promise<Report> {
   const { tally } = senders
   const status = await arena.status()
@@ -79,7 +79,7 @@ export async function judge (arena: Judged, senders: Senders, about: Pick<Report
   const { accepted, dead, pending } = status.ledger
   const doubtful = tally.unanswered + (arena.isDoubtful() ? tally.turnedAway : 0)
   if (accepted < tally.accepted || accepted > tally.accepted + doubtful) {
-    faults.push(`the ledger has ${accepted} accepted; senders were told so ${tally.accepted} times and ${doubtful} are in doubt`)
+    faults.push(`the ledger has ${accepted} accepted; senders got ${tally.accepted} and ${doubtful} are in doubt`)
   }
   if (dead > 0) faults.push(`${dead} are dead`)
   if (pending > 0) faults.push(`${pending} are still pending`)
@@ -100,7 +100,7 @@ function numberOf (text: string): number {
   return Number(text.slice(text.lastIndexOf('#') + 1))
 }
 
-/** Asks until it is so, or says that it never was. */
+/** Waits until the condition holds; false if it does not in time. */
 export async function until (isThere: () => Promise<boolean>, patienceMs = 20_000, lookMs = 20): Promise<boolean> {
   const deadline = performance.now() + patienceMs
   while (!await isThere()) {

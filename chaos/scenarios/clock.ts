@@ -4,10 +4,10 @@ import { drain, judge, until, type Report } from '../verdict.ts'
 
 const HOUR_MS = 3600_000
 
-/** After a start nothing waits longer than 15 minutes, whatever clock its time is of; the last step may be five more. */
+/** After a start no edit waits longer than 15 minutes, even if the clock was moved. The last step may take five more. */
 const LONGEST_MS = 21 * 60_000
 
-/** A running relay's and a restarted one's wall clock is set an hour forwards and back, each time while a message waits out a quarantine. */
+/** Sets the wall clock an hour forward and back while a message is in quarantine: of a running relay, and of one that is down. */
 export async function clockJumps (rounds: number): Promise<Report> {
   const arena = await openArena()
   try {
@@ -16,7 +16,7 @@ export async function clockJumps (rounds: number): Promise<Report> {
     for (let round = 1; round <= rounds; round++) {
       for (const byMs of [HOUR_MS, -HOUR_MS]) {
         for (const restarts of [false, true]) {
-          const how = `${byMs > 0 ? 'forwards' : 'back'}${restarts ? ' while it was down' : ''}`
+          const how = `${byMs > 0 ? 'forward' : 'back'}${restarts ? ' while it was down' : ''}`
           faults.push(...(await jump(arena, senders, byMs, restarts)).map(fault => `${fault} after a jump ${how}`))
         }
       }
@@ -49,7 +49,7 @@ async function jump (arena: Arena, senders: Senders, byMs: number, restarts: boo
   if (!await until(async () => (await arena.status()).ledger.delivered > delivered)) faults.push('edits are not delivered')
   const shown = (await arena.messages()).find(({ message }) => message === doubtful)
   if (senders.mayEndWith(doubtful, Number(shown?.text.split('#')[1]))) faults.push('the quarantine ended early')
-  // The late call lands now, and the newer text after it.
+  // The portal applies the late call now, and the newer text after it.
   const startedAt = arena.now()
   await drain(arena, senders)
   const tookMs = arena.now() - startedAt

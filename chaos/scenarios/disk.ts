@@ -6,10 +6,10 @@ import { limitFiles, openDisk } from '../disk.ts'
 import { createSenders } from '../load.ts'
 import { drain, judge, until, weigh, type Report } from '../verdict.ts'
 
-/** More than the write-ahead log takes before it is copied back, which is 4 MB. */
+/** More than the 4 MB of the write-ahead log. */
 const ROOM_MB = 64
 
-/** The disk is full, has room again, takes no writes at all, and is full when the relay is killed. */
+/** The disk becomes full, is freed, allows no writes at all, and is full when the relay is killed. */
 export async function disk (rounds: number): Promise<Report> {
   const room = await openDisk(await mkdtemp(join(tmpdir(), 'imconnector-relay-disk-')), ROOM_MB)
   const arena = await openArena({ databaseFolder: room.folder }).catch(async (error: unknown) => {
@@ -24,7 +24,7 @@ export async function disk (rounds: number): Promise<Report> {
       const stopLoad = senders.run(4)
       await senders.acknowledged(20)
       await room.fill(pid())
-      if (!await until(async () => (await senders.edit('waker')).status === 503)) faults.push('a full disk is not told to senders')
+      if (!await until(async () => (await senders.edit('waker')).status === 503)) faults.push('senders get no 503 on a full disk')
       if (!await until(async () => (await arena.probe('/readyz')).status === 503)) faults.push('/readyz says ready on a full disk')
       if ((await arena.probe('/livez')).status !== 200) faults.push('/livez fails on a full disk')
       if (round % 2 === 0) {
@@ -37,7 +37,7 @@ export async function disk (rounds: number): Promise<Report> {
       if (!await until(async () => (await senders.edit('waker')).status === 202)) faults.push('service does not resume when there is room')
 
       await limitFiles(pid(), 0)
-      if (!await until(async () => (await senders.edit('waker')).status === 503)) faults.push('a disk that cannot be written to is not told to senders')
+      if (!await until(async () => (await senders.edit('waker')).status === 503)) faults.push('senders get no 503 when the disk cannot be written to')
       await limitFiles(pid(), 'unlimited')
       if (!await until(async () => (await senders.edit('waker')).status === 202)) faults.push('service does not resume when the disk can be written to')
       if (!await until(async () => (await arena.probe('/readyz')).status === 200)) faults.push('/readyz does not recover')

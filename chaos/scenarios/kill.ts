@@ -3,8 +3,8 @@ import { createSenders } from '../load.ts'
 import { drain, ENDED_BY_INSTALL, judge, weigh, type Report } from '../verdict.ts'
 
 /**
- * `kill -9` at random moments under load, also while the relay starts, while it renews its tokens, and again before what the last one left
- * in doubt is settled. The portal takes 1 ms for each message, so that there is always a call to be cut.
+ * `kill -9` at random moments under load, also during a start, during a refresh of tokens, and while the outcomes of the last kill are still unknown.
+ * The portal takes 1 ms for each message, so there is always a running call.
  */
 export async function killNine (rounds: number): Promise<Report> {
   const arena = await openArena()
@@ -28,7 +28,7 @@ export async function killNine (rounds: number): Promise<Report> {
         await arena.install()
         installs++
       }
-      // Otherwise all messages would soon wait out a quarantine, and there would be nothing left to interrupt.
+      // Otherwise all messages would soon be in quarantine, and no call could be interrupted.
       if (round % 2 === 0) await arena.pass(75_000)
     }
     await stopLoad()

@@ -3,16 +3,16 @@ import type { PortalCall } from '../ground.ts'
 import { BUCKET, LOOK_MS, openReplicas, type Replica, type Replicas } from '../replicas.ts'
 import { drain, holds, judge, until, type Report } from '../verdict.ts'
 
-/** Takes a succession, and a call that is held up meanwhile. */
+/** Time for a new leader and for a call that is delayed meanwhile. */
 const RECOVERY_MS = 90_000
 
-/** The relays learn from the database every few seconds that their lease still runs after their clocks were turned. */
+/** After their clocks are moved, the relays need a few seconds to renew their lease at the database. */
 const DRAIN = { patienceMs: 180_000, lookMs: LOOK_MS, stillLooks: 10 }
 
-/** The longest that a former holder's refresh may be under way. */
+/** Longer than a former leader's refresh can run. */
 const BEYOND_REFRESH_MS = 75_000
 
-/** How long the portal takes for a message: usually, and where a call is to be interrupted. */
+/** The portal's time for a message: usually, and when a call will be interrupted. */
 const QUICK_MS = 3
 const SLOW_MS = 100
 
@@ -22,28 +22,28 @@ const WAITED = 'relay_token_refreshes_total{outcome="unreachable"}'
 interface Stage {
   readonly site: Replicas
   readonly faults: string[]
-  /** The holder once the bucket is full, so that whoever takes over has nothing left to spend. */
-  fullHolder (): Promise<Replica>
-  /** Notes how long after `since` an edit that `via` takes is acknowledged, and how long until it is in the portal. */
+  /** Waits until the bucket is full, so the next leader has no requests left, and returns the leader. */
+  fullLeader (): Promise<Replica>
+  /** Sends an edit through `via` and notes how long after `since` it is acknowledged, and how long after that it is in the portal. */
   recovers (via: Replica, since: number): Promise<void>
 }
 
 export interface Harm {
   readonly scenario: string
-  /** How often it is done when it is run by hand. */
+  /** The number of rounds when run by hand. */
   readonly rounds: number
-  /** A holder that was paused cannot be kept from one last write to a socket, so that the portal may show an older text for a while. */
+  /** A paused leader may make one last write to a socket when it resumes, so the portal may show an older text for a while. */
   readonly mayShowOlder?: boolean
   readonly run: (stage: Stage, round: number) => Promise<void>
 }
 
-/** `kill -9`: the holder twice, then one of the others. */
+/** `kill -9`: the leader twice, then one of the others. */
 export const kill: Harm = {
   scenario: 'replicas: kill -9',
   rounds: 6,
-  async run ({ site, fullHolder, recovers }, round) {
-    const holder = await fullHolder()
-    const victim = round % 3 === 2 ? site.others(holder)[0] as Replica : holder
+  async run ({ site, fullLeader, recovers }, round) {
+    const leader = await fullLeader()
+    const victim = round % 3 === 2 ? site.others(leader)[0] as Replica : leader
     const since = performance.now()
     await site.kill(victim)
     await recovers(site.others(victim)[0] as Replica, since)
@@ -51,45 +51,45 @@ export const kill: Harm = {
   },
 }
 
-/** The holder stands still within a call until another one has the lease, and goes on: it reads an answer that came under a lease that is over. */
+/** The leader is paused during a call until another one has the lease, and then resumes: it reads the answer after its lease has ended. */
 export const pause: Harm = {
-  scenario: 'replicas: holder paused past its lease',
+  scenario: 'replicas: leader paused past its lease',
   rounds: 4,
   mayShowOlder: true,
-  async run ({ site, faults, fullHolder, recovers }) {
-    const holder = await fullHolder()
+  async run ({ site, faults, fullLeader, recovers }) {
+    const leader = await fullLeader()
     await site.load({ msPerMessage: SLOW_MS })
     const isCalled = async (): Promise<boolean> => (await site.calls()).some(({ method, durationMs }) => method === 'imconnector.update.messages' && durationMs === null)
     if (!await until(isCalled)) faults.push('no call was begun')
     const since = performance.now()
-    site.pause(holder)
+    site.pause(leader)
     await site.load({ msPerMessage: QUICK_MS })
-    await recovers(site.others(holder)[0] as Replica, since)
-    await site.holder()
-    site.resume(holder)
-    await recovers(holder, performance.now())
-    await site.holder()
+    await recovers(site.others(leader)[0] as Replica, since)
+    await site.leader()
+    site.resume(leader)
+    await recovers(leader, performance.now())
+    await site.leader()
   },
 }
 
-/** The way to the database breaks, or falls silent and brings everything late: the holder's, the holder's, another one's. */
+/** The connection to the database breaks, or is held and delivers late: the leader's, the leader's, another replica's. */
 export const cut: Harm = {
   scenario: 'replicas: cut off from PostgreSQL',
   rounds: 6,
-  async run ({ site, fullHolder, recovers }, round) {
-    const holder = await fullHolder()
-    const victim = round % 3 === 2 ? site.others(holder)[0] as Replica : holder
+  async run ({ site, fullLeader, recovers }, round) {
+    const leader = await fullLeader()
+    const victim = round % 3 === 2 ? site.others(leader)[0] as Replica : leader
     const since = performance.now()
     for (const gate of victim.gates) round % 2 === 0 ? gate.hold() : gate.cut()
     await recovers(site.others(victim)[0] as Replica, since)
-    if (victim === holder) await site.holder(victim)
+    if (victim === leader) await site.leader(victim)
     for (const gate of victim.gates) gate.open()
     await recovers(victim, performance.now())
-    await site.holder()
+    await site.leader()
   },
 }
 
-/** Backends are killed, the server crashes, the server is restarted in good order. */
+/** Backends are killed; the server crashes; the server is restarted regularly. */
 export const restart: Harm = {
   scenario: 'replicas: PostgreSQL restarted, backends killed',
   rounds: 6,
@@ -112,40 +112,40 @@ export const failOver: Harm = {
   },
 }
 
-/** The holder is paused, then killed, while its refresh is under way: the next one must not begin a second one. */
+/** The leader is paused, or killed, during its refresh: the next leader must not start a second one. */
 export const refresh: Harm = {
-  scenario: 'replicas: holder lost within a refresh',
+  scenario: 'replicas: leader lost within a refresh',
   rounds: 4,
   mayShowOlder: true,
-  async run ({ site, faults, fullHolder, recovers }, round) {
+  async run ({ site, faults, fullLeader, recovers }, round) {
     const isKilled = round % 2 === 1
-    const holder = await fullHolder()
+    const leader = await fullLeader()
     const before = await refreshesOf(site)
     const waited = new Map(await Promise.all(site.all.map(async replica => [replica, await site.sample(replica, WAITED) ?? 0] as const)))
     site.oauthGate.hold()
     await site.fault([{ method: 'imconnector.update.messages', fault: 'expired-token' }])
     if (!await until(async () => site.oauthGate.heldSenders() > 0)) faults.push('no refresh was begun')
     if (isKilled) {
-      await site.kill(holder)
-      // With its maker the request is gone as well.
+      await site.kill(leader)
+      // The request is lost with its process.
       site.oauthGate.cut()
       site.oauthGate.open()
     } else {
-      site.pause(holder)
+      site.pause(leader)
     }
-    const recovered = recovers(site.others(holder)[0] as Replica, performance.now())
-    const next = await site.holder()
-    // The next one meets the refused token, and finds that a refresh may be under way.
+    const recovered = recovers(site.others(leader)[0] as Replica, performance.now())
+    const next = await site.leader()
+    // The next leader gets the refused token and finds that a refresh may be running.
     const hasWaited = async (): Promise<boolean> => (await site.sample(next, WAITED) ?? 0) > (waited.get(next) ?? 0)
-    if (!await until(hasWaited, RECOVERY_MS, LOOK_MS)) faults.push('the next holder did not meet the refused token')
+    if (!await until(hasWaited, RECOVERY_MS, LOOK_MS)) faults.push('the next leader did not meet the refused token')
     if (!isKilled && site.oauthGate.heldSenders() !== 1) faults.push(`${site.oauthGate.heldSenders()} refreshes at once`)
-    if (await refreshesOf(site) !== before) faults.push('the next holder did not wait for the refresh that may be under way')
+    if (await refreshesOf(site) !== before) faults.push('the next leader did not wait for the refresh that may still be running')
     if (isKilled) {
-      await site.start(holder)
+      await site.start(leader)
       await site.pass(BEYOND_REFRESH_MS)
     } else {
       site.oauthGate.open()
-      site.resume(holder)
+      site.resume(leader)
     }
     await recovered
     const asked = await refreshesOf(site) - before
@@ -156,8 +156,8 @@ export const refresh: Harm = {
 export const harms = [kill, cut, restart, failOver, refresh, pause] as const
 
 /**
- * Three replicas under load on one PostgreSQL with a synchronous standby, and a portal that enforces its limits. Each harm is done so many
- * times; then everything is delivered and judged. One report for each harm; those that let an older text be shown come last.
+ * Three replicas under load on one PostgreSQL with a synchronous standby, and a portal that enforces its limits. Each harm is done for its number of
+ * rounds, then everything is delivered and judged. One report for each harm; those that may show an older text come last.
  */
 export async function replicas (chosen: ReadonlyArray<readonly [Harm, number]>, { senderCount = 9, leaseMs = null }: { senderCount?: number, leaseMs?: number | null } = {}): Promise<Report[]> {
   const probes = chosen.flatMap(([, rounds], harm) => Array.from({ length: rounds }, (_, round) => Array.from({ length: 4 }, (_, index) => `p${harm}-${round}-${index}`))).flat()
@@ -173,9 +173,9 @@ export async function replicas (chosen: ReadonlyArray<readonly [Harm, number]>, 
       const stage: Stage = {
         site,
         faults,
-        async fullHolder () {
+        async fullLeader () {
           if (!await until(async () => await site.bucketLevel() > BUCKET.burst - 1, RECOVERY_MS, LOOK_MS)) faults.push('the load does not fill the bucket')
-          return await site.holder()
+          return await site.leader()
         },
         async recovers (via, since) {
           const probe = probes.shift() as string
@@ -194,7 +194,7 @@ export async function replicas (chosen: ReadonlyArray<readonly [Harm, number]>, 
       const installs = await drain(site, senders, DRAIN)
       if (installs > 0) faults.push(`${installs} installs were needed`)
       const calls = await site.calls()
-      faults.push(...manners(calls))
+      faults.push(...violations(calls))
       const notes = [
         `acknowledging again after ${inSeconds(waits.map(({ acknowledgedMs }) => acknowledgedMs))}`,
         `delivering again after ${inSeconds(waits.map(({ deliveredMs }) => deliveredMs))}`,
@@ -210,18 +210,18 @@ export async function replicas (chosen: ReadonlyArray<readonly [Harm, number]>, 
   }
 }
 
-/** Requests are counted before they leave: two of each holder may be on their way, and arrive together. */
-const ON_THEIR_WAY = 4
+/** Requests are counted before they are sent: two of each leader may be in transit and arrive together. */
+const IN_TRANSIT = 4
 
-/** What the portal itself saw of us that must not be. */
-function manners (calls: readonly PortalCall[]): string[] {
+/** Violations of the portal's rules, from its own record of calls. */
+function violations (calls: readonly PortalCall[]): string[] {
   const faults: string[] = []
   const exceeded = calls.filter(({ error }) => error === 'QUERY_LIMIT_EXCEEDED').length
   if (exceeded > 0) faults.push(`the portal's limit was exceeded ${exceeded} times`)
-  if (fullest(calls) > BUCKET.burst + ON_THEIR_WAY) faults.push(`${Math.floor(fullest(calls))} requests in a bucket for ${BUCKET.burst}`)
+  if (fullest(calls) > BUCKET.burst + IN_TRANSIT) faults.push(`${Math.floor(fullest(calls))} requests in a bucket for ${BUCKET.burst}`)
   const refreshes = calls.filter(({ method, application }) => method === 'oauth.token' && application === 'local.relay')
   const refused = refreshes.filter(({ error }) => error !== null).length
-  if (refused > 0) faults.push(`${refused} refreshes used a token that was used up`)
+  if (refused > 0) faults.push(`${refused} refreshes used an old token`)
   const overlapping = refreshes.filter(({ at }, index) => refreshes.slice(0, index).some(earlier => Date.parse(earlier.at) + (earlier.durationMs ?? Infinity) > Date.parse(at)))
   if (overlapping.length > 0) faults.push(`${overlapping.length} refreshes began within another one`)
   return faults

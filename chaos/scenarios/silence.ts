@@ -2,7 +2,7 @@ import { openArena } from '../arena.ts'
 import { createSenders } from '../load.ts'
 import { drain, judge, until, type Report } from '../verdict.ts'
 
-/** A relay that waited for its portal would wait 65 s. */
+/** If an answer waited for the portal, it would take 65 s. */
 const ANSWER_WITHIN_MS = 5000
 
 /** The portal takes calls and never answers: webhooks are still acknowledged, health probes answered, and the relay can be stopped. */
@@ -24,7 +24,7 @@ export async function silentPortal (rounds: number): Promise<Report> {
       }
       if ((await senders.edit('waker')).status !== 202) faults.push('webhooks are not acknowledged')
       await stopLoad()
-      // It gives calls 10 s to end; after 20 s it would have cut itself off, with exit code 1.
+      // It waits 10 s for running calls. After 20 s it would exit with code 1.
       const code = await arena.stop('SIGTERM')
       if (code !== 0) faults.push(`SIGTERM: exit code ${code}`)
       await arena.fault([])

@@ -6,11 +6,11 @@ import { drain, judge, until, type Report } from '../verdict.ts'
 
 const CONNECTIONS = 10_000
 const SPARE_FILES = 1000
-/** A relay that slow connections hold up answers only when they are ended, 15 s later. */
+/** If slow connections blocked the relay, it would answer only after their time-out of 15 s. */
 const ANSWER_WITHIN_MS = 5000
 const DRIP_EVERY_MS = 4000
 
-/** Slowloris: connections that send their request a byte at a time, half of them within the headers and half within the body. */
+/** Slowloris: connections that send their requests byte by byte, half of them in the headers and half in the body. */
 export async function slowConnections (rounds: number): Promise<Report> {
   const cannot = cannotConnect()
   if (cannot !== false) throw new Error(cannot)
@@ -67,7 +67,7 @@ async function health (arena: Arena): Promise<string[]> {
   return faults
 }
 
-/** Why so many connections are not possible here; false where they are. Node has raised its own limit as far as it may. */
+/** Why so many connections are not possible here, else false. Node has already raised its limit as far as allowed. */
 export function cannotConnect (): string | false {
   const { userLimits: { open_files: { soft } } } = process.report.getReport() as unknown as { userLimits: { open_files: { soft: number | 'unlimited' } } }
   if (soft === 'unlimited' || soft >= CONNECTIONS + SPARE_FILES) return false

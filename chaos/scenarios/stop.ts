@@ -2,7 +2,7 @@ import { openArena } from '../arena.ts'
 import { createSenders } from '../load.ts'
 import { drain, judge, weigh, type Report } from '../verdict.ts'
 
-/** SIGTERM under load: each stop is in good order, and leaves no call in doubt. */
+/** SIGTERM under load: each stop exits with 0 and leaves no call in doubt. */
 export async function sigterm (rounds: number): Promise<Report> {
   const arena = await openArena()
   try {

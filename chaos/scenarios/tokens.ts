@@ -2,10 +2,10 @@ import { openArena } from '../arena.ts'
 import { createSenders } from '../load.ts'
 import { drain, judge, type Report } from '../verdict.ts'
 
-/** What becomes of the refresh itself, each in turn; where its answer is lost the pair is too, unless the server is asked again in time. */
+/** The faults of the refresh, in turn. If its answer is lost, so is the pair, unless the refresh is repeated in time. */
 const REFRESHES = [null, 'reset', '503', 'html-502', 'lost-answer', 'half', 'lost-answer', '500', '429', 'redirect'] as const
 
-/** Tokens that run out in the middle of a drain, and refreshes whose answers are lost. */
+/** Tokens that expire during a drain, and refreshes whose answers are lost. */
 export async function tokens (rounds: number): Promise<Report> {
   const arena = await openArena()
   try {
@@ -25,7 +25,7 @@ export async function tokens (rounds: number): Promise<Report> {
       while (await arena.faultsLeft() > 0) await senders.edit('waker')
       await stopLoad()
       installs += await drain(arena, senders)
-      // One for the token that ran out, and one more where its answer was lost: whatever else comes is a refresh too many.
+      // One refresh for the expired token, and repeats only if its answer was lost.
       const asked = await refreshes() - before
       const allowed = refresh === null ? 1 : 3
       if (asked > allowed) faults.push(`${asked} refreshes where ${allowed} would do (${refresh})`)
