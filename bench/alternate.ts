@@ -14,8 +14,8 @@ export interface Measured extends LoadResult {
 }
 
 /**
- * Measures servers side by side: each gets the whole load for a short window in its turn, one way round and then the other, so that a busy
- * minute of the machine falls on all of them. No webhook comes twice, and all servers get the same ones. They are running before and after.
+ * Measures running servers side by side. In each round every server gets the whole load for a short window, in alternating order, so a busy minute of
+ * the machine affects all of them. All servers get the same webhooks, each once.
  */
 export async function alternate (sides: readonly Servers[]): Promise<Measured[]> {
   const warmUp = prepareWebhooks(WARM_UP.requests)
@@ -32,7 +32,7 @@ export async function alternate (sides: readonly Servers[]): Promise<Measured[]>
   return windows.map(summarise)
 }
 
-/** How many times the rate of one is that of the other: the median over the rounds, since a machine that slows down does so for both sides of a round. */
+/** The ratio of two rates: the median over the rounds, because a slow machine affects both sides of a round. */
 export function ratio (one: Measured, other: Measured): number {
   return median(one.rates.map((rate, round) => rate / (other.rates[round] as number)))
 }

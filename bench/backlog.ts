@@ -17,7 +17,7 @@ export interface BacklogResult {
   readonly load: LoadResult
 }
 
-/** A relay that starts on a database in which a million edits wait for a portal that cannot be reached. */
+/** Measures a relay that starts with a million pending edits for an unreachable portal. */
 export async function measureBacklog (folder: string): Promise<BacklogResult> {
   const path = join(folder, 'backlog.db')
   await fill(path)
@@ -52,7 +52,7 @@ function pendingEdit (number: number) {
   return { key, channel: 'default', edit: { ...edit, allowAnonymous: false } as PortalEdit, refusal: null, now, settleMs: 0 }
 }
 
-/** What the process holds in memory, as Linux counts it. */
+/** The resident memory of the process, as Linux counts it. */
 function readResidentMiB (relay: Running): number {
   const status = readFileSync(`/proc/${relay.child.pid}/status`, 'utf8')
   return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1] ?? Number.NaN) / 1024

@@ -12,8 +12,8 @@ import { measureReplicas } from './replicas.ts'
 import { unreachablePortalEnv } from './webhooks.ts'
 
 /*
- * What the relay costs, as ratios of numbers taken in one run on one machine. The load generator shares the machine with the
- * server, so the absolute numbers are lower than a server alone would reach; it is the same for both sides of a ratio.
+ * Measures the relay in one run on one machine, as ratios. The load generator shares the machine with the server, so absolute numbers are lower than
+ * those of a server alone. Both sides of a ratio are affected alike.
  */
 
 await runProgram(async ({ folder }) => {

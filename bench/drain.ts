@@ -21,7 +21,7 @@ export interface DrainResult {
   readonly load: LoadResult
 }
 
-/** Ten edits of each of a thousand messages gather while the portal is parked; an install wakes it and they drain. */
+/** Measures a drain: ten edits of each of a thousand messages gather while the portal is parked; then an install ends the park. */
 export async function measureDrain (folder: string): Promise<DrainResult> {
   const sandbox = await startSandboxProcess({ SANDBOX_LIMITS: 'off' })
   const relay = await startRelayProcess({
@@ -47,7 +47,7 @@ export async function measureDrain (folder: string): Promise<DrainResult> {
   return { edits: EDITS, messages: MESSAGES, calls, drainMs, load }
 }
 
-/** The backlog lasts as long as the load. */
+/** Slows the portal down, so the backlog lasts as long as the load. */
 async function loadMeanwhile (sandbox: Running, relay: Running): Promise<LoadResult> {
   await control(sandbox, 'load', { msPerMessage: LOAD_MS / MESSAGES })
   const load = await runLoad({ servers: relay, connections: 64, requests: prepareWebhooks(40_000, 5_000_000), durationMs: LOAD_MS })
@@ -61,7 +61,7 @@ async function sendOriginals (sandbox: Running): Promise<void> {
     { user: { id: '42', last_name: 'Petrov', name: 'Ivan' }, message: { id: `drain-${index}`, text: 'original' }, chat: { id: 'channel-123' } })))
 }
 
-/** The first call is refused for want of a scope, which parks the portal; what comes then is kept. */
+/** The first call is refused for a missing scope, which parks the portal. Later edits stay pending. */
 async function gather (sandbox: Running, relay: Running, round: number): Promise<void> {
   await control(sandbox, 'faults', [{ method: 'imconnector.update.messages', error: 'insufficient_scope', status: 403, times: 1 }])
   const { answered } = await runLoad({ servers: relay, connections: 16, requests: edits(round), durationMs: 120_000 })
@@ -99,7 +99,7 @@ async function pending (relay: Running): Promise<number> {
 
 function edits (round: number): Buffer[] {
   const key = readSecret(SECRET)
-  if (key === null) throw new Error('the secret of the bench is not one')
+  if (key === null) throw new Error('the secret of the bench is invalid')
   return Array.from({ length: EDITS }, (_, index) => {
     const now = Date.now()
     const body = webhookBody(`drain-${index % MESSAGES}`, now, round * EDITS + index)

@@ -16,7 +16,7 @@ export interface Latency {
   readonly p99Ms: number
 }
 
-/** How long an edit is under way inside the relay, from the webhook being sent to its call arriving at the portal, one at a time. */
+/** Measures the latency from sending a webhook to the arrival of its call at the portal, one edit at a time. */
 export async function measureLatency (databasePath: string): Promise<Latency> {
   const arrivals: number[] = []
   const sandbox = createSandbox({ limits: false })
@@ -37,7 +37,7 @@ export async function measureLatency (databasePath: string): Promise<Latency> {
     DATABASE_URL: `file:${databasePath}`,
   })
   const key = readSecret(SECRET)
-  if (key === null) throw new Error('the secret of the bench is not one')
+  if (key === null) throw new Error('the secret of the bench is invalid')
   const latencies: number[] = []
   for (let sample = -1; sample < SAMPLES; sample++) {
     const body = webhookBody(`latency-${sample}`, Date.now())
@@ -48,7 +48,7 @@ export async function measureLatency (databasePath: string): Promise<Latency> {
     if (response.status !== 202) throw new Error(`the relay answered ${response.status}: ${await response.text()}`)
     while (arrivals.length === calls && performance.now() - sentAt < PATIENCE_MS) await Promise.race([once(sandbox.app.server, 'request'), sleep(1000)])
     if (arrivals.length === calls) throw new Error(`no call within ${PATIENCE_MS} ms:\n${relay.output().slice(-2000)}`)
-    // The first one also fetches the token, which later ones find.
+    // The first sample also includes the token's refresh.
     if (sample >= 0) latencies.push((arrivals[calls] as number) - sentAt)
     await sleep(EVERY_MS)
   }

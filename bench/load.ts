@@ -2,13 +2,13 @@ import { connect, type Socket } from 'node:net'
 import type { Running } from '../demo/processes.ts'
 
 /*
- * A load of prepared requests over keep-alive connections, each waiting for its answer before it sends the next: a client that does
- * nothing but write bytes that are ready takes as little as possible of the cores that it shares with the server it measures.
+ * A load of prepared requests over keep-alive connections. Each connection waits for the answer before it sends the next request. The client only
+ * writes prepared bytes, because it shares the cores with the server that it measures.
  */
 
 /**
- * A relay runs for weeks, and the engine is busy compiling what is hot during the first 80,000 webhooks. With fewer requests the load before a
- * measurement ends sooner, as for a server that does nothing.
+ * The engine compiles hot code during the first 80,000 webhooks. A relay runs for weeks, so they are not measured. A fast server ends the warm-up with
+ * the last request, before the time is over.
  */
 export const WARM_UP = { requests: 100_000, durationMs: 20_000 }
 
@@ -31,7 +31,7 @@ export interface LoadResult {
   readonly p99Ms: number
 }
 
-/** Rejects when a request was not answered 2xx: what was measured would be another matter. */
+/** Rejects if a request was not answered 2xx. */
 export async function runLoad (options: LoadOptions): Promise<LoadResult> {
   const { connections, requests, durationMs } = options
   const servers = [options.servers].flat()
@@ -67,7 +67,7 @@ export async function runLoad (options: LoadOptions): Promise<LoadResult> {
   }
 }
 
-/** The value below which the given part of the sorted values lies; 0 when there are none. */
+/** The percentile `part` (0 to 1) of sorted values; 0 if there are none. */
 export function percentile (sorted: readonly number[], part: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? 0
 }

@@ -14,11 +14,11 @@ const ADMIN_TOKEN = 'bench-admin-token-of-loopback'
 export interface MessengerResult {
   readonly name: string
   readonly load: LoadResult
-  /** Its rate by that of the generic channel, taken right before and right after. */
+  /** Its rate divided by that of the generic channel, measured right before and after. */
   readonly ratio: number
 }
 
-/** Edits acknowledged after their commit, of each messenger between two measurements of the generic channel on the same relay. */
+/** Measures edits acknowledged after their commit: each messenger between two measurements of the generic channel on the same relay. */
 export async function measureMessengers (folder: string): Promise<MessengerResult[]> {
   const channelsFile = join(folder, 'channels.json')
   await writeFile(channelsFile, JSON.stringify({ channels: samples.map(({ name, channel }) => ({ id: name, ...channel })) }))
@@ -32,9 +32,9 @@ export async function measureMessengers (folder: string): Promise<MessengerResul
     const before = await countPending()
     const requests = prepare(REQUESTS, first += REQUESTS)
     const result = await runLoad({ servers: relay, connections: CONNECTIONS, requests, durationMs })
-    // Most messengers get their success for what cannot be read, too.
+    // Most messengers get a success even for an unreadable event.
     const kept = await countPending() - before
-    if (kept !== result.answered) throw new Error(`of ${result.answered} edits ${kept} were kept:\n${relay.output().slice(-2000)}`)
+    if (kept !== result.answered) throw new Error(`of ${result.answered} edits ${kept} were stored:\n${relay.output().slice(-2000)}`)
     return result
   }
   const measureGeneric = async (): Promise<number> => (await load(prepareWebhooks, MEASURE_MS)).perSecond

@@ -1,6 +1,6 @@
 import fastify from 'fastify'
 
-/** What Fastify costs at the least for the same request: it reads the body as bytes and answers 202. */
+/** The minimum that Fastify does for the same request: it reads the body as bytes and answers 202. */
 const app = fastify({ bodyLimit: 1024 * 1024 })
 app.removeAllContentTypeParsers()
 app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => { done(null, body) })

@@ -3,14 +3,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { endProcesses } from '../demo/processes.ts'
 
-/** A folder for what is measured, and what has to end with the program besides its servers. */
-export interface Ground {
+interface Resources {
+  /** A temporary folder. */
   readonly folder: string
+  /** What has to end with the program, besides its servers. */
   readonly ends: AsyncDisposableStack
 }
 
-/** Runs a program that measures. However it ends, also by Ctrl-C, its servers end with it and its folder goes. */
-export async function runProgram (measure: (ground: Ground) => Promise<void>): Promise<void> {
+/** Runs a benchmark. When it ends, also by Ctrl-C, its servers end and its folder is removed. */
+export async function runProgram (measure: (resources: Resources) => Promise<void>): Promise<void> {
   const ends = new AsyncDisposableStack()
   const folder = await mkdtemp(join(tmpdir(), 'imconnector-relay-bench-'))
   ends.defer(async () => { await rm(folder, { recursive: true, force: true }) })
@@ -24,6 +25,6 @@ export async function runProgram (measure: (ground: Ground) => Promise<void>): P
   } finally {
     await ends.disposeAsync()
   }
-  // What is still under way has lost its servers.
+  // The benchmark still runs, but without servers.
   if (end === 'interrupted') process.exit(130)
 }

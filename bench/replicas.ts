@@ -9,7 +9,7 @@ export interface ReplicasResult {
   readonly three: LoadResult
 }
 
-/** Edits acknowledged after their commit on one PostgreSQL: by one relay, and by three that share an outbox and the load. */
+/** Measures edits acknowledged after their commit on one PostgreSQL: by one relay, and by three that share an outbox and the load. */
 export async function measureReplicas (): Promise<ReplicasResult> {
   const postgres = await startPostgres()
   const alone = { ...unreachablePortalEnv(''), DATABASE_URL: await postgres.schema() }

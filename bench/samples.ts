@@ -2,8 +2,7 @@ import { createHmac } from 'node:crypto'
 import { postRequest } from './load.ts'
 
 /*
- * One edit of each messenger, as it sends it and with the text that the generic channel's webhooks have, so that what differs is only
- * the messenger.
+ * One edit of each messenger, in its own format and with the text of the generic channel's webhooks, so only the messenger differs.
  */
 
 const TEXT = 'Good afternoon, the delivery is wanted on Thursday, not on Friday'
@@ -14,7 +13,7 @@ export interface Sample {
   readonly name: string
   /** The channel's entry of CHANNELS_FILE; its id is the name. */
   readonly channel: Readonly<Record<string, unknown>>
-  /** The edit number `number` of them all, each of another message. */
+  /** An edit; each `number` is another message. */
   readonly event: (number: number, nowS: number) => unknown
   readonly headers: (body: string, nowS: number) => Record<string, string>
 }
@@ -58,7 +57,7 @@ export const samples: readonly Sample[] = [
   },
   {
     name: 'vk',
-    // Its events tell no name. Where the API is asked for one, that is the courier's work.
+    // Its events have no names. Look-ups at the API are not part of the acknowledgement.
     channel: { messenger: 'vk', secrets: [SECRET], groupId: 220011223, confirmation: 'a1b2c3d4', allowAnonymous: true },
     event: (number, nowS) => ({
       type: 'message_edit',
@@ -180,7 +179,7 @@ export const samples: readonly Sample[] = [
   },
 ]
 
-/** Signed webhooks of a messenger, each the edit of another message. */
+/** Signed webhooks of a messenger, each with an edit of another message. */
 export function prepareSamples ({ name, event, headers }: Sample, count: number, first: number): Buffer[] {
   const nowS = Math.floor(Date.now() / 1000)
   return Array.from({ length: count }, (_, index) => {

@@ -3,10 +3,10 @@ import { postRequest } from './load.ts'
 
 export const SECRET = 'whsec_YmVuY2gtYmVuY2gtYmVuY2gtYmVuY2gtYmVuY2g='
 
-/** Signed webhooks, each the edit of another message: a row to insert for every one is the dearest case for the store. */
+/** Signed webhooks, each with an edit of another message: a new row for each is the store's most expensive case. */
 export function prepareWebhooks (count: number, first = 0): Buffer[] {
   const key = readSecret(SECRET)
-  if (key === null) throw new Error('the secret of the bench is not one')
+  if (key === null) throw new Error('the secret of the bench is invalid')
   const now = Date.now()
   return Array.from({ length: count }, (_, index) => {
     const body = webhookBody(`bench-${first + index}`, now)
@@ -26,7 +26,7 @@ export function webhookBody (message: string, now: number, number = 0): string {
   })
 }
 
-/** A relay whose portal nobody is at: it acknowledges and keeps. */
+/** The environment of a relay with an unreachable portal: it only acknowledges and stores. */
 export function unreachablePortalEnv (databasePath: string): Record<string, string> {
   return {
     BITRIX24_PORTAL_URL: 'http://127.0.0.1:9',

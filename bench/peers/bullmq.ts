@@ -2,7 +2,7 @@ import { Queue, Worker, type Job } from 'bullmq'
 import { Redis } from 'ioredis'
 import { listen, type Edit } from './server.ts'
 
-/** Fastify and BullMQ: a job for each message, put off for a moment and replaced by a newer edit, as BullMQ's documentation shows for debouncing. */
+/** Fastify and BullMQ: one delayed job for each message, which a newer edit replaces, as BullMQ's documentation shows for debouncing. */
 const connection = new Redis({ host: '127.0.0.1', port: Number(process.env.REDIS_PORT), maxRetriesPerRequest: null })
 const delay = Number(process.env.SETTLE_MS)
 const queue = new Queue<Edit>('edits', { connection })

@@ -12,8 +12,8 @@ import { runProgram } from '../program.ts'
 import { startRedis } from './redis.ts'
 
 /*
- * The relay beside what people build for the same job out of general parts: each acknowledges a signed webhook after its own durable
- * write, in the same run on the same machine; and what stands in the portal after ten edits of a message that has to wait.
+ * Compares the relay with typical solutions built from general queues, in one run on one machine. Each acknowledges a signed webhook after its durable
+ * write. The second part shows the portal's text after ten edits of a message that has to wait.
  */
 
 const SETTLE_MS = 500
@@ -23,17 +23,17 @@ const QUIET_MS = 6000
 
 interface Portal {
   readonly url: string
-  /** The connector's, which a peer uses too. */
+  /** The connector's token, which peers use too. */
   readonly token: string
 }
 
 interface Contestant {
   readonly title: string
-  /** Without a portal nothing is delivered, so that only the acknowledgement is measured. */
+  /** Without a portal nothing is delivered: only the acknowledgement is measured. */
   start (name: string, portal: Portal | null, env?: Record<string, string>): Promise<Running>
 }
 
-/** The relay and the peer that keeps its jobs in a store of the same kind. */
+/** The relay and a peer with a comparable store. */
 interface Pair {
   readonly name: string
   readonly aim: number
@@ -42,7 +42,7 @@ interface Pair {
 }
 
 await runProgram(async ({ folder, ends }) => {
-  // A server for each: what another has filled would slow it down, or be vacuumed in its time.
+  // A server for each: the data of others would slow it down, for example by a vacuum.
   const startSchema = async (): Promise<string> => {
     const postgres = await startPostgres()
     ends.defer(postgres.stop)
@@ -90,7 +90,7 @@ await runProgram(async ({ folder, ends }) => {
   for (const { title, start } of pairs.flatMap(({ relay, peer }) => [relay, peer])) console.log(`${title.padEnd(48)}  ${await tellStory(start)}`)
 })
 
-/** The two side by side, and the peer once more with the relay's other duties. Nothing else runs meanwhile. */
+/** Measures both side by side, and the peer again with the relay's other work. */
 async function race ({ name, aim, relay, peer }: Pair): Promise<void> {
   const servers = [await relay.start('rate', null), await peer.start('rate', null), await peer.start('door', null, { SAME_DOOR: 'yes' })]
   const [own, other, door] = await alternate(servers) as [Measured, Measured, Measured]
@@ -115,7 +115,7 @@ async function startPeer (script: string, env: Record<string, string>, portal: P
   return await startProcess({ script: `bench/peers/${script}`, env: { WEBHOOK_SECRET: SECRET, ...env, ...delivery }, readyPath: '/' })
 }
 
-/** What stood in the portal at the end, what stood there on the way, and the calls that it took. */
+/** The portal's final text, its earlier texts, and the number of calls. */
 async function tellStory (start: Contestant['start']): Promise<string> {
   const sandbox = await startSandboxProcess()
   const connector = await createConnector({ portalUrl: sandbox.url })
@@ -131,7 +131,7 @@ async function tellStory (start: Contestant['start']): Promise<string> {
     const edit = { user, message: { id: 'm-1', edited_at: startS + number, text: `edit ${number}` }, chat }
     const body = JSON.stringify({ type: 'message.edited', timestamp: new Date().toISOString(), data: edit })
     await post(`${server.url}/webhooks/default`, body, signStandardWebhook(key, body, Date.now()))
-    // The first edits have begun to wait for the portal when the others come.
+    // The first edits already wait for the portal when the others come.
     if (number === 5) await sleep(2 * SETTLE_MS)
   }
 

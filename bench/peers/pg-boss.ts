@@ -1,7 +1,7 @@
 import { PgBoss } from 'pg-boss'
 import { listen, type Edit } from './server.ts'
 
-/** Fastify and pg-boss: a job for each edit, one after the other within a message. */
+/** Fastify and pg-boss: a job for each edit, in order within a message. */
 const boss = new PgBoss({ connectionString: process.env.DATABASE_URL ?? '', schema: process.env.BOSS_SCHEMA ?? 'pgboss', max: 10 })
 boss.on('error', error => { console.error(error.message) })
 await boss.start()

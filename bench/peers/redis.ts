@@ -7,7 +7,7 @@ export interface Redis {
   stop (): Promise<void>
 }
 
-/** A Redis that answers a write only when it is on disk. */
+/** A Redis that answers a write after it is on disk. */
 export async function startRedis (folder: string): Promise<Redis> {
   const port = await freePort()
   const program = process.env.REDIS_SERVER ?? 'redis-server'

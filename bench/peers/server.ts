@@ -12,13 +12,13 @@ export interface Edit {
 export interface Peer {
   /** Fulfilled once the edit is durable. */
   keep (edit: Edit): Promise<void>
-  /** Starts to take what is kept and to give it to `send`, which rejects when the portal did not take it. */
+  /** Starts to pass stored edits to `send`, which rejects if the portal did not accept one. */
   work (send: (edit: Edit) => Promise<void>): Promise<void>
 }
 
 /**
- * The part that is the same whatever the queue is: verify, keep, answer; and one call to the portal for each job. With SAME_DOOR it also does what
- * else the relay does for each webhook: counts it for a rate limit, validates it, and logs a line.
+ * The common part of all peers: verify, store, answer; and one call to the portal for each job. With SAME_DOOR it also does the relay's other work for
+ * each webhook: rate limit, validation and a line of log.
  */
 export async function listen (peer: Peer): Promise<void> {
   const { PORT = '', WEBHOOK_SECRET = '', BITRIX24_PORTAL_URL: portalUrl, BITRIX24_TOKEN: auth, SAME_DOOR = '' } = process.env
