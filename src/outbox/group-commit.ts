@@ -16,8 +16,6 @@ interface Waiting<Job, Value> {
 interface GroupCommitOptions<Job, Value> {
   /** Runs jobs in one transaction and answers in their order. It rejects when the transaction was rolled back. */
   readonly commit: (jobs: readonly Job[]) => Promise<readonly Value[]>
-  /** How many batches may be handed over at a time; `commit` runs them one after the other. */
-  readonly depth?: number
   readonly observe: CommitObserver
 }
 
@@ -25,10 +23,9 @@ interface GroupCommitOptions<Job, Value> {
  * Group commit without a timer: jobs that arrive during a commit share the next one. If a job makes its batch fail, the batch is committed job
  * by job, so that only the bad job fails. If the database cannot be used, all jobs fail.
  */
-export function createGroupCommit<Job, Value> ({ commit, depth = 1, observe }: GroupCommitOptions<Job, Value>) {
+export function createGroupCommit<Job, Value> ({ commit, observe }: GroupCommitOptions<Job, Value>) {
   const waiting: Array<Waiting<Job, Value>> = []
-  const running = new Set<Promise<void>>()
-  let isStarting = false
+  let running: Promise<void> | null = null
   let isClosed = false
 
   async function runBatch (batch: ReadonlyArray<Waiting<Job, Value>>): Promise<void> {
@@ -43,15 +40,11 @@ export function createGroupCommit<Job, Value> ({ commit, depth = 1, observe }: G
     }
   }
 
-  function start (): void {
-    isStarting = false
-    while (running.size < depth && waiting.length > 0) {
-      const ended = runBatch(waiting.splice(0, MAX_BATCH)).finally(() => {
-        running.delete(ended)
-        start()
-      })
-      running.add(ended)
-    }
+  async function drain (): Promise<void> {
+    // Jobs of one turn of the event loop share a commit.
+    await new Promise(resolve => setImmediate(resolve))
+    while (waiting.length > 0) await runBatch(waiting.splice(0, MAX_BATCH))
+    running = null
   }
 
   return {
@@ -60,17 +53,13 @@ export function createGroupCommit<Job, Value> ({ commit, depth = 1, observe }: G
       if (isClosed) return reject(new ShuttingDown('the store is closed'))
       if (waiting.length >= MAX_WAITING) return reject(new StoreUnavailable('too many edits wait for the database'))
       waiting.push({ job, resolve, reject })
-      if (isStarting) return
-      // Jobs of one turn of the event loop share a commit.
-      isStarting = true
-      setImmediate(start)
+      running ??= drain()
     }),
 
     /** Waits for the jobs that were taken. */
     async close (): Promise<void> {
       isClosed = true
-      start()
-      while (running.size > 0) await Promise.all(running)
+      await running
     },
   }
 }

@@ -31,8 +31,7 @@ export async function openSqliteStore (options: SqliteOptions): Promise<Store> {
   prepareFile(options.path)
   const { path, lockWaitMs, now, observeCommit = () => {}, onLost = () => {} } = options
   const writer = await startWorker({ path, role: 'writer', lockWaitMs }, onLost)
-  // While one batch is being written, this thread prepares the next: PERF more webhooks than with one at a time.
-  const commits = createGroupCommit<Job, unknown>({ commit: writer.commit, depth: 2, observe: observeCommit })
+  const commits = createGroupCommit<Job, unknown>({ commit: writer.commit, observe: observeCommit })
   const write = async <Result>(part: string, verb: string, ...args: readonly unknown[]): Promise<Result> => await commits.run({ part, verb, args }) as Result
 
   // The reader's thread starts with the operator's first query, because it needs some 30 MB.
