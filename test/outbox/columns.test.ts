@@ -92,6 +92,7 @@ t.test('an operator sees a row with its lane', async t => {
   t.strictSame(toEditRow({ ...toColumns(FULL), ...lane }), seen)
   t.strictSame(toEditRow({ ...toColumns({ ...FULL, revision: null }), ...lane }), { ...seen, revision: seen.refused.revision }, 'the refused revision where there is no other')
   t.strictSame(toEditRow({ ...toColumns({ ...FULL, refused: null }), ...lane }), { ...seen, refused: null })
+  t.equal(toEditRow({ ...toColumns({ ...FULL, dueAt: null, askAt: 6 }), ...lane }).dueAt, 6, 'when its client is asked for, where it waits for a name')
 })
 
 t.test('an operator sees the calls, the newest first', async t => {

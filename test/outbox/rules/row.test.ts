@@ -1,5 +1,11 @@
 import t from 'tap'
-import { sumDeltas } from '../../../src/outbox/rules/row.ts'
+import { dueOrAsked, sumDeltas } from '../../../src/outbox/rules/row.ts'
+
+t.test('an edit is due, or is asked for where its client has no name and the messenger may know it', async t => {
+  t.strictSame(dueOrAsked({ id: 'u1', lookUpId: '42' }, 5), { dueAt: null, askAt: 5 })
+  t.strictSame(dueOrAsked({ id: 'u1', lookUpId: '42', name: 'Anna' }, 5), { dueAt: 5, askAt: null })
+  t.strictSame(dueOrAsked({ id: 'u1' }, 5), { dueAt: 5, askAt: null })
+})
 
 t.test('changes of the ledger are added up, and what one does not name it does not change', async t => {
   t.strictSame(sumDeltas([]), { accepted: 0, superseded: 0, delivered: 0, dead: 0 })
