@@ -321,6 +321,15 @@ export function outboxContract (t: Test, open: OpenEngine): void {
     t.equal(await nextDueAt(store), 901_000)
   })
 
+  t.test('so is the time of an edit that waits behind a call', async t => {
+    const { take, store, claim } = await start(t)
+    await take({ at: 1, now: 3_600_000 })
+    await claim('call', { now: 3_600_000 })
+    await take({ at: 2, text: 'newer', now: 3_600_000 })
+    await store.outbox.recover({ portal: PORTAL, epoch: 0, now: 1000, quarantineUntil: 71_000, latestDueAt: 901_000 })
+    t.equal(await nextDueAt(store), 901_000)
+  })
+
   t.test('a claim carries the newest profile, whichever webhook brought it', async t => {
     const { take, store, claim } = await start(t)
     const seen = (at: number, name: string) => ({ portal: PORTAL, connector: 'relay_demo', profile: { id: 'u1', name }, revision: { at, tie: 0n }, now: 1000 })

@@ -85,7 +85,7 @@ export function createPostgresOutbox ({ link, replica }: OutboxParts): Pick<Outb
       due_at = CASE WHEN due_at IS NOT NULL AND version <> quarantine_version THEN greatest(due_at, $2) ELSE due_at END
       WHERE quarantine_until IS NOT NULL AND lane = ANY($1)`, [lanes, quarantineUntil])
     const open = await lockRowsWhere(client, 'call_id IS NOT NULL AND lane = ANY($1)', [lanes])
-    await apply(client, open.map(held => [held, recover(held.row, now, quarantineUntil)]))
+    await apply(client, open.map(held => [held, recover(held.row, { now, quarantineUntil, latestDueAt })]))
     return open.length
   }
 

@@ -1,4 +1,4 @@
-import type { CallOutcome } from '../outbox.ts'
+import type { CallOutcome, Recovery } from '../outbox.ts'
 import { endCall, quarantine } from './outcome.ts'
 import { isDeadByRefusal, makeDue } from './redelivery.ts'
 import type { Change, OutboxRow } from './row.ts'
@@ -9,10 +9,11 @@ import type { Change, OutboxRow } from './row.ts'
  */
 
 /** Ends a call that the former leader left open; its outcome is unknown. */
-export function recover (held: OutboxRow, now: number, quarantineUntil: number): Change | null {
+export function recover (held: OutboxRow, { now, quarantineUntil, latestDueAt }: Omit<Recovery, 'portal' | 'epoch'>): Change | null {
   if (held.callId === null || held.callVersion === null) return null
+  const dueAt = held.dueAt === null ? null : Math.min(held.dueAt, latestDueAt)
   const history = { ...held.history, attempts: held.history.attempts + 1 }
-  return endCall(held, held.callId, { id: held.id, version: held.callVersion, result: 'retry', dueAt: now, history, quarantineUntil }, now)
+  return endCall({ ...held, dueAt }, held.callId, { id: held.id, version: held.callVersion, result: 'retry', dueAt: now, history, quarantineUntil }, now)
 }
 
 /**

@@ -135,7 +135,7 @@ export function createSqliteOutbox (db: DatabaseSync, { portals, profiles, lease
         askSooner.run({ lane, latest: latestDueAt })
         extendQuarantine.run({ lane, until: quarantineUntil })
         const open = openCalls.all(lane)
-        apply(open.map(sql => recover(read(sql), now, quarantineUntil)))
+        apply(open.map(sql => recover(read(sql), { now, quarantineUntil, latestDueAt })))
         recovered += open.length
       }
       return recovered

@@ -8,11 +8,13 @@ const ID = { id: heldRow().id, version: 1 }
 const DELIVERED: CallOutcome = { ...ID, result: 'delivered', flags: [] }
 const UNKNOWN: CallOutcome = { ...ID, result: 'retry', dueAt: 9000, history: freshHistory(0), quarantineUntil: 70_000 }
 
+const TIMES = { now: 5000, quarantineUntil: 75_000, latestDueAt: 900_000 }
+
 const late = (held: OutboxRow, outcome: CallOutcome = DELIVERED) => lateOutcome(held, outcome, 5000)
 
 t.test('a call that was left open ends with unknown outcome, and may be repeated at once', async t => {
   const held = heldRow({ callId: 'call', callVersion: 1, dueAt: null, history: { ...freshHistory(0), attempts: 2, suspicions: 1 } })
-  t.strictSame(recover(held, 5000, 75_000), {
+  t.strictSame(recover(held, TIMES), {
     row: { ...held, callId: null, callVersion: null, dueAt: 5000, quarantineVersion: 1, quarantineUntil: 75_000, history: { ...held.history, attempts: 3 } },
     delta: {},
   })
@@ -20,14 +22,22 @@ t.test('a call that was left open ends with unknown outcome, and may be repeated
 
 t.test('a newer edit supersedes the one in the open call, and waits until that can no longer be applied', async t => {
   const held = heldRow({ version: 2, callId: 'call', callVersion: 1, dueAt: 3000 })
-  t.strictSame(recover(held, 5000, 75_000), {
+  t.strictSame(recover(held, TIMES), {
     row: { ...held, callId: null, callVersion: null, dueAt: 75_000, quarantineVersion: 1, quarantineUntil: 75_000 },
     delta: { superseded: 1 },
   })
 })
 
+t.test('an edit that waits behind the open call is brought forward, too, after the clock was moved back', async t => {
+  t.match(recover(heldRow({ version: 2, callId: 'call', callVersion: 1, dueAt: 3_600_000 }), TIMES), { row: { dueAt: 900_000 } })
+})
+
+t.test('an edit that waits for a name behind the open call goes on waiting for it', async t => {
+  t.match(recover(heldRow({ version: 2, callId: 'call', callVersion: 1, dueAt: null, askAt: 3000 }), TIMES), { row: { dueAt: null, askAt: 3000 } })
+})
+
 t.test('where no call is open nothing is recovered', async t => {
-  t.equal(recover(heldRow(), 5000, 75_000), null)
+  t.equal(recover(heldRow(), TIMES), null)
 })
 
 t.test('a late end of the version that is held changes nothing', async t => {
