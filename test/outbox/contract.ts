@@ -399,6 +399,21 @@ export function outboxContract (t: Test, open: OpenEngine): void {
     t.strictSame(await claimTexts(), ['Hello'])
   })
 
+  t.test('an edit that dies for want of a name leaves the older one in its call, which is pending until it ends', async t => {
+    const { take, store, claim } = await start(t)
+    await take({ at: 1 })
+    const claimed = await claim()
+    const newer = incoming({ at: 2, text: 'newer' })
+    await store.outbox.accept([{ ...newer, edit: { ...newer.edit, user: { id: 'u1', lookUpId: '42' } } }])
+    const outcome = { id: newer.id, version: 2, result: 'dead' as const, reason: 'too-old' as const, words: null }
+    await store.outbox.recordNames({ portal: PORTAL, epoch: 0, questionId: 'q', attempt: null, now: 2000, outcomes: [outcome] })
+    t.strictSame(await store.outbox.ledger(), { accepted: 2, superseded: 0, delivered: 0, dead: 1, pending: 1 })
+    t.equal((await store.outbox.backlog(PORTAL)).pending, 1)
+    await recordAll(store, claimed, { result: 'delivered', flags: [] })
+    t.strictSame(await store.outbox.ledger(), { accepted: 2, superseded: 0, delivered: 1, dead: 1, pending: 0 })
+    t.equal((await store.outbox.backlog(PORTAL)).pending, 0)
+  })
+
   t.test('a question that is put off far ahead is asked sooner after the clock was moved back', async t => {
     const { store } = await start(t)
     const edit = incoming({ now: 3_600_000 })

@@ -56,7 +56,7 @@ export function createPostgresQueries (pool: ReadPool): Pick<Outbox, 'ledger' | 
 
 export async function readBacklog (client: Client, portal: string): Promise<Backlog> {
   const { rows: [row] } = await client.query<{ pending: number, oldest: number | null }>(`
-    SELECT count(*) + count(*) FILTER (WHERE call_id IS NOT NULL AND call_version <> version) AS pending, min(waiting_since) AS oldest
-    FROM outbox JOIN lanes ON lanes.id = lane WHERE state = 'pending' AND portal = $1`, [portal])
+    SELECT count(*) FILTER (WHERE state = 'pending') + count(*) FILTER (WHERE call_id IS NOT NULL AND call_version <> version) AS pending, min(waiting_since) AS oldest
+    FROM outbox JOIN lanes ON lanes.id = lane WHERE (state = 'pending' OR call_id IS NOT NULL) AND portal = $1`, [portal])
   return { pending: row?.pending ?? 0, oldestPendingAt: row?.oldest ?? null }
 }

@@ -13,8 +13,8 @@ export function createSqliteQueries (db: DatabaseSync) {
     AND (:channel IS NULL OR outbox.channel = :channel) AND (:chat IS NULL OR chat = :chat) AND (:message IS NULL OR message = :message)
     ORDER BY seq DESC LIMIT :limit`)
   const readLedger = db.prepare('SELECT accepted, superseded, delivered, dead, accepted - superseded - delivered - dead AS pending FROM ledger')
-  const countPending = db.prepare(`SELECT count(*) + coalesce(sum(call_id IS NOT NULL AND call_version <> version), 0) AS pending, min(waiting_since) AS oldest
-    FROM outbox JOIN lanes ON lanes.id = lane WHERE state = 'pending' AND portal = ?`)
+  const countPending = db.prepare(`SELECT coalesce(sum((state = 'pending') + (call_id IS NOT NULL AND call_version <> version)), 0) AS pending, min(waiting_since) AS oldest
+    FROM outbox JOIN lanes ON lanes.id = lane WHERE (state = 'pending' OR call_id IS NOT NULL) AND portal = ?`)
   const lanesOf = db.prepare('SELECT id FROM lanes WHERE portal = ?')
   const oldestOf = db.prepare(`SELECT min(waiting_since) AS oldest FROM (
     SELECT waiting_since FROM (SELECT waiting_since FROM outbox WHERE lane = ?1 AND due_at IS NOT NULL AND call_id IS NULL ORDER BY due_at LIMIT 1000)
