@@ -43,7 +43,7 @@ export type Courier = Awaited<ReturnType<typeof createCourier>>
 
 /** Delivers due edits from the outbox to one portal, within its limits, as long as the lease runs. */
 export async function createCourier (options: CourierOptions) {
-  const { portal, lease, outbox, portals, log, now, random } = options
+  const { portal, lease, outbox, portals, log, now, wallTime, random, observer } = options
   const { epoch } = lease
   const recovered = await outbox.recover({ portal, epoch, now: now(), quarantineUntil: now() + QUARANTINE_MS, latestDueAt: now() + LONGEST_WAIT_MS })
   if (recovered > 0) log.warn({ event: 'courier.recovered', messages: recovered }, 'courier.recovered')
@@ -54,11 +54,11 @@ export async function createCourier (options: CourierOptions) {
   const bucket = createBucket(options.bucket, record.bucket, now())
   // The former leader may have sent its last calls after it stored the level.
   if (lease.isOrphaned) bucket.take(now(), CALLS_IN_FLIGHT)
-  const budget = createBudget({ ...options, restsUntil: record.restsUntil })
+  const budget = createBudget({ now, wallTime, restsUntil: record.restsUntil })
   const chunk = createChunk(MAX_CHUNK)
   const session = { ...options.session, call }
-  const parks = createParks({ ...options, session, signal: abort.signal }, record)
-  const deliver = createDelivery({ ...options, session, lastSuccessAt: () => lastSuccessAt, signal: abort.signal })
+  const parks = createParks({ portal, lease, portals, session, log, now, wallTime, signal: abort.signal, observer }, record)
+  const deliver = createDelivery({ portal, lease, outbox, session, log, now, wallTime, random, lastSuccessAt: () => lastSuccessAt, signal: abort.signal, observer })
   const halt = new AbortController()
   const calls = new Set<Promise<void>>()
   let pausedUntil = 0

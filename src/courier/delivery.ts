@@ -19,7 +19,7 @@ interface DeliveryOptions {
   readonly random: () => number
   readonly lastSuccessAt: () => number | null
   readonly signal: AbortSignal
-  readonly observer?: CourierObserver
+  readonly observer?: CourierObserver | undefined
 }
 
 export interface Delivered {

@@ -18,7 +18,7 @@ interface ParksOptions {
   readonly now: () => number
   readonly wallTime: () => number
   readonly signal: AbortSignal
-  readonly observer?: CourierObserver
+  readonly observer?: CourierObserver | undefined
 }
 
 /** The condition of the portal and its lines, for operators. */
