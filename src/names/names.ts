@@ -72,8 +72,8 @@ export function createNames ({ portal, lease, outbox, profiles, sources, askApi,
     for (const [channel, waiting] of Map.groupBy(edits, edit => edit.channel)) {
       if (!running.has(channel)) start(channel, waiting)
     }
-    // All due edits are being served, and the end of that rings the alarm.
-    return nextAt === null || nextAt <= now() ? Infinity : nextAt
+    // The end of a channel's work rings the alarm, and edits of it that are due by then are found.
+    return nextAt ?? Infinity
   }
 
   function start (channel: string, edits: readonly NamelessEdit[]): void {

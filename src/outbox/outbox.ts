@@ -226,8 +226,8 @@ export interface Outbox {
   recover (recovery: Recovery): Promise<number>
 
   /**
-   * Edits whose client's name is to be looked up at `now`: the oldest of each lane, at most `limit`. `nextAt` is when to look again; null when
-   * no edit waits for a name. They are not claimed: only the leader asks, and asking twice does no harm.
+   * Edits whose client's name is to be looked up at `now`: the oldest of each lane, at most `limit`. `nextAt` is the next time after `now` at which
+   * one is to be looked up, or null. They are not claimed: only the leader asks, and asking twice does no harm.
    */
   nameless (portal: string, now: number, limit: number): Promise<{ readonly edits: readonly NamelessEdit[], readonly nextAt: number | null }>
 

@@ -133,6 +133,24 @@ t.test('a silent API delays only those who wait for it, and the newest text is s
   t.strictSame((await portal.messages('?message=m1'))[0]?.history.map(({ text }) => text), ['original', 'newer'])
 })
 
+t.test('a channel whose question is put off is asked again in time, however long another channel waits for its answer', async t => {
+  const [silent, busy] = [await startPeopleApi(t, [ANNA]), await startPeopleApi(t, [BORIS])]
+  const dispatcher = createApiDispatcher()
+  t.teardown(() => dispatcher.destroy())
+  const source = (url: string): NameSource => ({ lookUp: createVkLookUp(TOKEN, url), channel: channel() })
+  const names = { sources: new Map([['silent', source(silent.url)], ['busy', source(busy.url)]]), askApi: createApi({ dispatcher, userAgent: 'test', now: Date.now }) }
+  const { portal, takeMany, courier, state, lookUps } = await startHarness(t, { names })
+  await (await portal.connector()).send([original('m1', 'original', { user: '43' })])
+  silent.mood = 'silent'
+  busy.mood = { status: 503, body: 'busy' }
+  await takeMany([{ ...nameless('m0', 42, 'waits'), channel: 'silent' }, { ...nameless('m1', 43, 'edited'), channel: 'busy' }])
+  courier.start()
+  await eventually(async () => lookUps.length, count => count === 1)
+  busy.mood = 'answers'
+  t.match(await eventually(() => state('m1'), isDelivered), { state: 'delivered' })
+  t.notOk(lookUps.some(report => report.channel === 'silent'), 'that question is still open')
+})
+
 t.test('a stop in the middle of a question gives the edit back, and the next life asks anew', async t => {
   const { api, names, portal, take, courier, databaseUrl, close } = await start(t)
   await (await portal.connector()).send([original('m1', 'original', { user: '42' })])

@@ -391,6 +391,7 @@ export function outboxContract (t: Test, open: OpenEngine): void {
     t.match(await store.outbox.nameless(PORTAL, 999, 10), { edits: [], nextAt: 1000 })
     t.match(await store.outbox.nameless(PORTAL, 1000, 10), { edits: [{ id: edit.id, version: 1, connector: 'relay_demo', channel: 'default', edit: { user: { lookUpId: '42' } } }] })
     t.strictSame(await store.outbox.nameless('other.bitrix24.ru', 1000, 10), { edits: [], nextAt: null })
+    t.equal((await store.outbox.nameless(PORTAL, 1000, 10)).nextAt, null, 'what is due does not hide what comes later')
     const question = { portal: PORTAL, questionId: 'q', attempt: null, now: 2000, outcomes: [{ id: edit.id, version: 1, result: 'named' as const }] }
     await store.outbox.recordNames({ ...question, epoch: 7 })
     t.strictSame(await claimTexts(), [])

@@ -25,7 +25,7 @@ const LOCK_FOR_RECOVERY = `SELECT count(*) FROM (
 const NAMELESS = `SELECT ${COLUMNS.map(name => `asked.${name}`).join(', ')}, connector FROM lanes,
   LATERAL (SELECT * FROM outbox WHERE lane = lanes.id AND ask_at <= $2 ORDER BY ask_at LIMIT $3) AS asked WHERE portal = $1`
 
-const NEXT_ASKED = `SELECT min(ask_at) AS next FROM lanes, LATERAL (SELECT min(ask_at) AS ask_at FROM outbox WHERE lane = lanes.id AND ask_at IS NOT NULL) AS asked
+const NEXT_ASKED = `SELECT min(ask_at) AS next FROM lanes, LATERAL (SELECT min(ask_at) AS ask_at FROM outbox WHERE lane = lanes.id AND ask_at > $2) AS asked
   WHERE portal = $1`
 
 export interface OutboxParts {
@@ -133,7 +133,7 @@ export function createPostgresOutbox ({ link, replica }: OutboxParts): Pick<Outb
     nameless: (portal, now, limit) => link.run(async client => {
       const [{ rows }, { rows: [next] }] = await Promise.all([
         client.query<Columns & { readonly connector: string }>({ name: 'nameless', text: NAMELESS, values: [portal, now, limit] }),
-        client.query<{ next: number | null }>({ name: 'next-asked', text: NEXT_ASKED, values: [portal] }),
+        client.query<{ next: number | null }>({ name: 'next-asked', text: NEXT_ASKED, values: [portal, now] }),
       ])
       return { edits: rows.map(sql => ({ ...toClaimed(toRow(sql), null), connector: sql.connector })), nextAt: next?.next ?? null }
     }),

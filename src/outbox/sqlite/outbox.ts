@@ -38,7 +38,7 @@ export function createSqliteOutbox (db: DatabaseSync, { portals, profiles, lease
   const addLane = db.prepare('INSERT INTO lanes (portal, connector, line, channel) VALUES (?, ?, ?, ?) RETURNING id')
   const nextDue = db.prepare('SELECT min(due_at) AS due FROM outbox WHERE lane = ? AND due_at IS NOT NULL AND call_id IS NULL')
   const toBeAsked = db.prepare(`${select} WHERE lane = ? AND ask_at <= ? ORDER BY ask_at LIMIT ?`)
-  const nextAsked = db.prepare('SELECT min(ask_at) AS next FROM outbox WHERE lane = ? AND ask_at IS NOT NULL')
+  const nextAsked = db.prepare('SELECT min(ask_at) AS next FROM outbox WHERE lane = ? AND ask_at > ?')
   const count = db.prepare('UPDATE ledger SET accepted = accepted + ?, superseded = superseded + ?, delivered = delivered + ?, dead = dead + ?')
 
   function load (id: string): OutboxRow | null {
@@ -114,7 +114,7 @@ export function createSqliteOutbox (db: DatabaseSync, { portals, profiles, lease
     nameless (portal: string, now: number, limit: number): Awaited<ReturnType<Outbox['nameless']>> {
       const lanes = lanesOf.all(portal)
       const edits = lanes.flatMap(({ id, connector }) => toBeAsked.all(id as number, now, limit).map(sql => ({ ...toClaimed(read(sql), null), connector: connector as string })))
-      const times = lanes.map(({ id }) => nextAsked.get(id as number)?.next as number | null).filter(time => time !== null)
+      const times = lanes.map(({ id }) => nextAsked.get(id as number, now)?.next as number | null).filter(time => time !== null)
       return { edits, nextAt: times.length === 0 ? null : Math.min(...times) }
     },
 
