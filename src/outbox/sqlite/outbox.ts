@@ -18,6 +18,9 @@ export interface OutboxParts {
   readonly leases: Pick<SqliteLeases, 'isCurrent'>
 }
 
+/** The columns that an update writes. */
+const WRITTEN = COLUMNS.filter(name => name !== 'id')
+
 /** The outbox's verbs, synchronous and without a transaction of their own: the caller commits them. */
 export function createSqliteOutbox (db: DatabaseSync, { portals, profiles, leases }: OutboxParts) {
   const select = `SELECT ${COLUMNS.join(', ')} FROM outbox`
@@ -25,8 +28,8 @@ export function createSqliteOutbox (db: DatabaseSync, { portals, profiles, lease
   const due = db.prepare(`${select} WHERE lane = ? AND due_at <= ? AND call_id IS NULL ORDER BY due_at LIMIT ?`)
   const openCalls = db.prepare(`${select} WHERE call_id IS NOT NULL AND lane = ?`)
   const ofCall = db.prepare(`${select} WHERE call_id = ?`)
-  const insert = db.prepare(`INSERT INTO outbox (lane, ${COLUMNS.join(', ')}) VALUES (:lane, ${COLUMNS.map(name => `:${name}`).join(', ')})`)
-  const update = db.prepare(`UPDATE outbox SET ${COLUMNS.filter(name => name !== 'id').map(name => `${name} = :${name}`).join(', ')} WHERE id = :id`)
+  const insert = db.prepare(`INSERT INTO outbox (id, lane, ${WRITTEN.join(', ')}) VALUES (?, ?, ${WRITTEN.map(() => '?').join(', ')})`)
+  const update = db.prepare(`UPDATE outbox SET ${WRITTEN.map(name => `${name} = ?`).join(', ')} WHERE id = ?`)
   const remove = db.prepare("DELETE FROM outbox WHERE seq IN (SELECT seq FROM outbox WHERE finished_at < ? AND state <> 'pending' LIMIT ?)")
   const bringForward = db.prepare('UPDATE outbox SET due_at = :latest WHERE lane = :lane AND due_at > :latest AND call_id IS NULL')
   const askSooner = db.prepare('UPDATE outbox SET ask_at = :latest WHERE lane = :lane AND ask_at > :latest')
@@ -49,7 +52,7 @@ export function createSqliteOutbox (db: DatabaseSync, { portals, profiles, lease
   /** Writes the changes of existing rows. */
   function apply (changes: ReadonlyArray<Change | null>): void {
     const made = changes.filter(change => change !== null)
-    for (const { row } of made) update.run({ ...toColumns(row) })
+    for (const { row } of made) update.run(...written(row), row.id)
     addToLedger(made.map(({ delta }) => delta))
   }
 
@@ -70,8 +73,8 @@ export function createSqliteOutbox (db: DatabaseSync, { portals, profiles, lease
         const { portal, connector, line } = incoming.key
         const held = load(incoming.id)
         const { result, row, delta } = accept(held, incoming)
-        if (row !== null && held === null) insert.run({ lane: laneId(portal, connector, line, incoming.channel), ...toColumns(row) })
-        if (row !== null && held !== null) update.run({ ...toColumns(row) })
+        if (row !== null && held === null) insert.run(row.id, laneId(portal, connector, line, incoming.channel), ...written(row))
+        if (row !== null && held !== null) update.run(...written(row), row.id)
         deltas.push(delta)
         profiles.remember([{ portal, connector, profile: incoming.edit.user, revision: incoming.edit.revision, now: incoming.now }])
         return result
@@ -156,6 +159,12 @@ export function createSqliteOutbox (db: DatabaseSync, { portals, profiles, lease
       return Number(remove.run(finishedBefore, limit).changes)
     },
   }
+}
+
+/** By position: node:sqlite takes four times as long to bind by name. */
+function written (row: OutboxRow): Array<string | number | null> {
+  const columns = toColumns(row)
+  return WRITTEN.map(name => columns[name])
 }
 
 function read (sql: object): OutboxRow {
