@@ -1,25 +1,9 @@
 import { StoreUnavailable } from '../../src/base/errors.ts'
-import type { PortalRecord, Portals } from '../../src/outbox/portals.ts'
-
-const blank: PortalRecord = {
-  memberId: null,
-  applicationToken: null,
-  endpoint: null,
-  oauthUrl: null,
-  tokens: null,
-  tokensVersion: 0,
-  importedToken: null,
-  refreshStartedAt: null,
-  refreshTries: 0,
-  parked: null,
-  parkedLines: [],
-  bucket: null,
-  restsUntil: null,
-}
+import { EMPTY_RECORD, type PortalRecord, type Portals } from '../../src/outbox/portals.ts'
 
 /** One portal's record in memory. `writes` are all patches in order; `failing` makes writes fail as a full disk does. */
 export function createMemoryPortals (initial: Partial<PortalRecord> = {}) {
-  let record: PortalRecord = { ...blank, ...initial }
+  let record: PortalRecord = { ...EMPTY_RECORD, ...initial }
   const writes: Partial<PortalRecord>[] = []
   const portals: Portals = {
     read: async () => record,
