@@ -8,8 +8,6 @@ import { BadRequest } from '../src/base/errors.ts'
 
 interface Bitrix24RoutesOptions {
   readonly install: Install
-  /** The configured portal's origin, which may frame the install page. */
-  readonly portalUrl: string
 }
 
 const bodyLimit = 64 * 1024
@@ -18,14 +16,14 @@ const config = { rateLimit: { max: 30, timeWindow: '1 minute' } }
 const querySchema = z.object({ code: z.string().min(1).max(512).optional() })
 
 /** `/bitrix24/install`: the portal posts installations here, and authorization codes come back here. */
-export async function bitrix24Routes (app: FastifyInstance, { install, portalUrl }: Bitrix24RoutesOptions): Promise<void> {
+export async function bitrix24Routes (app: FastifyInstance, { install }: Bitrix24RoutesOptions): Promise<void> {
   // PHP's brackets become objects, with the depth of an event.
   app.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string', bodyLimit }, async (_request: FastifyRequest, form: string) =>
     parse(form, { depth: 4, parameterLimit: 200 }))
 
   app.post('/bitrix24/install', { bodyLimit, config }, async (request, reply) => {
     const { answer, portalOrigin } = await install.post(request.body, request.query)
-    if (answer === 'page') return await sendPage(reply, finishPage([portalUrl, portalOrigin]))
+    if (answer === 'page') return await sendPage(reply, finishPage(portalOrigin))
     return await reply.send({ result: true })
   })
 

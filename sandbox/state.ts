@@ -1,4 +1,4 @@
-import { memberId } from './applications.ts'
+import { memberId as usualMemberId } from './applications.ts'
 import { createCalls, type Calls } from './calls.ts'
 import { createClock, type Clock } from './clock.ts'
 import { createFaults, type Faults } from './faults.ts'
@@ -15,6 +15,8 @@ export interface SandboxOptions {
   readonly now?: () => number
   /** The cloud's proxy ends a request after this time; PHP continues. */
   readonly requestLimitMs?: number
+  /** The portal's own id, if another portal is wanted. */
+  readonly memberId?: string
 }
 
 /** The whole state. `reset` replaces `portal` and `tokens`, so read them from here on each use. */
@@ -23,18 +25,21 @@ export interface State {
   readonly bucket: Bucket
   readonly operating: OperatingTime
   readonly requestLimitMs: number
+  readonly memberId: string
   readonly faults: Faults
   readonly calls: Calls
   /** The last installed handler by client id: `/oauth/authorize/` redirects to it. */
   readonly handlers: Map<string, string>
   readonly watchers: Set<(message: PortalMessage | undefined) => void>
   readonly load: { msPerMessage: number }
+  /** The portal's host since it was renamed; null while any host that reaches the sandbox is the portal's. */
+  host: string | null
   portal: Portal
   tokens: Tokens
   reset (): void
 }
 
-export function createState ({ limits = true, now = Date.now, requestLimitMs = 60_000 }: SandboxOptions): State {
+export function createState ({ limits = true, now = Date.now, requestLimitMs = 60_000, memberId = usualMemberId }: SandboxOptions): State {
   const clock = createClock(now)
   const watchers: State['watchers'] = new Set()
   const tell = (message: PortalMessage | undefined): void => watchers.forEach(watch => watch(message))
@@ -45,11 +50,13 @@ export function createState ({ limits = true, now = Date.now, requestLimitMs = 6
     bucket: limits ? createBucket({ capacity: 50, leakPerSecond: 2, now: clock.now }) : unlimited,
     operating: createOperatingTime(clock.now),
     requestLimitMs,
+    memberId,
     faults: createFaults(),
     calls: createCalls(),
     handlers: new Map(),
     watchers,
     load: { msPerMessage: 0 },
+    host: null,
     ...fresh(),
     reset () {
       this.clock.reset()
@@ -59,6 +66,7 @@ export function createState ({ limits = true, now = Date.now, requestLimitMs = 6
       this.calls.clear()
       this.handlers.clear()
       this.load.msPerMessage = 0
+      this.host = null
       Object.assign(this, fresh())
       tell(undefined)
     },

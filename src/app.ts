@@ -87,7 +87,7 @@ export function buildApp (config: Config, dependencies: Dependencies, patience =
   registerOpenapi(app, version)
   app.register(webhookRoutes, { intake, forwarders, channels: config.channels, maxPerMinute: config.webhookRateLimit, stopping, maskId: config.logIds ? id => id : createIdMask([...config.channels.values()].map(({ secrets }) => secrets)), observer, log })
   app.register(healthRoutes, { probe, condition, stopping, now })
-  app.register(bitrix24Routes, { install, portalUrl: config.portal.url })
+  app.register(bitrix24Routes, { install })
   if (config.adminToken !== null) app.register(editRoutes, { adminToken: config.adminToken, outbox, redelivery, status })
   if (config.adminToken !== null && scrape !== undefined) app.register(metricsRoutes, { adminToken: config.adminToken, scrape })
   return app

@@ -5,8 +5,9 @@ import { buildApp } from './app.ts'
 import { createClient, createDispatcher } from './bitrix24/client.ts'
 import { createInstall } from './bitrix24/install.ts'
 import { createOAuth } from './bitrix24/oauth.ts'
-import { authorizeUrl, createSession } from './bitrix24/session.ts'
+import { createSession } from './bitrix24/session.ts'
 import { processClock, wallClock } from './base/clock.ts'
+import { isFed } from './config/channels.ts'
 import type { Config } from './config/config.ts'
 import { createCourier } from './courier/courier.ts'
 import { conditionOf, type PortalCondition } from './courier/parks.ts'
@@ -61,7 +62,7 @@ export async function startRelay ({ config, version, log, onLost, leaseMs }: Rel
 
   const { observers, createScrape } = createMetrics({ version, channels: config.channels.values(), now })
   const store = await openStore({ databaseUrl: config.databaseUrl, encryptionKey: config.encryptionKey, now, observeCommit: observers.onCommit, onLost, leaseMs })
-  const { outbox, portals, profiles, leases, signals } = store
+  const { portal: portalId, outbox, portals, profiles, leases, signals } = store
   const dispatcher = createDispatcher()
   const client = createClient({ dispatcher, now, userAgent })
   const oauth = createOAuth({ dispatcher, now, userAgent })
@@ -71,10 +72,13 @@ export async function startRelay ({ config, version, log, onLost, leaseMs }: Rel
 
   /** Only the leader calls the portal, renews its tokens and asks messengers for names. */
   async function lead (lease: HeldLease) {
-    const session = createSession({ portal, portals, client, oauth, lease, now: wallTime, log, onRenewal: observers.onRenewal })
+    const session = createSession({ portalId, portal, portals, client, oauth, lease, now: wallTime, log, onRenewal: observers.onRenewal })
     await session.open()
-    const courier = await createCourier({ portal: portal.host, lease, outbox, portals, session, bucket: portal.bucket, log, now, wallTime, random: Math.random, observer: observers.courier })
-    const names = createNames({ portal: portal.host, lease, outbox, profiles, sources, askApi, log, now, wallTime, random: Math.random, onLookUp: observers.onLookUp, onNamed: () => courier.wake() })
+    for (const { channel, connector, line } of (await outbox.lanes(portalId)).filter(lane => !isFed(lane, config.channels))) {
+      log.warn({ event: 'outbox.unfed-lane', channel, connector, line }, 'edits are pending for a connector and line that the channel no longer feeds; they are still sent there')
+    }
+    const courier = await createCourier({ portal: portalId, lease, outbox, portals, session, bucket: portal.bucket, log, now, wallTime, random: Math.random, observer: observers.courier })
+    const names = createNames({ portal: portalId, lease, outbox, profiles, sources, askApi, log, now, wallTime, random: Math.random, onLookUp: observers.onLookUp, onNamed: () => courier.wake() })
     courier.start()
     names.start()
     return {
@@ -86,6 +90,7 @@ export async function startRelay ({ config, version, log, onLost, leaseMs }: Rel
         courier.recheck()
         names.wake()
       },
+      countCall: courier.countCall,
       condition: courier.condition,
       bucketLevel: courier.bucketLevel,
       async stop (graceMs: number) {
@@ -96,45 +101,54 @@ export async function startRelay ({ config, version, log, onLost, leaseMs }: Rel
   }
 
   // A wrong ENCRYPTION_KEY makes the start fail here, not when this process becomes the leader.
-  await portals.read(portal.host)
-  const leadership = createLeadership({ portal: portal.host, replica: randomUUID(), leases, signals, now, log, lead })
+  const { address } = await portals.read(portalId)
+  if (address !== null && address !== portal.url) log.warn({ event: 'portal.other-address', stored: address, configured: portal.url }, 'BITRIX24_PORTAL_URL differs from the stored address; the stored one is used until the OAuth server confirms the other')
+  const leadership = createLeadership({ portal: portalId, replica: randomUUID(), leases, signals, now, log, lead })
   const onDue = (dueAt: number) => {
     const leader = leadership.leader()
-    if (leader === null) signals.send(portal.host, 'edits')
+    if (leader === null) signals.send(portalId, 'edits')
     else leader.wake(dueAt)
   }
   const onInstalled = () => {
     const leader = leadership.leader()
-    if (leader === null) signals.send(portal.host, 'portal')
+    if (leader === null) signals.send(portalId, 'portal')
     else leader.recheck()
   }
-  const condition = async () => leadership.leader()?.condition() ?? await portals.read(portal.host).then(conditionOf, withoutStore)
+  const onCall = () => {
+    const leader = leadership.leader()
+    if (leader === null) signals.send(portalId, 'call')
+    else leader.countCall()
+  }
+  const condition = async () => leadership.leader()?.condition() ?? await portals.read(portalId).then(conditionOf, withoutStore)
   const janitor = createJanitor({ outbox, profiles, retentionDays: config.retentionDays, now, log })
-  const install = createInstall({ portals, client, oauth, portal, onInstalled, now: wallTime, wait, log })
-  const intake = createIntake({ portal: portal.host, channels: config.channels, outbox, profiles, now, wallTime, onAccepted: onDue })
+  const install = createInstall({ portalId, portals, client, oauth, portal, onInstalled, onCall, now: wallTime, wait, log })
+  const intake = createIntake({ portal: portalId, channels: config.channels, outbox, profiles, now, wallTime, onAccepted: onDue })
   const connectors = createForwarders({ channels: config.channels.values(), now: wallTime, onForwarded: observers.onForwarded })
   const redelivery = createRedelivery({ outbox, now, onDue })
-  const status = createStatus({ portal: portal.host, outbox, condition, authorizeUrl: () => authorizeUrl(portal) })
-  const scrape = createScrape({ portal: portal.host, outbox, leader: leadership.leader, burst: portal.bucket.burst, now })
+  const status = createStatus({ portalId, portal, outbox, portals, condition })
+  const scrape = createScrape({ portal: portalId, outbox, leader: leadership.leader, burst: portal.bucket.burst, now })
 
   let isStopping = false
   const app = buildApp(config, { version, log, probe: store.probe, outbox, intake, forwarders: connectors.forwarders, install, redelivery, status, condition, webhookObserver: observers.webhooks, scrape, stopping: () => isStopping, now })
-  // A port that is in use makes the start fail before the lease is taken.
-  await app.listen({ host: config.host, port: config.port })
-  await leadership.start()
+  async function stop (): Promise<void> {
+    isStopping = true
+    await Promise.all([leadership.stop(GRACE_MS), janitor.stop(), connectors.stop(GRACE_MS)])
+    const timer = setTimeout(() => app.server.closeAllConnections(), CLOSE_WITHIN_MS)
+    await app.close()
+    clearTimeout(timer)
+    await store.close()
+    await Promise.all([dispatcher.destroy(), apiDispatcher.destroy()])
+  }
+
+  try {
+    // A port that is in use makes the start fail before the lease is taken.
+    await app.listen({ host: config.host, port: config.port })
+    await leadership.start()
+  } catch (error) {
+    await stop()
+    throw error
+  }
   janitor.start()
   const { port } = app.server.address() as AddressInfo
-
-  return {
-    url: `http://${config.host}:${port}`,
-    async stop () {
-      isStopping = true
-      await Promise.all([leadership.stop(GRACE_MS), janitor.stop(), connectors.stop(GRACE_MS)])
-      const timer = setTimeout(() => app.server.closeAllConnections(), CLOSE_WITHIN_MS)
-      await app.close()
-      clearTimeout(timer)
-      await store.close()
-      await Promise.all([dispatcher.destroy(), apiDispatcher.destroy()])
-    },
-  }
+  return { url: `http://${config.host}:${port}`, stop }
 }

@@ -41,7 +41,7 @@ try {
       finish('process.stopped', 1)
     },
   })
-  log.info({ event: 'process.started', version: packageJson.version, url: relay.url, channels: [...config.channels.keys()], portal: config.portal.host }, 'process.started')
+  log.info({ event: 'process.started', version: packageJson.version, url: relay.url, channels: [...config.channels.keys()], portal: config.portal.url }, 'process.started')
 } catch (error) {
   log.fatal({ event: 'start.failed', err: error }, 'start.failed')
   output.flushSync()

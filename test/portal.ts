@@ -22,8 +22,8 @@ export interface PortalCall {
 }
 
 /** A sandbox on loopback with the controls that tests look through and turn; it stops when the test ends. */
-export async function startPortal (t: Test, options: { limits?: boolean } = {}) {
-  const sandbox = await startSandbox({ limits: options.limits ?? false })
+export async function startPortal (t: Test, options: { limits?: boolean, memberId?: string } = {}) {
+  const sandbox = await startSandbox({ limits: false, ...options })
   t.teardown(() => sandbox.close())
   const { url } = sandbox
 
@@ -42,6 +42,7 @@ export async function startPortal (t: Test, options: { limits?: boolean } = {}) 
     calls: async (method = 'imconnector.update.messages') => (await read<PortalCall[]>('calls')).filter(call => call.method === method),
     fault: async (faults: object | object[]) => await control('faults', Array.isArray(faults) ? faults : [faults]),
     advance: async (advanceMs: number) => await control('clock', { advanceMs }),
+    rename: async (address: string) => await control('rename', { address }),
     load: async (load: object) => await control('load', load),
     connector: async (line = 1) => await createConnector({ portalUrl: url, line }),
   }

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { stringify } from 'qs'
-import { administrator, employee, memberId } from '../applications.ts'
+import { administrator, employee } from '../applications.ts'
 import { scopeOf } from '../oauth/grant.ts'
 import { accessTokenSeconds, randomToken } from '../oauth/tokens.ts'
 import type { State } from '../state.ts'
@@ -12,18 +12,18 @@ interface Installed {
 }
 
 /** Sends the installation to the handler as a portal does: a form with percent-encoded brackets and string values, without retries. */
-export async function install (state: State, options: InstallBody, host: string): Promise<Installed> {
+export async function install (state: State, options: InstallBody, hosts: { readonly oauth: string, readonly portal: string }): Promise<Installed> {
   const { application, handler, form, admin, forge } = options
-  const domain = options.domain ?? host
+  const domain = options.domain ?? hosts.portal
   const tokens = forge
     ? { accessToken: randomToken(), refreshToken: randomToken() }
     : state.tokens.issue(application, admin ? administrator : employee)
   const details = {
     ...tokens,
     domain,
-    host,
-    clientEndpoint: `${domain === host ? 'http' : 'https'}://${domain}/rest/`,
-    memberId: options.memberId ?? memberId,
+    oauthHost: hosts.oauth,
+    clientEndpoint: `${domain === hosts.portal ? 'http' : 'https'}://${domain}/rest/`,
+    memberId: options.memberId ?? state.memberId,
     userId: (admin ? administrator : employee).id,
     applicationToken: forge ? randomBytes(16).toString('hex') : application.applicationToken,
     scope: scopeOf(application),
@@ -40,7 +40,7 @@ interface Details {
   readonly accessToken: string
   readonly refreshToken: string
   readonly domain: string
-  readonly host: string
+  readonly oauthHost: string
   readonly clientEndpoint: string
   readonly memberId: string
   readonly userId: number
@@ -61,7 +61,7 @@ function eventForm (details: Details): object {
       expires_in: String(accessTokenSeconds),
       scope: details.scope,
       domain: details.domain,
-      server_endpoint: `http://${details.host}/rest/`,
+      server_endpoint: `http://${details.oauthHost}/rest/`,
       status: 'L',
       client_endpoint: details.clientEndpoint,
       member_id: details.memberId,
@@ -86,7 +86,7 @@ function pageForm (details: Details): object {
     AUTH_ID: details.accessToken,
     AUTH_EXPIRES: String(accessTokenSeconds),
     REFRESH_ID: details.refreshToken,
-    SERVER_ENDPOINT: `http://${details.host}/rest/`,
+    SERVER_ENDPOINT: `http://${details.oauthHost}/rest/`,
     APPLICATION_TOKEN: details.applicationToken,
     APPLICATION_SCOPE: details.scope,
     member_id: details.memberId,

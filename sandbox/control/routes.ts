@@ -1,9 +1,9 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { z } from 'zod'
-import { hostOf } from '../oauth/routes.ts'
+import { hostOf, portalHost } from '../hosts.ts'
 import type { State } from '../state.ts'
 import { install } from './install.ts'
-import { clockBody, faultsBody, installBody, loadBody, messagesQuery } from './schemas.ts'
+import { clockBody, faultsBody, installBody, loadBody, messagesQuery, renameBody } from './schemas.ts'
 import { findMessages, viewCall, viewMessage, viewUser } from './views.ts'
 
 /** The body of a control request is invalid. */
@@ -41,11 +41,16 @@ export function controlRoutes (app: FastifyInstance, state: State): void {
   app.post('/sandbox/install', async (request, reply) => {
     const body = check(installBody, jsonOf(request))
     try {
-      return await install(state, body, hostOf(request))
+      return await install(state, body, { oauth: hostOf(request), portal: portalHost(state, request) })
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error)
       return await reply.code(502).send({ error: 'HANDLER_UNREACHABLE', error_description: `${body.handler}: ${reason}` })
     }
+  })
+
+  app.post('/sandbox/rename', async request => {
+    state.host = check(renameBody, jsonOf(request)).address
+    return { address: `http://${state.host}` }
   })
 
   app.post('/sandbox/reset', async () => {

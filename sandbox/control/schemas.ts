@@ -37,6 +37,11 @@ export const loadBody = z.strictObject({
 
 export const clockBody = z.strictObject({ advanceMs: z.number().min(0) })
 
+/** An origin, or a host with its port. */
+export const renameBody = z.strictObject({
+  address: z.string().min(1).transform(address => /^https?:\/\//.test(address) ? address : `http://${address}`).pipe(z.url()).transform(url => new URL(url).host),
+})
+
 export const installBody = z.strictObject({
   handler: z.url({ protocol: /^https?$/ }),
   /** The client id or the short name. */

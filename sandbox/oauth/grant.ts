@@ -8,8 +8,13 @@ interface TokenAnswer {
   readonly grant?: Grant
 }
 
+interface Hosts {
+  readonly oauth: string
+  readonly portal: string
+}
+
 /** The token endpoint's answer. For an unknown client it has HTTP 200, as on the live server. */
-export function grantTokens (tokens: Tokens, parameters: Readonly<PhpMap>, host: string): TokenAnswer {
+export function grantTokens (tokens: Tokens, parameters: Readonly<PhpMap>, hosts: Hosts): TokenAnswer {
   const parameter = (name: string): string => toText(parameters[name])
   const application = findApplication(parameter('client_id'))
   if (application === undefined) return refused(200, 'wrong_client')
@@ -25,22 +30,22 @@ export function grantTokens (tokens: Tokens, parameters: Readonly<PhpMap>, host:
 
   function issued (outcome: Grant | undefined | TokenAnswer): TokenAnswer {
     if (outcome === undefined) return refused(400, 'invalid_grant')
-    return 'status' in outcome ? outcome : { status: 200, body: describe(outcome, host), grant: outcome }
+    return 'status' in outcome ? outcome : { status: 200, body: describe(outcome, hosts), grant: outcome }
   }
 }
 
 /** `domain` is the OAuth server's own, never the portal's. */
-function describe (grant: Grant, host: string): Record<string, string | number> {
+function describe (grant: Grant, { oauth, portal }: Hosts): Record<string, string | number> {
   return {
     access_token: grant.accessToken,
-    client_endpoint: `http://${host}/rest/`,
-    domain: host,
+    client_endpoint: `http://${portal}/rest/`,
+    domain: oauth,
     expires: Math.floor(grant.expiresAtMs / 1000),
     expires_in: accessTokenSeconds,
     member_id: grant.memberId,
     refresh_token: grant.refreshToken,
     scope: scopeOf(grant.application),
-    server_endpoint: `http://${host}/rest/`,
+    server_endpoint: `http://${oauth}/rest/`,
     status: 'L',
     user_id: grant.operator.id,
   }

@@ -1,11 +1,12 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { administrator, findApplication, memberId } from '../applications.ts'
+import { administrator, findApplication } from '../applications.ts'
 import { send, type Answer, type Reaction } from '../answer.ts'
 import { strike } from '../faulty.ts'
 import { toText } from '../portal/php.ts'
 import { encodeJson } from '../rest/php-json.ts'
 import { parseForm } from '../rest/request.ts'
 import { note, queryOf } from '../rest/routes.ts'
+import { hostOf, portalHost } from '../hosts.ts'
 import type { State } from '../state.ts'
 import { grantTokens, scopeOf } from './grant.ts'
 
@@ -20,7 +21,7 @@ export function oauthRoutes (app: FastifyInstance, state: State): void {
       call.application = toText(parameters['client_id']) || null
       const startedMs = performance.now()
       const apply = async (): Promise<Answer> => {
-        const { status, body } = grantTokens(state.tokens, parameters, hostOf(request))
+        const { status, body } = grantTokens(state.tokens, parameters, { oauth: hostOf(request), portal: portalHost(state, request) })
         const error = 'error' in body ? toText(body['error']) : null
         return { status, body: encodeJson(body), headers: { 'content-type': 'application/json; charset=utf-8' }, error }
       }
@@ -47,19 +48,14 @@ export function oauthRoutes (app: FastifyInstance, state: State): void {
     const answer = {
       code: state.tokens.issueCode(application, administrator),
       state: toText(parameters['state']),
-      domain: hostOf(request),
-      member_id: memberId,
+      domain: portalHost(state, request),
+      member_id: state.memberId,
       scope: scopeOf(application),
       server_domain: hostOf(request),
     }
     for (const [name, value] of Object.entries(answer)) target.searchParams.set(name, value)
     return await reply.redirect(target.href, 302)
   })
-}
-
-/** The address the client used is the portal's domain: it works for loopback, containers and tunnels alike. */
-export function hostOf (request: FastifyRequest): string {
-  return request.headers.host ?? '127.0.0.1'
 }
 
 function bodyOf (request: FastifyRequest): string {

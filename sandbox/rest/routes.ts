@@ -3,6 +3,7 @@ import { send, type Answer, type Reaction } from '../answer.ts'
 import type { Call } from '../calls.ts'
 import { messageIdsOf } from '../faults.ts'
 import { strike } from '../faulty.ts'
+import { hostOf } from '../hosts.ts'
 import type { State } from '../state.ts'
 import { admit, refusal, type Admitted } from './dispatch.ts'
 import { restErrors } from './errors.ts'
@@ -14,6 +15,7 @@ export function restRoutes (app: FastifyInstance, state: State): void {
     method: ['GET', 'POST'],
     url: '/rest/*',
     handler: async (request: FastifyRequest<{ Params: { '*': string } }>, reply) => {
+      if (state.host !== null && hostOf(request) !== state.host) return await reply.redirect(`http://${state.host}${request.url}`, 302)
       const rest = toRestRequest(request)
       const ids = messageIdsOf(rest.parameters)
       const call = state.calls.add({ atMs: state.clock.now(), method: rest.method, messages: ids.length })

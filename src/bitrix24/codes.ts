@@ -62,10 +62,12 @@ export const CODE_ACTIONS: Readonly<Record<string, CodeAction>> = {
   OAUTH_HOST_REFUSED: 'park-portal',
   'NOT-INSTALLED': 'park-portal',
   'REFRESH-LOST': 'park-portal',
+  'PORTAL-UNPROVEN': 'park-portal',
+  'OTHER-PORTAL': 'park-portal',
 }
 
-/** Only an install ends these, so probes are useless. */
-const NEVER_PROBED: ReadonlySet<string> = new Set(['INVALID_GRANT', 'NOT-INSTALLED'])
+/** Only an install or another configuration ends these, so probes are useless. */
+const NEVER_PROBED: ReadonlySet<string> = new Set(['INVALID_GRANT', 'NOT-INSTALLED', 'OTHER-PORTAL'])
 
 /**
  * The action for a code, whatever its case. For an undocumented code the HTTP status decides. A 401 or 403 concerns our authorization, so repeats do

@@ -3,10 +3,8 @@ import { isLoopback } from '../base/loopback.ts'
 
 /** The configured portal. */
 export interface PortalConfig {
-  /** Origin without a trailing slash, for example `https://example.bitrix24.ru`. */
+  /** Origin without a trailing slash, for example `https://example.bitrix24.ru`. The portal's record may know a newer one. */
   readonly url: string
-  /** Host and port, if any, of the origin. The portal's key in the store. */
-  readonly host: string
   readonly clientId: string | null
   readonly clientSecret: string | null
   readonly refreshToken: string | null
@@ -39,8 +37,8 @@ export function defaultOAuthOrigin (portalUrl: string): string {
 }
 
 /**
- * The origin of `candidate` if it may be the configured portal, else null. Allowed are the same host, and https hosts of the same registrable
- * domain. So no redirect and no answer can send a token outside the configured domain.
+ * The origin of `candidate` if it may be the portal's new address, else null. Allowed are the same host, and https hosts of the same registrable
+ * domain. So no redirect and no answer can send a token outside that domain.
  */
 export function pinnedOrigin (portalUrl: string, candidate: string): string | null {
   if (!URL.canParse(candidate)) return null

@@ -9,12 +9,12 @@ export interface Page {
   readonly contentSecurityPolicy: string
 }
 
-/** The page that the portal shows in a frame after the installation. Only these origins may frame it. */
-export function finishPage (portalOrigins: readonly string[]): Page {
+/** The page that the portal shows in a frame after the installation. Only the portal may frame it. */
+export function finishPage (portalOrigin: string): Page {
   return {
     html: page('The relay is installed', '<p>Edited messages now reach the open line. This page can be closed.</p>\n' +
       `<script src="https://api.bitrix24.com/api/v1/"></script>\n<script>${FINISH}</script>`),
-    contentSecurityPolicy: `default-src 'none'; script-src https://api.bitrix24.com/api/v1/ ${FINISH_HASH}; frame-ancestors ${[...new Set(portalOrigins)].join(' ')}; base-uri 'none'; form-action 'none'`,
+    contentSecurityPolicy: `default-src 'none'; script-src https://api.bitrix24.com/api/v1/ ${FINISH_HASH}; frame-ancestors ${portalOrigin}; base-uri 'none'; form-action 'none'`,
   }
 }
 

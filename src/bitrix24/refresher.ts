@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type PortalConfig, allowedOAuthOrigin, defaultOAuthOrigin, pinnedOrigin } from './hosts.ts'
+import { type PortalConfig, allowedOAuthOrigin, defaultOAuthOrigin } from './hosts.ts'
 import type { Log } from '../base/log.ts'
 import { type HeldLease, ORPHANED_MS } from '../outbox/leases.ts'
-import { type PortalPatch, type PortalRecord, type Portals, type WriteCondition } from '../outbox/portals.ts'
+import { type PortalPatch, type PortalRecord, type Portals, type PortalTokens, type WriteCondition } from '../outbox/portals.ts'
 import type { Grant, OAuth } from './oauth.ts'
+import { addressOf, configDigest, locate, type Proof } from './place.ts'
 
 /**
  * `renewed`: a new pair is stored. `replaced`: the refused token is no longer the current one, so no request was made. `refused`: the tokens of
@@ -16,6 +17,7 @@ export type Renewal =
   | { readonly kind: 'unreachable', readonly cause: string }
 
 interface RefresherOptions {
+  readonly portalId: string
   readonly portal: PortalConfig
   readonly portals: Portals
   readonly oauth: OAuth
@@ -28,7 +30,8 @@ interface RefresherOptions {
 
 /** The portal's OAuth server: the configured one, else that of the install, else that of the portal's country. */
 export function oauthOriginFor (portal: PortalConfig, record: PortalRecord): string | null {
-  return allowedOAuthOrigin(portal.url, portal.oauthUrl ?? record.oauthUrl ?? defaultOAuthOrigin(portal.url))
+  const address = addressOf(portal, record)
+  return allowedOAuthOrigin(address, portal.oauthUrl ?? record.oauthUrl ?? defaultOAuthOrigin(address))
 }
 
 export const NO_CREDENTIALS = 'set BITRIX24_CLIENT_ID and BITRIX24_CLIENT_SECRET to those that Bitrix24 shows for the local application, and restart'
@@ -41,7 +44,7 @@ const STORE_RETRY_MS = 1000
  * committed under the lease before it is sent, and the new pair is stored before it is used. It is stored even after the lease was lost, unless there
  * are newer tokens, because the portal accepts no other pair.
  */
-export function createRefresher ({ portal, portals, oauth, lease, now, log, onRenewal = () => {} }: RefresherOptions) {
+export function createRefresher ({ portalId, portal, portals, oauth, lease, now, log, onRenewal = () => {} }: RefresherOptions) {
   let current: Promise<Renewal> | null = null
   /** A new pair that could not be stored yet. Another refresh would lose it. */
   let unsaved: { readonly grant: Grant, readonly record: PortalRecord } | null = null
@@ -50,32 +53,42 @@ export function createRefresher ({ portal, portals, oauth, lease, now, log, onRe
 
   /** Writes only if the tokens have not changed since the refresh started: an install may have replaced them. */
   async function writeIfCurrent ({ tokensVersion }: PortalRecord, patch: PortalPatch, condition: WriteCondition = {}): Promise<boolean> {
-    return await portals.write(portal.host, patch, { ...condition, tokensVersion })
+    return await portals.write(portalId, patch, { ...condition, tokensVersion })
   }
 
   async function save (grant: Grant, record: PortalRecord): Promise<Renewal> {
     unsaved = { grant, record }
-    const { accessToken, refreshToken, accessExpiresAt, clientEndpoint, memberId } = grant
-    const endpoint = clientEndpoint === null ? null : pinnedOrigin(portal.url, clientEndpoint)
-    if (clientEndpoint !== null && endpoint === null) log.warn({ event: 'oauth.endpoint-refused', portal: portal.host }, 'the OAuth server names a portal outside the configured domain; its address is not used')
-    await writeIfCurrent(record, {
-      tokens: { accessToken, refreshToken, accessExpiresAt },
-      ...endpoint === null ? {} : { endpoint },
-      memberId: record.memberId ?? memberId,
+    const { accessToken, refreshToken, accessExpiresAt } = grant
+    const proof = locate(portal, record, grant)
+    const pair = { accessToken, refreshToken, accessExpiresAt }
+    const isCurrent = await writeIfCurrent(record, {
       refreshStartedAt: null,
       refreshTries: 0,
       // Another leader, which did not have this pair, may have parked the portal.
       ...lease.isHeld() ? {} : { parked: null },
+      ...afterProof(proof, pair, record),
     })
     unsaved = null
-    log.info({ event: 'oauth.refreshed', portal: portal.host }, 'the tokens are renewed')
+    log.info({ event: 'oauth.refreshed' }, 'the tokens are renewed')
+    if (!isCurrent) return { kind: 'replaced' }
+    if (proof.kind !== 'proven') return { kind: 'refused', code: proof.kind === 'other' ? 'other-portal' : 'portal-unproven', words: proof.words, status: 0, tokensVersion: record.tokensVersion + 1 }
+    if (record.address !== null && record.address !== proof.patch.address) log.info({ event: 'portal.moved', from: record.address, to: proof.patch.address }, 'the portal has a new address')
     return { kind: 'renewed' }
+  }
+
+  /** An access token that may not be used is not stored: only another refresh can tell whether the portal's address is proven by then. */
+  function afterProof (proof: Proof, pair: PortalTokens, record: PortalRecord): PortalPatch {
+    if (proof.kind === 'proven') return { ...proof.patch, tokens: pair, clientId: portal.clientId, beforeImport: null }
+    const locked = { ...pair, accessToken: '' }
+    if (proof.kind === 'elsewhere') return { tokens: locked }
+    const refusedConfig = { digest: configDigest(portal), words: proof.words }
+    return { tokens: locked, ...record.beforeImport, beforeImport: null, refusedConfig }
   }
 
   async function refresh (refusedToken: string): Promise<Renewal> {
     if (unsaved !== null) return save(unsaved.grant, unsaved.record)
 
-    const record = await portals.read(portal.host)
+    const record = await portals.read(portalId)
     const { tokens, tokensVersion } = record
     const refused = (code: string, words: string, status = 0): Renewal => ({ kind: 'refused', code, words, status, tokensVersion })
     if (tokens === null) return refused('not-installed', 'the portal holds no tokens')
@@ -104,14 +117,14 @@ export function createRefresher ({ portal, portals, oauth, lease, now, log, onRe
         return { kind: 'unreachable', cause: `OAUTH_${result.cause}` }
       }
       if (result.kind === 'refused') {
-        log.warn({ event: 'oauth.refused', portal: portal.host, code: result.code, status: result.status }, 'the OAuth server does not renew the tokens')
+        log.warn({ event: 'oauth.refused', code: result.code, status: result.status }, 'the OAuth server does not renew the tokens')
         const isCurrent = await writeIfCurrent(record, { refreshStartedAt: null, refreshTries: 0 }, { epoch: lease.epoch })
         return isCurrent ? refused(result.code, result.words, result.status) : { kind: 'replaced' }
       }
 
       tries++
       triesLeft--
-      log.warn({ event: 'oauth.answer-lost', portal: portal.host, cause: result.cause, tries }, 'the answer to a refresh was lost; the tokens may have been rotated')
+      log.warn({ event: 'oauth.answer-lost', cause: result.cause, tries }, 'the answer to a refresh was lost; the tokens may have been rotated')
       if (triesLeft === 0) return refused('refresh-lost', 'the answers to the refresh of the tokens were lost')
     }
   }

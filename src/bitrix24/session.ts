@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
 import { type PortalConfig, pinnedOrigin } from './hosts.ts'
+import { addressOf, configDigest, isOutdated, isUnproven } from './place.ts'
 import type { Log } from '../base/log.ts'
 import type { HeldLease } from '../outbox/leases.ts'
-import type { Portals } from '../outbox/portals.ts'
+import type { PortalPatch, PortalRecord, Portals } from '../outbox/portals.ts'
 import type { CallResult, Client } from './client.ts'
 import { actionFor } from './codes.ts'
 import type { OAuth } from './oauth.ts'
@@ -15,11 +16,14 @@ import { createRefresher, type Renewal } from './refresher.ts'
 export type SessionResult = CallResult & { readonly requests: number, readonly tokensVersion?: number }
 
 export interface Session {
-  /** Imports BITRIX24_REFRESH_TOKEN if its value is new. Await it once before the first call. */
+  /**
+   * Compares the record with the configuration: imports a new BITRIX24_REFRESH_TOKEN, drops the tokens of another application, and asks the OAuth
+   * server whether a new BITRIX24_PORTAL_URL is the same portal. Await it once before the first call. Rejects if it is another portal.
+   */
   open (): Promise<void>
   /**
-   * Calls a method with the current token. If needed, renews the token and follows a moved portal once. Rejects only with StoreUnavailable. Never
-   * returns a code whose action is `refresh`.
+   * Calls a method with the current token. If needed, renews the token, which also proves the new address of a portal that redirects. Rejects only
+   * with StoreUnavailable. Never returns a code whose action is `refresh`.
    */
   call (method: string, params: Readonly<Record<string, unknown>>, options?: { readonly signal?: AbortSignal }): Promise<SessionResult>
   authorizeUrl (): string | null
@@ -28,6 +32,7 @@ export interface Session {
 }
 
 interface SessionOptions {
+  readonly portalId: string
   readonly portal: PortalConfig
   readonly portals: Portals
   readonly client: Client
@@ -43,46 +48,80 @@ type Refusal = Omit<Extract<Renewal, { kind: 'refused' }>, 'kind'>
 /** How often the tokens may be replaced during a call. */
 const MAX_REPLACED = 3
 
+/** The start waits this long for the proof of a new address. It is shorter than a lease, which is not renewed meanwhile. */
+const PROOF_WAIT_MS = 5000
+
 /** The link by which an administrator can grant new tokens; null while the client id is not known. */
-export function authorizeUrl ({ url, clientId }: PortalConfig): string | null {
-  return clientId === null ? null : `${url}/oauth/authorize/?${new URLSearchParams({ client_id: clientId })}`
+export function authorizeUrl (address: string, { clientId }: PortalConfig): string | null {
+  return clientId === null ? null : `${address}/oauth/authorize/?${new URLSearchParams({ client_id: clientId })}`
 }
 
 /** Calls the portal under one lease. */
-export function createSession ({ portal, portals, client, oauth, lease, now, log, onRenewal }: SessionOptions): Session {
+export function createSession ({ portalId, portal, portals, client, oauth, lease, now, log, onRenewal }: SessionOptions): Session {
   const { epoch } = lease
-  const refresher = createRefresher({ portal, portals, oauth, lease, now, log, onRenewal })
+  const refresher = createRefresher({ portalId, portal, portals, oauth, lease, now, log, onRenewal })
+  let address = portal.url
 
-  async function follow (location: string, endpoint: string): Promise<boolean> {
-    const origin = pinnedOrigin(portal.url, location)
-    if (origin === null || origin === endpoint) return false
-    await portals.write(portal.host, { endpoint: origin }, { epoch })
-    log.info({ event: 'portal.moved', portal: portal.host, endpoint: origin }, 'the portal has a new address')
-    return true
+  async function read (): Promise<PortalRecord> {
+    const record = await portals.read(portalId)
+    address = addressOf(portal, record)
+    return record
+  }
+
+  /** Applies changes of the configuration to the record. */
+  async function adapt (): Promise<PortalRecord> {
+    const record = await read()
+    const patch = { ...placePatch(record), ...tokensPatch(record) }
+    if (Object.keys(patch).length === 0) return record
+    // If an install has changed the tokens meanwhile, the next call sees them.
+    await portals.write(portalId, patch, { epoch, tokensVersion: record.tokensVersion })
+    return await read()
+  }
+
+  /** Nothing is proven about the first address. It may contain a typing error, so it is simply replaced. */
+  function placePatch (record: PortalRecord): PortalPatch {
+    if (isOutdated(portal, record)) log.warn({ event: 'portal.outdated-address', address: record.address }, 'BITRIX24_PORTAL_URL is a former address of the portal; set it to the present one')
+    const isFirst = record.address === null || (record.memberId === null && record.tokens === null)
+    return isFirst && record.address !== portal.url ? { address: portal.url } : {}
+  }
+
+  function tokensPatch (record: PortalRecord): PortalPatch {
+    const importedToken = portal.refreshToken === null ? null : createHash('sha256').update(portal.refreshToken).digest('base64url')
+    if (portal.refreshToken !== null && importedToken !== record.importedToken) {
+      log.info({ event: 'oauth.imported' }, 'BITRIX24_REFRESH_TOKEN is taken over')
+      const tokens = { accessToken: '', refreshToken: portal.refreshToken, accessExpiresAt: null }
+      const beforeImport = { tokens: record.tokens, clientId: record.clientId, importedToken: record.importedToken }
+      return { tokens, clientId: portal.clientId, importedToken, beforeImport, refreshStartedAt: null, refreshTries: 0, parked: null }
+    }
+    if (portal.clientId !== null && record.clientId !== null && record.clientId !== portal.clientId) {
+      log.warn({ event: 'install.discarded', clientId: record.clientId }, 'the stored tokens are of another application than BITRIX24_CLIENT_ID, so they are deleted; install the application again, or open the authorize link')
+      return { tokens: null, applicationToken: null, clientId: null, refreshStartedAt: null, refreshTries: 0, parked: { code: 'not-installed', since: now() } }
+    }
+    // Bitrix24 shows id and secret only after the install. Once both are set, the tokens of that install can be renewed.
+    const canRefresh = portal.clientId !== null && portal.clientSecret !== null && record.tokens !== null
+    return canRefresh && record.parked?.code === 'not-installed' ? { parked: null } : {}
   }
 
   return {
     async open () {
-      const record = await portals.read(portal.host)
-      if (portal.refreshToken !== null) {
-        const importedToken = createHash('sha256').update(portal.refreshToken).digest('base64url')
-        if (importedToken !== record.importedToken) {
-          const tokens = { accessToken: '', refreshToken: portal.refreshToken, accessExpiresAt: null }
-          await portals.write(portal.host, { tokens, importedToken, refreshStartedAt: null, refreshTries: 0, parked: null }, { epoch, tokensVersion: record.tokensVersion })
-          log.info({ event: 'oauth.imported', portal: portal.host }, 'BITRIX24_REFRESH_TOKEN is taken over')
-          return
-        }
-      }
-      // Bitrix24 shows id and secret only after the install. Once both are set, the tokens of that install can be renewed.
-      const canRefresh = portal.clientId !== null && portal.clientSecret !== null && record.tokens !== null
-      if (canRefresh && record.parked?.code === 'not-installed') await portals.write(portal.host, { parked: null }, { epoch })
+      const { refusedConfig } = await read()
+      if (refusedConfig?.digest === configDigest(portal)) throw new Error(refusedConfig.words)
+      const record = await adapt()
+      const isUnknown = record.memberId === null && portal.clientId !== null
+      const isProven = !isUnproven(portal, record) && !isUnknown && record.tokens?.accessToken !== ''
+      if (isProven) return
+      const renewal = record.tokens === null ? null : await orAborted(refresher.renew(record.tokens.accessToken), AbortSignal.timeout(PROOF_WAIT_MS))
+      if (renewal !== null && renewal !== 'aborted' && renewal.kind === 'refused' && renewal.code === 'other-portal') throw new Error(renewal.words)
+      const asked = await read()
+      if (isUnproven(portal, asked) && asked.parked === null) await portals.write(portalId, { parked: { code: 'portal-unproven', since: now() } }, { epoch })
     },
 
     async call (method, params, { signal } = {}) {
       const startedAt = performance.now()
       let requests = 0
       let hasRenewed = false
-      let hasMoved = false
+      /** The address that has redirected the call. */
+      let left: string | null = null
       let replaced = 0
 
       const spent = () => ({ requests, durationMs: performance.now() - startedAt })
@@ -96,35 +135,45 @@ export function createSession ({ portal, portals, client, oauth, lease, now, log
         if (signal?.aborted) return { kind: 'unreachable', cause: 'ABORTED', ...spent() }
         if (others !== null && others !== 'aborted' && others.kind === 'refused') return refused(others)
 
-        const record = await portals.read(portal.host)
+        const record = await read()
         const { tokens, tokensVersion } = record
-        if (tokens === null) return refused({ code: 'not-installed', words: 'the portal has not installed the application yet', status: 0, tokensVersion })
+        const isDoubtful = isUnproven(portal, record)
+        const unproven = (words: string) => refused({ code: 'portal-unproven', words, status: 0, tokensVersion })
+        if (tokens === null) {
+          return isDoubtful
+            ? unproven('there is no token with which to ask the OAuth server for the portal\'s address: install the application again')
+            : refused({ code: 'not-installed', words: 'the portal has not installed the application yet', status: 0, tokensVersion })
+        }
         const { accessToken } = tokens
 
         if (!lease.isHeld()) return { kind: 'unreachable', cause: 'LEASE_LOST', ...spent() }
-        if (accessToken !== '') {
-          const endpoint = record.endpoint ?? portal.url
+        const endpoint = addressOf(portal, record)
+        if (endpoint === left) return unproven('the portal redirects to an address that the OAuth server does not confirm')
+        if (accessToken !== '' && !isDoubtful) {
           const result = await client.call({ endpoint, method, params, accessToken, signal })
           requests++
           if (result.kind === 'moved') {
-            if (hasMoved || !await follow(result.location, endpoint)) return refused({ code: 'PORTAL_MOVED', words: 'the portal redirects to an address that BITRIX24_PORTAL_URL does not cover', status: 302, tokensVersion })
-            hasMoved = true
-            continue
-          }
-          if (result.kind !== 'refused' || actionFor(result.code, result.status) !== 'refresh') return { ...result, requests, tokensVersion }
-          if (hasRenewed || replaced > MAX_REPLACED) return refused({ code: 'TOKEN_REFUSED', words: `${result.code}: ${result.words}`, status: result.status, tokensVersion })
+            const target: string | null = pinnedOrigin(endpoint, result.location) ?? pinnedOrigin(portal.url, result.location)
+            if (left !== null || target === null || target === endpoint) return refused({ code: 'PORTAL_MOVED', words: 'the portal redirects to an address that BITRIX24_PORTAL_URL does not cover', status: 302, tokensVersion })
+            left = endpoint
+          } else if (result.kind !== 'refused' || actionFor(result.code, result.status) !== 'refresh') return { ...result, requests, tokensVersion }
+          else if (hasRenewed || replaced > MAX_REPLACED) return refused({ code: 'TOKEN_REFUSED', words: `${result.code}: ${result.words}`, status: result.status, tokensVersion })
         }
 
         const renewal = await orAborted(refresher.renew(accessToken), signal)
         if (renewal === 'aborted') continue
         if (renewal.kind === 'refused') return refused(renewal)
-        if (renewal.kind === 'unreachable') return { kind: 'unreachable', cause: renewal.cause, ...spent() }
+        if (renewal.kind === 'unreachable') {
+          return isDoubtful || left !== null
+            ? unproven(`the OAuth server cannot be asked for the portal's address (${renewal.cause})`)
+            : { kind: 'unreachable', cause: renewal.cause, ...spent() }
+        }
         if (renewal.kind === 'renewed') hasRenewed = true
         else replaced++
       }
     },
 
-    authorizeUrl: () => authorizeUrl(portal),
+    authorizeUrl: () => authorizeUrl(address, portal),
 
     idle: () => refresher.idle(),
   }

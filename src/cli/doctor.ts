@@ -1,9 +1,13 @@
 import { z } from 'zod'
 import type { CallResult, Client } from '../bitrix24/client.ts'
 import { pinnedOrigin, type PortalConfig } from '../bitrix24/hosts.ts'
+import { addressOf, isOutdated, isUnproven } from '../bitrix24/place.ts'
+import { authorizeUrl } from '../bitrix24/session.ts'
+import { isFed } from '../config/channels.ts'
 import type { Config } from '../config/config.ts'
 import { ConfigError } from '../base/errors.ts'
-import type { StoreSnapshot } from '../outbox/store.ts'
+import { EMPTY_RECORD } from '../outbox/portals.ts'
+import type { PendingLane, StoreSnapshot } from '../outbox/store.ts'
 import type { Lane } from '../outbox/outbox.ts'
 
 /** One line of the report. `open`: it could not be checked now. */
@@ -38,7 +42,7 @@ export async function * examine ({ load, readStore, client }: DoctorOptions): As
     for (const fault of error.faults) yield { state: 'fault', subject: 'configuration', words: fault }
     return
   }
-  yield { state: 'ok', subject: 'configuration', words: `portal ${config.portal.host}, channels ${[...config.channels.keys()].join(', ')}` }
+  yield { state: 'ok', subject: 'configuration', words: `portal ${new URL(config.portal.url).host}, channels ${[...config.channels.keys()].join(', ')}` }
 
   let snapshot: StoreSnapshot | null
   try {
@@ -47,12 +51,23 @@ export async function * examine ({ load, readStore, client }: DoctorOptions): As
     yield { state: 'fault', subject: 'store', words: error instanceof Error ? error.message : String(error) }
     return
   }
-  yield { state: 'ok', subject: 'store', words: snapshot === null ? 'there is none yet; the relay creates it when it starts' : `${snapshot.name}, ${snapshot.pending} edits pending` }
+  yield { state: 'ok', subject: 'store', words: snapshot === null ? 'there is none yet; the relay creates it when it starts' : `${snapshot.name}, ${sumOf(snapshot.pending)} edits pending` }
+  for (const { channel, connector, line, pending } of (snapshot?.pending ?? []).filter(lane => !isFed(lane, config.channels))) {
+    yield { state: 'fault', subject: 'store', words: `${pending} pending edits are for ${connector} on line ${line} from the channel ${channel}, which no channel feeds any more: they are still sent there; restore the channel if that is wrong` }
+  }
 
+  if (snapshot !== null && isUnproven(config.portal, snapshot.record)) {
+    yield { state: 'fault', subject: 'portal', words: `the database's portal is at ${snapshot.record.address}, and nothing proves yet that it has moved to ${config.portal.url}: start the relay, which asks the OAuth server, or correct BITRIX24_PORTAL_URL` }
+    return
+  }
+  if (snapshot !== null && isOutdated(config.portal, snapshot.record)) {
+    yield { state: 'open', subject: 'portal', words: `BITRIX24_PORTAL_URL is a former address: set it to ${snapshot.record.address}` }
+  }
+  const address = addressOf(config.portal, snapshot?.record ?? EMPTY_RECORD)
   const tokens = snapshot?.record.tokens ?? null
   if (tokens === null) {
     yield config.portal.refreshToken === null
-      ? { state: 'fault', subject: 'token', words: `the portal has not installed the application: ${howToInstall(config.portal)}` }
+      ? { state: 'fault', subject: 'token', words: `the portal has not installed the application: ${howToInstall(address, config.portal)}` }
       : { state: 'open', subject: 'token', words: 'the relay imports BITRIX24_REFRESH_TOKEN when it starts' }
     return
   }
@@ -60,34 +75,33 @@ export async function * examine ({ load, readStore, client }: DoctorOptions): As
     yield { state: 'open', subject: 'token', words: 'there is only a refresh token; the relay gets an access token at its next call' }
     return
   }
-  const endpoint = snapshot?.record.endpoint ?? config.portal.url
-  const ask: Ask = (method, params = {}) => client.call({ endpoint, method, params, accessToken: tokens.accessToken })
-  const isUsable = yield * examineToken(config.portal, await ask('app.info'))
+  const ask: Ask = (method, params = {}) => client.call({ endpoint: address, method, params, accessToken: tokens.accessToken })
+  const isUsable = yield * examineToken(address, config.portal, await ask('app.info'))
   if (isUsable) yield * examineConnectors(config, ask)
 }
 
-async function * examineToken (portal: PortalConfig, result: CallResult): AsyncGenerator<Finding, boolean> {
+async function * examineToken (address: string, portal: PortalConfig, result: CallResult): AsyncGenerator<Finding, boolean> {
   if (result.kind === 'unreachable' || result.kind === 'unknown') {
-    yield { state: 'fault', subject: 'portal', words: `${portal.url} does not answer (${result.cause}): check the address, the network and the portal itself` }
+    yield { state: 'fault', subject: 'portal', words: `${address} does not answer (${result.cause}): check the address, the network and the portal itself` }
     return false
   }
   if (result.kind === 'moved') {
-    yield pinnedOrigin(portal.url, result.location) === null
+    yield pinnedOrigin(address, result.location) === null
       ? { state: 'fault', subject: 'portal', words: `it redirects to ${result.location}: set BITRIX24_PORTAL_URL to it if that is your portal` }
-      : { state: 'open', subject: 'portal', words: `it has moved to ${result.location}; the relay follows at its next call` }
+      : { state: 'open', subject: 'portal', words: `it has moved to ${result.location}; the relay asks the OAuth server at its next call` }
     return false
   }
-  yield { state: 'ok', subject: 'portal', words: `${portal.url} answers in ${Math.round(result.durationMs)} ms` }
+  yield { state: 'ok', subject: 'portal', words: `${address} answers in ${Math.round(result.durationMs)} ms` }
   if (result.kind === 'refused') {
     const isExpired = result.code.toLowerCase() === 'expired_token'
     yield isExpired
       ? { state: 'open', subject: 'token', words: 'the access token has expired; the relay renews it at its next call. Run the doctor again after that' }
-      : { state: 'fault', subject: 'token', words: `the portal refuses it (${result.code}: ${result.words}): ${howToInstall(portal)}` }
+      : { state: 'fault', subject: 'token', words: `the portal refuses it (${result.code}: ${result.words}): ${howToInstall(address, portal)}` }
     return false
   }
   const info = appInfo.safeParse(result.result)
   if (info.success && portal.clientId !== null && info.data.CODE !== portal.clientId) {
-    yield { state: 'fault', subject: 'token', words: `it belongs to the application ${info.data.CODE}, not to BITRIX24_CLIENT_ID: ${howToInstall(portal)}` }
+    yield { state: 'fault', subject: 'token', words: `it belongs to the application ${info.data.CODE}, not to BITRIX24_CLIENT_ID: ${howToInstall(address, portal)}` }
     return false
   }
   yield portal.clientId === null
@@ -128,6 +142,10 @@ async function * examineConnectors (config: Config, ask: Ask): AsyncGenerator<Fi
   }
 }
 
+function sumOf (lanes: readonly PendingLane[]): number {
+  return lanes.reduce((sum, { pending }) => sum + pending, 0)
+}
+
 function lanesOf (config: Config): Lane[] {
   const lanes = new Map([...config.channels.values()].map(({ connector, line }) => [`${connector} ${line}`, { connector, line }]))
   return [...lanes.values()]
@@ -139,8 +157,8 @@ function read<T> (schema: z.ZodType<T>, result: CallResult): { readonly value: T
   return parsed?.success ? { value: parsed.data } : { fault: 'the portal\'s answer cannot be read: try again' }
 }
 
-function howToInstall (portal: PortalConfig): string {
+function howToInstall (address: string, portal: PortalConfig): string {
   return portal.clientId === null
     ? 'create a local application whose handler is https://<this relay>/bitrix24/install, with the relay running'
-    : `install it again, or open ${portal.url}/oauth/authorize/?${new URLSearchParams({ client_id: portal.clientId })} as an administrator`
+    : `install it again, or open ${authorizeUrl(address, portal)} as an administrator`
 }

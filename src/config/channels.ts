@@ -139,3 +139,9 @@ function expand (value: unknown, pointer: string, lookUp: (name: string) => stri
   if (typeof value !== 'object' || value === null) return value
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, expand(item, `${pointer}/${key}`, lookUp, faults)]))
 }
+
+/** Whether a channel still feeds its connector and line: the configuration may have changed since edits were accepted. */
+export function isFed ({ channel, connector, line }: { readonly channel: string, readonly connector: string, readonly line: number }, channels: ReadonlyMap<string, Channel>): boolean {
+  const feeds = channels.get(channel)
+  return feeds !== undefined && feeds.connector === connector && feeds.line === line
+}

@@ -66,7 +66,6 @@ function loadPortal (values: Values, env: Environment, faults: string[]): Portal
   const { ratePerSecond, burst } = PLANS[values.BITRIX24_PLAN]
   return {
     url,
-    host: new URL(url).host,
     clientId,
     clientSecret,
     refreshToken,

@@ -200,6 +200,11 @@ export async function createCourier (options: CourierOptions) {
       clearTimeout(timer)
     },
 
+    /** A call by another part of the relay, for an installation. */
+    countCall (): void {
+      bucket.take(now(), 1)
+    },
+
     condition: parks.condition,
 
     /** Requests in our share of the portal's leaky bucket. */

@@ -8,6 +8,8 @@ interface Leader {
   wake (dueAt?: number): void
   /** The portal's record may have changed. */
   recheck (): void
+  /** Another part of the relay has made a call to the portal. */
+  countCall (): void
   /** Starts no more work and waits `graceMs` for running work. May be called again with a shorter time. */
   stop (graceMs: number): Promise<void>
 }
@@ -97,6 +99,7 @@ export function createLeadership<L extends Leader> ({ portal, replica, leases, s
     if (signal === 'lease' && held === null) alarm.ring()
     if (signal === 'edits') held?.leader.wake()
     if (signal === 'portal') held?.leader.recheck()
+    if (signal === 'call') held?.leader.countCall()
   })
 
   return {

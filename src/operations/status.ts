@@ -1,11 +1,16 @@
 import type { PortalCondition } from '../courier/parks.ts'
+import type { PortalConfig } from '../bitrix24/hosts.ts'
+import { addressOf } from '../bitrix24/place.ts'
+import { authorizeUrl } from '../bitrix24/session.ts'
 import type { Backlog, Ledger, Outbox } from '../outbox/outbox.ts'
+import type { Portals } from '../outbox/portals.ts'
 
 interface StatusOptions {
-  readonly portal: string
+  readonly portalId: string
+  readonly portal: PortalConfig
   readonly outbox: Pick<Outbox, 'ledger' | 'backlog'>
+  readonly portals: Pick<Portals, 'read'>
   readonly condition: () => Promise<PortalCondition>
-  readonly authorizeUrl: () => string | null
 }
 
 export interface Status {
@@ -22,9 +27,10 @@ export interface Status {
   readonly lines: PortalCondition['lines']
 }
 
-export function createStatus ({ portal, outbox, condition, authorizeUrl }: StatusOptions): () => Promise<Status> {
+export function createStatus ({ portalId, portal, outbox, portals, condition }: StatusOptions): () => Promise<Status> {
   return async () => {
-    const [ledger, backlog, { portal: code, since, lines }] = await Promise.all([outbox.ledger(), outbox.backlog(portal), condition()])
-    return { ledger, backlog, portal: { host: portal, condition: code, since, authorizeUrl: code === 'ready' ? null : authorizeUrl() }, lines }
+    const [ledger, backlog, record, { portal: code, since, lines }] = await Promise.all([outbox.ledger(), outbox.backlog(portalId), portals.read(portalId), condition()])
+    const address = addressOf(portal, record)
+    return { ledger, backlog, portal: { host: new URL(address).host, condition: code, since, authorizeUrl: code === 'ready' ? null : authorizeUrl(address, portal) }, lines }
   }
 }

@@ -39,11 +39,11 @@ export function databasePath (databaseUrl: string): string {
 }
 
 /** Reads the database that DATABASE_URL names and changes nothing; null when there is none yet. Rejects with an Error that says what to do. */
-export async function inspectStore (databaseUrl: string, encryptionKey: Buffer | null, portal: string): Promise<StoreSnapshot | null> {
+export async function inspectStore (databaseUrl: string, encryptionKey: Buffer | null): Promise<StoreSnapshot | null> {
   const snapshot = isPostgresUrl(databaseUrl)
-    ? await (await import('./postgres/postgres.ts')).inspectPostgres(databaseUrl, portal)
-    : inspectSqlite(databasePath(databaseUrl), portal)
+    ? await (await import('./postgres/postgres.ts')).inspectPostgres(databaseUrl)
+    : inspectSqlite(databasePath(databaseUrl))
   if (snapshot === null) return null
   const sealed = sealPortals({ read: async () => snapshot.record, write: async () => false }, encryptionKey)
-  return { ...snapshot, record: await sealed.read(portal) }
+  return { ...snapshot, record: await sealed.read(snapshot.portal) }
 }

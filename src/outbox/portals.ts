@@ -15,10 +15,15 @@ export interface ParkedLine extends Lane {
 
 /** What the relay knows about a portal. Tokens are encrypted at rest if ENCRYPTION_KEY is set. */
 export interface PortalRecord {
+  /** Bitrix24's own id of the portal, from its OAuth server or a proven install. It proves that a new address is the same portal. */
   readonly memberId: string | null
+  /** The application whose tokens are stored: its client id. */
+  readonly clientId: string | null
   readonly applicationToken: string | null
-  /** The address for calls, for example `https://example.bitrix24.ru`, without a trailing slash. */
-  readonly endpoint: string | null
+  /** The portal's origin, for example `https://example.bitrix24.ru`. Tokens go only there. */
+  readonly address: string | null
+  /** The proven addresses that the portal had before. A BITRIX24_PORTAL_URL with one of them is outdated. */
+  readonly formerAddresses: readonly string[]
   /** The OAuth server, for example `https://oauth.bitrix.info`. */
   readonly oauthUrl: string | null
   readonly tokens: PortalTokens | null
@@ -26,6 +31,10 @@ export interface PortalRecord {
   readonly tokensVersion: number
   /** The digest of the last imported BITRIX24_REFRESH_TOKEN. Refresh tokens rotate, so the same one is not imported twice. */
   readonly importedToken: string | null
+  /** The values that the last import replaced, kept until the OAuth server says that the imported token is of this portal. */
+  readonly beforeImport: Pick<PortalRecord, 'tokens' | 'clientId' | 'importedToken'> | null
+  /** The digest of a configuration that names another portal, and why. */
+  readonly refusedConfig: { readonly digest: string, readonly words: string } | null
   /** Committed before a refresh is sent, cleared with the new pair. If it stays, the answer to the refresh was lost. */
   readonly refreshStartedAt: number | null
   readonly refreshTries: number
@@ -44,6 +53,7 @@ export interface WriteCondition {
   readonly tokensVersion?: number
 }
 
+/** `portal` is an id of our own, because rows must outlive the portal's address. */
 export interface Portals {
   /** The record, or an empty one. */
   read (portal: string): Promise<PortalRecord>
@@ -53,12 +63,16 @@ export interface Portals {
 
 export const EMPTY_RECORD: PortalRecord = {
   memberId: null,
+  clientId: null,
   applicationToken: null,
-  endpoint: null,
+  address: null,
+  formerAddresses: [],
   oauthUrl: null,
   tokens: null,
   tokensVersion: 0,
   importedToken: null,
+  beforeImport: null,
+  refusedConfig: null,
   refreshStartedAt: null,
   refreshTries: 0,
   parked: null,

@@ -6,29 +6,33 @@ const NONCE_BYTES = 12
 const TAG_BYTES = 16
 
 /**
- * Encrypts the portals' secrets at rest (AES-256-GCM, bound to the portal's name). Secrets that were stored before the key was set are read as
+ * Encrypts the portals' secrets at rest (AES-256-GCM, bound to the portal's id). Secrets that were stored before the key was set are read as
  * they are and encrypted at their next write. Reading encrypted secrets without the key, or with another key, rejects.
  */
 export function sealPortals (portals: Portals, key: Buffer | null): Portals {
   return {
     async read (portal) {
       const record = await portals.read(portal)
-      return { ...record, tokens: openTokens(record.tokens, portal, key), applicationToken: openSecret(record.applicationToken, portal, key) }
+      return {
+        ...record,
+        tokens: openTokens(record.tokens, portal, key),
+        beforeImport: record.beforeImport && { ...record.beforeImport, tokens: openTokens(record.beforeImport.tokens, portal, key) },
+        applicationToken: openSecret(record.applicationToken, portal, key),
+      }
     },
     async write (portal, patch, condition) {
       if (key === null) return await portals.write(portal, patch, condition)
       const sealed: { -readonly [Name in keyof PortalPatch]: PortalPatch[Name] } = { ...patch }
-      if (patch.tokens) {
-        sealed.tokens = {
-          accessToken: sealSecret(patch.tokens.accessToken, portal, key),
-          refreshToken: sealSecret(patch.tokens.refreshToken, portal, key),
-          accessExpiresAt: patch.tokens.accessExpiresAt,
-        }
-      }
+      if (patch.tokens) sealed.tokens = sealTokens(patch.tokens, portal, key)
+      if (patch.beforeImport?.tokens) sealed.beforeImport = { ...patch.beforeImport, tokens: sealTokens(patch.beforeImport.tokens, portal, key) }
       if (patch.applicationToken) sealed.applicationToken = sealSecret(patch.applicationToken, portal, key)
       return await portals.write(portal, sealed, condition)
     },
   }
+}
+
+function sealTokens ({ accessToken, refreshToken, accessExpiresAt }: PortalTokens, portal: string, key: Buffer): PortalTokens {
+  return { accessToken: sealSecret(accessToken, portal, key), refreshToken: sealSecret(refreshToken, portal, key), accessExpiresAt }
 }
 
 function openTokens (tokens: PortalTokens | null, portal: string, key: Buffer | null): PortalTokens | null {

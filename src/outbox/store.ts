@@ -1,5 +1,5 @@
 import type { Leases, Signals } from './leases.ts'
-import type { Outbox } from './outbox.ts'
+import type { ChannelLane, Outbox } from './outbox.ts'
 import type { PortalRecord, Portals } from './portals.ts'
 import type { Profiles } from './profiles.ts'
 
@@ -9,6 +9,8 @@ export interface CommitObserver {
 }
 
 export interface Store {
+  /** The id of the database's portal. The first relay on a new database makes it. */
+  readonly portal: string
   readonly outbox: Outbox
   readonly portals: Portals
   readonly profiles: Profiles
@@ -20,10 +22,16 @@ export interface Store {
   close (): Promise<void>
 }
 
+/** How many revisions of one channel for one connector and line are pending. */
+export interface PendingLane extends ChannelLane {
+  readonly pending: number
+}
+
 /** A look into a database, also while a relay uses it. */
 export interface StoreSnapshot {
   /** The file, or hosts and database; nothing secret. */
   readonly name: string
+  readonly portal: string
   readonly record: PortalRecord
-  readonly pending: number
+  readonly pending: readonly PendingLane[]
 }

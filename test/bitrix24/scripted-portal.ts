@@ -57,7 +57,6 @@ export async function startScriptedPortal (t: Test, script: Script) {
 export function portalConfig (url: string, more: Partial<PortalConfig> = {}): PortalConfig {
   return {
     url,
-    host: new URL(url).host,
     clientId: 'local.relay',
     clientSecret: 'relay-secret',
     refreshToken: null,
@@ -84,6 +83,6 @@ export function openSession (t: Test, url: string, { config = {}, record = {}, r
   const common = { dispatcher, now: Date.now, userAgent: 'imconnector-relay/test', responseTimeoutMs }
   const client = createClient(common)
   const oauth = createOAuth(common)
-  const parts = { portal, portals: memory.portals, client, oauth, lease: HELD, now: Date.now, log }
+  const parts = { portalId: 'portal', portal, portals: memory.portals, client, oauth, lease: HELD, now: Date.now, log }
   return { ...parts, memory, lines, session: createSession(parts) }
 }

@@ -219,13 +219,12 @@ t.test('the OAuth server that the install named is asked, and no server that is 
   t.match(await foreign.session.call('x', {}), { kind: 'refused', code: 'OAUTH_HOST_REFUSED' })
 })
 
-t.test('the portal\'s address in a grant is taken inside its domain only', async t => {
-  const rotate = rotating(2)
-  const portal = await startScriptedPortal(t, request => request.method === 'oauth.token' ? grantOf(3, { client_endpoint: 'https://evil.example/rest/' }) : request.params.auth === 'access-3' ? ok : rotate(request))
-  const { session, memory, lines } = openSession(t, portal.url)
-  t.match(await session.call('x', {}), { kind: 'answered' })
-  t.equal(memory.record().endpoint, null)
-  t.match(lines.filter(line => line.level === 40), [{ event: 'oauth.endpoint-refused' }])
+t.test('a token of a portal that the OAuth server names outside the domain is not used, and not stored', async t => {
+  const portal = await startScriptedPortal(t, ({ method }) => method === 'oauth.token' ? grantOf(2, { client_endpoint: 'https://elsewhere.example/rest/' }) : expired)
+  const { session, memory } = openSession(t, portal.url)
+  t.match(await session.call('x', {}), { kind: 'refused', code: 'portal-unproven', words: /elsewhere\.example.*BITRIX24_PORTAL_URL/ })
+  t.same(portal.used('x'), ['access-1'], 'the new token went nowhere')
+  t.match(memory.record(), { address: null, memberId: null, tokens: { accessToken: '', refreshToken: 'refresh-2' } })
 })
 
 t.test('a redirect to another host is not followed', async t => {
@@ -234,23 +233,26 @@ t.test('a redirect to another host is not followed', async t => {
   const { session, memory } = openSession(t, portal.url)
   t.match(await session.call('x', {}), { kind: 'refused', code: 'PORTAL_MOVED', requests: 1 })
   t.equal(other.calls.length, 0)
-  t.equal(memory.record().endpoint, null)
+  t.equal(memory.record().address, null)
 })
 
-t.test('a portal that moved inside its domain is followed, and remembered', async t => {
+t.test('a portal that moved inside its domain is followed once the OAuth server confirms it', async t => {
   const agent = new MockAgent()
   agent.disableNetConnect()
   t.teardown(() => agent.close())
   agent.get('https://old.bitrix24.ru').intercept({ path: '/rest/x', method: 'POST' }).reply(302, '', { headers: { location: 'https://new.bitrix24.ru/rest/x' } }).times(2)
   agent.get('https://new.bitrix24.ru').intercept({ path: '/rest/x', method: 'POST' }).reply(200, { result: 'ok' }).times(2)
-  const memory = createMemoryPortals({ tokens: { accessToken: 'a', refreshToken: 'r', accessExpiresAt: null } })
+  const memory = createMemoryPortals({ tokens: { accessToken: 'a', refreshToken: 'r', accessExpiresAt: null }, memberId: 'member', address: 'https://old.bitrix24.ru' })
   const { log } = recordingLog()
   const client = createClient({ dispatcher: agent, now: Date.now, userAgent: 'x' })
-  const oauth = { refresh: async () => t.fail('no refresh'), exchange: async () => t.fail('no exchange') } as never
-  const session = createSession({ portal: portalConfig('https://old.bitrix24.ru'), portals: memory.portals, client, oauth, lease: HELD, now: Date.now, log })
+  let clientEndpoint = 'https://old.bitrix24.ru/rest/'
+  const oauth = { refresh: async () => ({ kind: 'granted', grant: { accessToken: 'b', refreshToken: 'r', accessExpiresAt: null, clientEndpoint, memberId: 'member' } }) } as never
+  const session = createSession({ portalId: 'portal', portal: portalConfig('https://old.bitrix24.ru'), portals: memory.portals, client, oauth, lease: HELD, now: Date.now, log })
 
+  t.match(await session.call('x', {}), { kind: 'refused', code: 'portal-unproven', requests: 1 }, 'a redirect alone proves nothing')
+  clientEndpoint = 'https://new.bitrix24.ru/rest/'
   t.match(await session.call('x', {}), { kind: 'answered', result: 'ok', requests: 2 })
-  t.equal(memory.record().endpoint, 'https://new.bitrix24.ru')
+  t.match(memory.record(), { address: 'https://new.bitrix24.ru', formerAddresses: ['https://old.bitrix24.ru'] })
   t.match(await session.call('x', {}), { kind: 'answered', requests: 1 })
 })
 
@@ -260,10 +262,11 @@ t.test('two hosts that redirect to each other are given up', async t => {
   t.teardown(() => agent.close())
   agent.get('https://old.bitrix24.ru').intercept({ path: '/rest/x', method: 'POST' }).reply(302, '', { headers: { location: 'https://new.bitrix24.ru/rest/x' } }).persist()
   agent.get('https://new.bitrix24.ru').intercept({ path: '/rest/x', method: 'POST' }).reply(302, '', { headers: { location: 'https://old.bitrix24.ru/rest/x' } }).persist()
-  const memory = createMemoryPortals({ tokens: { accessToken: 'a', refreshToken: 'r', accessExpiresAt: null } })
+  const memory = createMemoryPortals({ tokens: { accessToken: 'a', refreshToken: 'r', accessExpiresAt: null }, memberId: 'member', address: 'https://old.bitrix24.ru' })
   const { log } = recordingLog()
   const client = createClient({ dispatcher: agent, now: Date.now, userAgent: 'x' })
-  const session = createSession({ portal: portalConfig('https://old.bitrix24.ru'), portals: memory.portals, client, oauth: {} as never, lease: HELD, now: Date.now, log })
+  const oauth = { refresh: async () => ({ kind: 'granted', grant: { accessToken: 'b', refreshToken: 'r', accessExpiresAt: null, clientEndpoint: 'https://new.bitrix24.ru/rest/', memberId: 'member' } }) } as never
+  const session = createSession({ portalId: 'portal', portal: portalConfig('https://old.bitrix24.ru'), portals: memory.portals, client, oauth, lease: HELD, now: Date.now, log })
   t.match(await session.call('x', {}), { kind: 'refused', code: 'PORTAL_MOVED', requests: 2 })
 })
 
@@ -302,7 +305,7 @@ t.test('nothing that is logged carries a token or the secret', async t => {
 t.test('a process that lost the portal sends nothing', async t => {
   const portal = await startScriptedPortal(t, rotating())
   const { portal: config, memory, client, oauth, log } = openSession(t, portal.url)
-  const session = createSession({ portal: config, portals: memory.portals, client, oauth, lease: { ...HELD, isHeld: () => false }, now: Date.now, log })
+  const session = createSession({ portalId: 'portal', portal: config, portals: memory.portals, client, oauth, lease: { ...HELD, isHeld: () => false }, now: Date.now, log })
   t.match(await session.call('x', {}), { kind: 'unreachable', cause: 'LEASE_LOST', requests: 0 })
   t.equal(portal.calls.length, 0)
 })
@@ -311,10 +314,10 @@ t.test('a refresh that a former holder may have under way is waited for, and one
   const portal = await startScriptedPortal(t, rotating(1))
   const record = { tokens: { accessToken: 'old', refreshToken: 'refresh-1', accessExpiresAt: null }, refreshStartedAt: 1, refreshTries: 1 }
   const { portal: config, memory, client, oauth, log } = openSession(t, portal.url, { record })
-  const orphaned = createSession({ portal: config, portals: memory.portals, client, oauth, lease: { ...HELD, isOrphaned: true }, now: Date.now, log })
+  const orphaned = createSession({ portalId: 'portal', portal: config, portals: memory.portals, client, oauth, lease: { ...HELD, isOrphaned: true }, now: Date.now, log })
   t.match(await orphaned.call('x', {}), { kind: 'unreachable', cause: 'REFRESH_UNDER_WAY' })
   t.same(portal.used('oauth.token'), [])
-  const clean = createSession({ portal: config, portals: memory.portals, client, oauth, lease: HELD, now: Date.now, log })
+  const clean = createSession({ portalId: 'portal', portal: config, portals: memory.portals, client, oauth, lease: HELD, now: Date.now, log })
   t.match(await clean.call('x', {}), { kind: 'answered' })
   t.same(portal.used('oauth.token'), ['refresh-1'])
 })
@@ -327,11 +330,11 @@ t.test('a refresh begins only under the present epoch, and a pair that comes aft
     return { ...grantOf(2), afterMs: 20 }
   })
   const { portal: config, memory, client, oauth, log } = openSession(t, portal.url, { record: { parked: { code: 'invalid_grant', since: 1 } } })
-  const former = createSession({ portal: config, portals: memory.portals, client, oauth, lease: { ...HELD, epoch: 7 }, now: Date.now, log })
+  const former = createSession({ portalId: 'portal', portal: config, portals: memory.portals, client, oauth, lease: { ...HELD, epoch: 7 }, now: Date.now, log })
   await former.call('x', {})
   t.same(portal.used('oauth.token'), [], 'its epoch is gone')
 
-  const loser = createSession({ portal: config, portals: memory.portals, client, oauth, lease: { ...HELD, isHeld: () => isHeld }, now: Date.now, log })
+  const loser = createSession({ portalId: 'portal', portal: config, portals: memory.portals, client, oauth, lease: { ...HELD, isHeld: () => isHeld }, now: Date.now, log })
   t.match(await loser.call('x', {}), { kind: 'unreachable', cause: 'LEASE_LOST' })
   await loser.idle()
   t.match(memory.record(), { tokens: { accessToken: 'access-2', refreshToken: 'refresh-2' }, parked: null }, 'the next holder may have been refused for want of it')
@@ -348,7 +351,7 @@ t.test('a holder whose lease runs out while it marks a refresh does not send it'
       return await memory.portals.write(...request)
     },
   }
-  const session = createSession({ portal: config, portals, client, oauth, lease: { ...HELD, isHeld: () => isHeld }, now: Date.now, log })
+  const session = createSession({ portalId: 'portal', portal: config, portals, client, oauth, lease: { ...HELD, isHeld: () => isHeld }, now: Date.now, log })
   t.match(await session.call('x', {}), { kind: 'unreachable', cause: 'LEASE_LOST' })
   t.same(portal.used('oauth.token'), [], 'another holder may be refreshing')
 })

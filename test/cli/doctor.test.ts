@@ -26,7 +26,7 @@ async function build (t: Test) {
     const findings: Finding[] = []
     for await (const finding of examine({
       load: () => load(changes),
-      readStore: config => inspectStore(config.databaseUrl, config.encryptionKey, config.portal.host),
+      readStore: config => inspectStore(config.databaseUrl, config.encryptionKey),
       client: createClient({ dispatcher, now: Date.now, userAgent: 'test', responseTimeoutMs: 2000 }),
     })) findings.push(finding)
     return findings.map(({ state, subject, words }) => `${state} ${subject}: ${words}`)
@@ -95,12 +95,13 @@ t.test('what the portal says in refusal is shown with a remedy', async t => {
 })
 
 t.test('before the relay\'s first start there is nothing to ask the portal with', async t => {
-  const { doctor, run } = await build(t)
+  const { portal, doctor, run } = await build(t)
   t.match(await doctor({ BITRIX24_REFRESH_TOKEN: '' }), [
     /^ok configuration/, /^ok store: there is none yet/, /^fault token: the portal has not installed the application: install it again, or open/,
   ])
   t.match((await doctor({ BITRIX24_REFRESH_TOKEN: '', BITRIX24_CLIENT_ID: '', BITRIX24_CLIENT_SECRET: '' })).at(-1), /create a local application whose handler is/)
   t.match((await doctor()).at(-1), /^open token: the relay imports BITRIX24_REFRESH_TOKEN when it starts/)
+  await portal.fault({ method: 'oauth.token', fault: 'reset', times: 2 })
   await run()
   t.match((await doctor()).at(-1), /^open token: there is only a refresh token/)
 })
@@ -119,7 +120,7 @@ t.test('a database that cannot be read is a fault', async t => {
   const other = `file:${join(t.testdirName, 'other.db')}`
   await run({ DATABASE_URL: other, ENCRYPTION_KEY: '01'.repeat(32) })
   t.match((await doctor({ DATABASE_URL: other })).at(-1), /^fault store: .*ENCRYPTION_KEY/)
-  t.match((await doctor({ DATABASE_URL: other, ENCRYPTION_KEY: '01'.repeat(32) })).at(-1), /^open token/)
+  t.match((await doctor({ DATABASE_URL: other, ENCRYPTION_KEY: '01'.repeat(32) })).at(-1), /^ok line/)
 })
 
 t.test('a portal that is not there is a fault', async t => {

@@ -6,7 +6,6 @@ import { createLog } from '../../src/base/log.ts'
 import { buildRelay, edit, webhook } from '../relay.ts'
 
 const ADMIN_TOKEN = 'an-admin-token-of-the-test'
-const PORTAL = 'example.bitrix24.ru'
 
 async function start (t: Test) {
   const { app, store } = await buildRelay(t, { env: { ADMIN_TOKEN }, dependencies: { log: createLog('silent') } })
@@ -20,9 +19,9 @@ async function start (t: Test) {
     return { code, output }
   }
   const kill = async () => {
-    for (const claimed of await store.outbox.claim({ portal: PORTAL, epoch: 0, lane: { connector: 'relay_demo', line: 1, channel: 'default' }, callId: 'call', now: Number.MAX_SAFE_INTEGER, limit: 1, bucket: { level: 0, at: 0 } })) {
+    for (const claimed of await store.outbox.claim({ portal: store.portal, epoch: 0, lane: { connector: 'relay_demo', line: 1, channel: 'default' }, callId: 'call', now: Number.MAX_SAFE_INTEGER, limit: 1, bucket: { level: 0, at: 0 } })) {
       const dead = { id: claimed.id, version: claimed.version, result: 'dead' as const, reason: 'rejected' as const, words: 'no', quarantineUntil: null }
-      await store.outbox.record({ portal: PORTAL, epoch: 0, callId: 'call', outcomes: [dead], attempt: null, now: 1 })
+      await store.outbox.record({ portal: store.portal, epoch: 0, callId: 'call', outcomes: [dead], attempt: null, now: 1 })
     }
   }
   return { app, url, relay, kill }

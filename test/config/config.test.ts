@@ -42,7 +42,6 @@ t.test('the fewest variables give the defaults', async t => {
     databaseUrl: 'file:./data/relay.db',
     portal: {
       url: 'https://example.bitrix24.ru',
-      host: 'example.bitrix24.ru',
       clientId: null,
       clientSecret: null,
       refreshToken: null,
@@ -106,7 +105,7 @@ t.test('every variable can be set', async t => {
     webhookRateLimit: 0,
     trustProxy: ['10.0.0.0/8', '::1'],
     adminToken: 'x'.repeat(16),
-    portal: { url: 'http://127.0.0.1:4000', host: '127.0.0.1:4000', clientId: 'local.relay', clientSecret: 's', refreshToken: 'r', oauthUrl: 'http://127.0.0.1:4000', bucket: { ratePerSecond: 5, burst: 250 } },
+    portal: { url: 'http://127.0.0.1:4000', clientId: 'local.relay', clientSecret: 's', refreshToken: 'r', oauthUrl: 'http://127.0.0.1:4000', bucket: { ratePerSecond: 5, burst: 250 } },
   })
   t.match(config.channels.get('default'), { secrets: [SECRET, OTHER_SECRET], settleMs: 0 })
   t.equal(load({ TRUST_PROXY: '2' }).trustProxy, 2)

@@ -164,7 +164,7 @@ t.test('a call that a dead courier left open is repeated at once in the same ver
   const { portal, take, databaseUrl, close, store } = await startHarness(t)
   await (await portal.connector()).send([original('m1')])
   await take({ message: 'm1', text: 'edited', at: 1 })
-  await store.outbox.claim({ portal: portal.host, epoch: 1, lane: { connector: 'relay_demo', line: 1, channel: 'default' }, callId: 'lost', now: Number.MAX_SAFE_INTEGER, limit: 1, bucket: { level: 1, at: 0 } })
+  await store.outbox.claim({ portal: store.portal, epoch: 1, lane: { connector: 'relay_demo', line: 1, channel: 'default' }, callId: 'lost', now: Number.MAX_SAFE_INTEGER, limit: 1, bucket: { level: 1, at: 0 } })
   await close()
   const second = await attach(t, portal, databaseUrl)
   t.match(second.logged, [{ event: 'courier.recovered', messages: 1 }])
@@ -214,11 +214,11 @@ t.test('a portal that refuses the application is parked with all its edits, howe
   t.strictSame((await portal.calls('app.info')).map(call => call.status), [200, 200])
   t.match(await state('m1'), { state: 'pending' })
   const { portal: code, since } = parked
-  t.match(await eventually(async () => await store.portals.read(portal.host), record => record.parked !== null), { parked: { code, since } })
-  await store.portals.write(portal.host, { parked: null })
+  t.match(await eventually(async () => await store.portals.read(store.portal), record => record.parked !== null), { parked: { code, since } })
+  await store.portals.write(store.portal, { parked: null })
   courier.recheck()
   t.match(await eventually(() => state('m1'), delivered), { state: 'delivered' })
-  t.equal((await store.portals.read(portal.host)).parked, null)
+  t.equal((await store.portals.read(store.portal)).parked, null)
   t.strictSame(logged.map(line => line.event).filter(event => /^portal/.test(String(event))), ['portal.parked', 'portal.woken'])
 })
 

@@ -46,7 +46,6 @@ export async function attach (t: Test, portal: Awaited<ReturnType<typeof startPo
   const store = await openStore({ databaseUrl, encryptionKey: null, now })
   const config: PortalConfig = {
     url: portal.url,
-    host: portal.host,
     clientId: 'local.relay',
     clientSecret: 'relay-secret',
     refreshToken: options.refreshToken ?? 'relay-refresh',
@@ -57,15 +56,15 @@ export async function attach (t: Test, portal: Awaited<ReturnType<typeof startPo
   const dispatcher = createDispatcher({ responseTimeoutMs })
   const client = createClient({ dispatcher, now, userAgent: 'imconnector-relay/test', responseTimeoutMs })
   const oauth = createOAuth({ dispatcher, now, userAgent: 'imconnector-relay/test', responseTimeoutMs })
-  const acquired = await store.leases.acquire(portal.host, 'test')
+  const acquired = await store.leases.acquire(store.portal, 'test')
   if (acquired === null) throw new Error('the lease is held')
   const lease = { ...acquired, isHeld: options.isHeld ?? (() => true) }
-  const session = createSession({ portal: config, portals: store.portals, client, oauth, lease, now, log })
+  const session = createSession({ portalId: store.portal, portal: config, portals: store.portals, client, oauth, lease, now, log })
   await session.open()
   const lookUps: LookUpReport[] = []
   const wallTime = () => now() + wallAheadMs
   const deliveries = await createCourier({
-    portal: portal.host,
+    portal: store.portal,
     lease,
     outbox: store.outbox,
     portals: store.portals,
@@ -90,7 +89,7 @@ export async function attach (t: Test, portal: Awaited<ReturnType<typeof startPo
     random: () => 0,
   })
   const names = createNames({
-    portal: portal.host,
+    portal: store.portal,
     lease,
     outbox: store.outbox,
     profiles: store.profiles,
@@ -150,9 +149,9 @@ export async function attach (t: Test, portal: Awaited<ReturnType<typeof startPo
     setWallClock (aheadMs: number) {
       wallAheadMs = aheadMs
     },
-    take: async (edit: EditOfMessage) => (await store.outbox.accept([incoming(portal.host, edit, now())]))[0]?.outcome,
-    takeMany: async (edits: readonly EditOfMessage[]) => { await store.outbox.accept(edits.map(edit => incoming(portal.host, edit, now()))) },
-    state: async (message: string, line = 1) => await store.outbox.find(rowId(portal.host, { message, line })),
+    take: async (edit: EditOfMessage) => (await store.outbox.accept([incoming(store.portal, edit, now())]))[0]?.outcome,
+    takeMany: async (edits: readonly EditOfMessage[]) => { await store.outbox.accept(edits.map(edit => incoming(store.portal, edit, now()))) },
+    state: async (message: string, line = 1) => await store.outbox.find(rowId(store.portal, { message, line })),
   }
 }
 

@@ -54,6 +54,7 @@ function createProcess (leases: Leases, now: () => number, replica: string) {
       return {
         wake: () => { events.push('wake') },
         recheck: () => { events.push('recheck') },
+        countCall: () => { events.push('call') },
         stop: async graceMs => {
           events.push(`stop ${graceMs}`)
           await process.ending
@@ -82,7 +83,8 @@ t.test('the lease is renewed while its leader lives, and the others have none', 
 
   a.hear('edits')
   a.hear('portal')
-  t.strictSame(a.events.filter(event => event === 'wake'), ['wake'])
+  a.hear('call')
+  t.strictSame(a.events.filter(event => event === 'wake' || event === 'call'), ['wake', 'call'])
   await a.leadership.stop(50)
   t.ok(a.events.includes('stop 50'))
   t.strictSame(a.sent, ['lease'])

@@ -62,7 +62,7 @@ t.test('a successor begins with the full bucket that the portal has told of, bef
   t.match(await eventually(async () => logged.find(line => line.event === 'delivery.attempted'), line => line !== undefined), { code: 'QUERY_LIMIT_EXCEEDED' })
   await close()
   const second = await attach(t, portal, databaseUrl)
-  t.match(await second.store.portals.read(portal.host), { bucket: { level: 25 } })
+  t.match(await second.store.portals.read(second.store.portal), { bucket: { level: 25 } })
   const level = second.courier.bucketLevel()
   t.ok(level > 10 && level <= 25, `what has drained since leaves ${level}`)
 })
@@ -174,7 +174,7 @@ t.test('when a call leaves, its claim and the bucket\'s level are stored', async
   const stored: unknown[] = []
   const { take, courier, state, store, portal } = await startHarness(t, {
     async onCalling (method) {
-      const { bucket } = await store.portals.read(portal.host)
+      const { bucket } = await store.portals.read(store.portal)
       const { state: isPending, dueAt } = await state('m1') ?? {}
       stored.push({ method, requests: Math.ceil(bucket?.level ?? 0), isPending, dueAt })
     },

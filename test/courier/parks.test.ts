@@ -3,25 +3,11 @@ import type { SessionResult } from '../../src/bitrix24/session.ts'
 import { HELD } from './lease.ts'
 import { createParks } from '../../src/courier/parks.ts'
 import { StoreUnavailable } from '../../src/base/errors.ts'
-import type { PortalRecord } from '../../src/outbox/portals.ts'
+import { EMPTY_RECORD, type PortalRecord } from '../../src/outbox/portals.ts'
 
 const MINUTE_MS = 60_000
 const LINE = { connector: 'relay_demo', line: 1 }
-const installed: PortalRecord = {
-  memberId: null,
-  applicationToken: null,
-  endpoint: null,
-  oauthUrl: null,
-  tokens: { accessToken: 'a', refreshToken: 'r', accessExpiresAt: null },
-  importedToken: null,
-  refreshStartedAt: null,
-  refreshTries: 0,
-  tokensVersion: 0,
-  parked: null,
-  parkedLines: [],
-  bucket: null,
-  restsUntil: null,
-}
+const installed: PortalRecord = { ...EMPTY_RECORD, tokens: { accessToken: 'a', refreshToken: 'r', accessExpiresAt: null } }
 
 /** Parks of a portal whose record starts as `record`. */
 function build (record: PortalRecord = installed) {

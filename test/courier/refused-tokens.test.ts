@@ -27,7 +27,7 @@ for (const engine of ['SQLite', 'PostgreSQL']) {
       async onCalled (result) {
         if (result.kind !== 'refused') return
         refused.push(result.code)
-        await install((other ?? store).portals, portal.host)
+        await install((other ?? store).portals, store.portal)
       },
     })
     await take({ message: 'm1', text: 'edited', at: 1 })
@@ -35,7 +35,7 @@ for (const engine of ['SQLite', 'PostgreSQL']) {
     t.match(await eventually(async () => await state('m1'), row => row?.state === 'delivered'), { state: 'delivered' })
     t.equal(await portal.text('m1'), 'edited')
     t.strictSame(refused, ['invalid_grant'])
-    t.match(await store.portals.read(portal.host), { parked: null })
+    t.match(await store.portals.read(store.portal), { parked: null })
     t.match(courier.condition(), { portal: 'ready' })
     t.match(logged.filter(line => /^portal\./.test(String(line.event))), [{ event: 'portal.parked', code: 'invalid_grant' }, { event: 'portal.woken' }])
   })

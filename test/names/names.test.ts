@@ -51,7 +51,7 @@ t.test('a client is asked for once and remembered, and nobody becomes a guest', 
     { externalId: '42', name: 'Anna', lastName: 'Petrova' }, { externalId: '43', name: 'Boris', lastName: 'Ivanov' },
   ])
   t.strictSame(lookUps, [{ channel: 'default', outcome: 'answered', clients: 2, found: 2 }])
-  t.match(await store.profiles.find(portal.host, 'relay_demo', '42'), { id: '42', name: 'Anna', lastName: 'Petrova', url: 'https://vk.com/id42' })
+  t.match(await store.profiles.find(store.portal, 'relay_demo', '42'), { id: '42', name: 'Anna', lastName: 'Petrova', url: 'https://vk.com/id42' })
 })
 
 t.test('an edit of somebody whom the messenger does not know is dead, never sent, and says why; redelivered, it asks again', async t => {
@@ -186,8 +186,8 @@ t.test('after a channel was renamed, the client of a newer edit is asked for by 
   await take({ ...nameless('m1', 42, 'by the old name'), channel: 'old' })
   await take({ ...nameless('m2', 43, 'by the old name'), channel: 'old' })
   await take(nameless('m1', 42, 'by the new name', 2))
-  t.strictSame((await store.outbox.nameless(portal.host, Number.MAX_SAFE_INTEGER, 10)).edits.map(edit => edit.channel).sort(), ['default', 'old'], 'of one lane')
-  t.strictSame(await store.outbox.lanes(portal.host), [], 'nothing is to be called for')
+  t.strictSame((await store.outbox.nameless(store.portal, Number.MAX_SAFE_INTEGER, 10)).edits.map(edit => edit.channel).sort(), ['default', 'old'], 'of one lane')
+  t.strictSame(await store.outbox.lanes(store.portal), [], 'nothing is to be called for')
   courier.start()
   t.match(await eventually(() => state('m1'), isDelivered), { state: 'delivered', channel: 'default' })
   t.equal(await portal.text('m1'), 'by the new name')
@@ -202,7 +202,7 @@ t.test('a name that another event brings while the API is down is enough', async
   await take(nameless('m1', 42, 'waits'))
   courier.start()
   await eventually(async () => lookUps.length, count => count === 1)
-  await store.profiles.remember([{ portal: portal.host, connector: 'relay_demo', profile: { id: '42', name: 'Anna' }, revision: { at: 1, tie: 0n }, now: now() }])
+  await store.profiles.remember([{ portal: store.portal, connector: 'relay_demo', profile: { id: '42', name: 'Anna' }, revision: { at: 1, tie: 0n }, now: now() }])
   skip(1000)
   t.match(await eventually(() => state('m1'), isDelivered), { state: 'delivered' })
   t.equal(api.asked.length, 1)
@@ -224,11 +224,11 @@ t.test('a database that fails in between leaves nothing claimed', async t => {
 })
 
 t.test('as many edits as anybody may have wait for a silent API; the rest stays in the database', async t => {
-  const { api, portal, takeMany, courier, store } = await start(t)
+  const { api, takeMany, courier, store } = await start(t)
   api.mood = 'silent'
   await takeMany(Array.from({ length: 600 }, (_, index) => nameless(`m${index}`, 1000 + index, 'waits')))
   courier.start()
   await eventually(async () => api.asked.length, count => count === 1)
-  t.strictSame(await store.outbox.lanes(portal.host), [], 'nothing is to be called for')
-  t.equal((await store.outbox.backlog(portal.host)).pending, 600)
+  t.strictSame(await store.outbox.lanes(store.portal), [], 'nothing is to be called for')
+  t.equal((await store.outbox.backlog(store.portal)).pending, 600)
 })

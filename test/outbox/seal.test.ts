@@ -19,11 +19,12 @@ t.test('with a key no token stands in the file, and only the key reads them', as
     return store
   }
   const store = await reopen(encryptionKey)
-  await store.portals.write(PORTAL, { tokens, applicationToken: 'application-secret', memberId: 'member' })
-  t.match(await store.portals.read(PORTAL), { tokens, applicationToken: 'application-secret' })
+  const beforeImport = { tokens: { accessToken: 'former-access', refreshToken: 'former-refresh', accessExpiresAt: 1 }, clientId: 'local.relay', importedToken: null }
+  await store.portals.write(PORTAL, { tokens, applicationToken: 'application-secret', memberId: 'member', beforeImport })
+  t.match(await store.portals.read(PORTAL), { tokens, applicationToken: 'application-secret', beforeImport })
   await store.close()
   const bytes = ['relay.db'].map(name => readFileSync(join(folder, name), 'latin1')).join('')
-  for (const secret of ['access-secret', 'refresh-secret', 'application-secret']) t.notOk(bytes.includes(secret))
+  for (const secret of ['access-secret', 'refresh-secret', 'application-secret', 'former-access', 'former-refresh']) t.notOk(bytes.includes(secret))
 
   const other = await reopen(randomBytes(32))
   await t.rejects(other.portals.read(PORTAL), { message: /ENCRYPTION_KEY is not the key with which they were stored/ })

@@ -4,7 +4,7 @@ import { stringify } from 'qs'
 import t from 'tap'
 import type { Test } from 'tap'
 import { createInstall } from '../../src/bitrix24/install.ts'
-import { BadRequest, Forbidden } from '../../src/base/errors.ts'
+import { BadRequest, Forbidden, TooManyRequests } from '../../src/base/errors.ts'
 import type { PortalConfig } from '../../src/bitrix24/hosts.ts'
 import type { PortalRecord } from '../../src/outbox/portals.ts'
 import { bitrix24Routes } from '../../routes/bitrix24.ts'
@@ -19,15 +19,16 @@ async function listen (t: Test, { config, record }: { config?: Partial<PortalCon
   t.teardown(() => sandbox.close())
   const opened = openSession(t, sandbox.url, { config, record: { tokens: null, parked: { code: 'not-installed', since: 1 }, ...record } })
   let installed = 0
+  let calls = 0
   const waits: number[] = []
-  const install = createInstall({ ...opened, onInstalled: () => { installed++ }, wait: async ms => { waits.push(ms) } })
+  const install = createInstall({ ...opened, onInstalled: () => { installed++ }, onCall: () => { calls++ }, wait: async ms => { waits.push(ms) } })
 
   const app = fastify()
   app.setErrorHandler<FastifyError>((error, _request, reply) => {
-    const status = error instanceof Forbidden ? 403 : error instanceof BadRequest ? 400 : error.statusCode ?? 500
+    const status = error instanceof Forbidden ? 403 : error instanceof TooManyRequests ? 429 : error instanceof BadRequest ? 400 : error.statusCode ?? 500
     return reply.code(status).send({ detail: error.message })
   })
-  await app.register(bitrix24Routes, { install, portalUrl: opened.portal.url })
+  await app.register(bitrix24Routes, { install })
   await app.listen({ host: '127.0.0.1', port: 0 })
   t.teardown(() => app.close())
   const handler = `${app.listeningOrigin}/bitrix24/install`
@@ -41,7 +42,7 @@ async function listen (t: Test, { config, record }: { config?: Partial<PortalCon
     t.equal(opened.memory.writes.length, 0, `${words}: nothing is stored`)
     t.equal(installed, 0)
   }
-  return { ...opened, sandbox, app, handler, control, installBy, waits, installed: () => installed, nothingStored }
+  return { ...opened, sandbox, app, handler, control, installBy, waits, installed: () => installed, calls: () => calls, nothingStored }
 }
 
 t.test('an install event brings tokens that work, and ends the park', async t => {
@@ -51,7 +52,8 @@ t.test('an install event brings tokens that work, and ends the park', async t =>
     tokens: { accessToken: /./, refreshToken: /./, accessExpiresAt: Number },
     memberId: MEMBER_ID,
     applicationToken: /./,
-    endpoint: sandbox.url,
+    address: sandbox.url,
+    clientId: 'local.relay',
     oauthUrl: sandbox.url,
     parked: null,
     refreshStartedAt: null,
@@ -74,7 +76,7 @@ t.test('the page of an application with a user interface is framed by the portal
   const { tokens } = memory.record()
   const response = await app.inject({
     method: 'POST',
-    url: `${new URL(handler).pathname}?DOMAIN=${portal.host}&PROTOCOL=0`,
+    url: `${new URL(handler).pathname}?DOMAIN=${new URL(portal.url).host}&PROTOCOL=0`,
     headers: { 'content-type': 'application/x-www-form-urlencoded' },
     payload: stringify({ AUTH_ID: tokens?.accessToken, REFRESH_ID: tokens?.refreshToken, AUTH_EXPIRES: '3600', member_id: MEMBER_ID }),
   })
@@ -96,7 +98,7 @@ t.test('an installation of another portal is refused', async t => {
   }
   for (const memberId of ['known', `${MEMBER_ID}0`, MEMBER_ID.slice(0, -1)]) {
     const { installBy, nothingStored } = await listen(t, { record: { memberId } })
-    t.match(await installBy({}), { status: 403, body: /member_id/ })
+    t.match(await installBy({}), { status: 403, body: /another portal/ })
     nothingStored('another member_id')
   }
 })
@@ -134,7 +136,7 @@ t.test('a server_endpoint that is not Bitrix24\'s is refused', async t => {
     method: 'POST',
     url: '/bitrix24/install',
     headers: { 'content-type': 'application/x-www-form-urlencoded' },
-    payload: stringify({ event: 'ONAPPINSTALL', auth: { access_token: 'a', refresh_token: 'r', domain: portal.host, member_id: 'm', server_endpoint: 'https://evil.example/rest/' } }),
+    payload: stringify({ event: 'ONAPPINSTALL', auth: { access_token: 'a', refresh_token: 'r', domain: new URL(portal.url).host, member_id: 'm', server_endpoint: 'https://evil.example/rest/' } }),
   })
   t.equal(response.statusCode, 403)
   t.match(response.json(), { detail: /server_endpoint/ })
@@ -146,7 +148,7 @@ t.test('a portal that cannot be asked is asked again, because the event comes on
   await control('faults', [{ method: 'app.info', fault: 'html-502', times: 2 }])
   t.match(await installBy({}), { status: 200 })
   t.same(waits, [1000, 3000])
-  t.equal(memory.record().endpoint, sandbox.url)
+  t.equal(memory.record().address, sandbox.url)
 
   const down = await listen(t)
   await down.control('faults', [{ method: 'app.info', fault: 'reset', times: 5 }])
@@ -173,13 +175,56 @@ t.test('tokens that came before client id and secret can be renewed once both ar
   await control('clock', { advanceMs: 3_700_000 })
   const later = openSession(t, sandbox.url, { record: memory.record() })
   await later.session.open()
-  t.match(await later.session.call('app.info', {}), { kind: 'answered', requests: 2 })
+  t.match(await later.session.call('app.info', {}), { kind: 'answered' })
+  t.match(later.memory.record(), { memberId: MEMBER_ID, tokens: { accessToken: /./ } })
+})
+
+t.test('an install of another application before the client id is configured locks nobody out, and pins nothing', async t => {
+  const early = await listen(t, { config: { clientId: null, clientSecret: null } })
+  t.match(await early.installBy({ application: 'connector', memberId: 'forged' }), { status: 200 })
+  t.match(early.memory.record(), { memberId: null, clientId: 'local.connector' })
+  t.match(await early.installBy({}), { status: 200 }, 'the real application replaces it')
+  await early.installBy({ application: 'connector', memberId: 'forged' })
+  const { applicationToken } = early.memory.record()
+  const uninstall = { method: 'POST' as const, url: '/bitrix24/install', headers: { 'content-type': 'application/x-www-form-urlencoded' }, payload: stringify({ event: 'ONAPPUNINSTALL', auth: { application_token: applicationToken } }) }
+  t.equal((await early.app.inject(uninstall)).statusCode, 403, 'its application token removes nothing')
+
+  const later = await listen(t, { record: early.memory.record() })
+  await later.session.open()
+  t.match(later.memory.record(), { tokens: null, applicationToken: null, parked: { code: 'not-installed' } }, 'tokens of another application are deleted')
+  t.match(later.lines.map(({ event }) => event), ['install.discarded'])
+  await later.memory.portals.write('portal', { address: later.portal.url })
+  t.match(await later.installBy({}), { status: 200 })
+  t.match(later.memory.record(), { memberId: MEMBER_ID, clientId: 'local.relay', parked: null })
+  t.equal((await later.app.inject(uninstall)).statusCode, 403, 'nor does it remove the real one')
+})
+
+t.test('once the portal has proven its application, no other one replaces it, also without a client id', async t => {
+  const { installBy, nothingStored } = await listen(t, { config: { clientId: null, clientSecret: null }, record: { memberId: MEMBER_ID, clientId: 'local.relay' } })
+  t.match(await installBy({ application: 'connector' }), { status: 403, body: /BITRIX24_CLIENT_ID/ })
+  nothingStored('another application')
+})
+
+t.test('installs from all addresses together ask the portal only so often, and each request is counted', async t => {
+  const { app, portal, calls, sandbox } = await listen(t)
+  const forged = (n: number) => app.inject({
+    method: 'POST',
+    url: '/bitrix24/install',
+    remoteAddress: `2001:db8:0:${n}::1`,
+    headers: { 'content-type': 'application/x-www-form-urlencoded' },
+    payload: stringify({ event: 'ONAPPINSTALL', auth: { access_token: 'a', refresh_token: 'r', domain: new URL(portal.url).host, member_id: 'm' } }),
+  })
+  const statuses = []
+  for (let n = 0; n < 60; n++) statuses.push((await forged(n)).statusCode)
+  t.strictSame(statuses, [...Array(10).fill(403), ...Array(50).fill(429)])
+  t.equal(sandbox.state.calls.list().length, 10)
+  t.equal(calls(), 10)
 })
 
 t.test('a code that an administrator brings back is exchanged', async t => {
   const { handler, installBy, memory, sandbox, session, installed } = await listen(t)
   await installBy({})
-  await memory.portals.write(new URL(sandbox.url).host, { parked: { code: 'invalid_grant', since: 1 }, tokens: { accessToken: 'gone', refreshToken: 'gone', accessExpiresAt: null } })
+  await memory.portals.write('portal', { parked: { code: 'invalid_grant', since: 1 }, tokens: { accessToken: 'gone', refreshToken: 'gone', accessExpiresAt: null } })
   const authorize = new URL(session.authorizeUrl() ?? '')
   t.equal(authorize.host, new URL(sandbox.url).host)
 
@@ -215,8 +260,8 @@ t.test('a code is refused where it cannot be proven', async t => {
 t.test('a code of another portal, of an unknown member or of an employee is refused', async t => {
   const grant = { accessToken: 'a', refreshToken: 'r', accessExpiresAt: null, clientEndpoint: null as string | null, memberId: 'm' as string | null }
   const cases: [Partial<typeof grant>, object, RegExp][] = [
-    [{ clientEndpoint: 'https://other.bitrix24.ru/rest/' }, {}, /another portal/],
-    [{}, { memberId: 'known' }, /member_id/],
+    [{ clientEndpoint: 'https://other.bitrix24.ru/rest/' }, {}, /other\.bitrix24\.ru; BITRIX24_PORTAL_URL/],
+    [{}, { memberId: 'known' }, /this database is of the portal known/],
     [{}, {}, /does not accept the token/],
   ]
   for (const [change, record, detail] of cases) {
@@ -225,6 +270,7 @@ t.test('a code of another portal, of an unknown member or of an employee is refu
       ...opened,
       oauth: { ...opened.oauth, exchange: async () => ({ kind: 'granted', grant: { ...grant, ...change } }) },
       onInstalled: () => t.fail('installed'),
+      onCall: () => {},
       wait: async () => {},
     })
     await t.rejects(install.code('x'), { name: 'Forbidden', message: detail })

@@ -19,7 +19,7 @@ async function start (t: Test) {
   const post = async (url: string, body?: object) => await app.inject({ method: 'POST', url, headers, ...(body === undefined ? {} : { payload: body }) })
   const finish = async (id: string, result: 'delivered' | 'dead') => {
     const row = await store.outbox.find(id) as EditRow
-    const portal = 'example.bitrix24.ru'
+    const { portal } = store
     const lane = { connector: row.connector, line: row.line, channel: row.channel }
     for (const edit of await store.outbox.claim({ portal, epoch: 0, lane, callId: 'call', now: Number.MAX_SAFE_INTEGER, limit: 1, bucket: { level: 0, at: 0 } })) {
       const ending = result === 'dead' ? { result, reason: 'rejected' as const, words: 'Incomplete data', quarantineUntil: null } : { result, flags: [] }

@@ -2,6 +2,17 @@ import { meets, patchRecord, readRecord, type PortalPatch, type PortalRecord, ty
 import type { Client } from './connection.ts'
 import type { Link } from './link.ts'
 
+/** The id of the database's portal, which the schema has made. */
+export async function readPortalId (client: Client): Promise<string> {
+  const { rows: [row] } = await client.query<{ portal: string }>('SELECT portal FROM portals ORDER BY seq LIMIT 1')
+  return row?.portal as string
+}
+
+export async function readPortal (client: Client, portal: string): Promise<PortalRecord> {
+  const { rows: [row] } = await client.query<{ record: string | null }>('SELECT record FROM portals WHERE portal = $1', [portal])
+  return readRecord(row?.record)
+}
+
 /** Locks the portal's row, and with it the lease, until the transaction ends. So no other leader can take over during the transaction. */
 export async function lockPortal (client: Client, portal: string): Promise<{ readonly epoch: number, readonly record: PortalRecord }> {
   const [, { rows: [row] }] = await Promise.all([
@@ -18,10 +29,7 @@ export async function writePortal (client: Client, portal: string, record: Porta
 
 export function createPostgresPortals (link: Link): Portals {
   return {
-    read: portal => link.run(async client => {
-      const { rows: [row] } = await client.query<{ record: string | null }>('SELECT record FROM portals WHERE portal = $1', [portal])
-      return readRecord(row?.record)
-    }),
+    read: portal => link.run(client => readPortal(client, portal)),
 
     write: (portal, patch, condition = {}) => link.transact(async client => {
       const { epoch, record } = await lockPortal(client, portal)

@@ -11,13 +11,12 @@ import { explain } from './errors.ts'
 import { createPostgresLeases } from './leases.ts'
 import { createLink } from './link.ts'
 import { createPostgresOutbox } from './outbox.ts'
-import { createPostgresPortals } from './portals.ts'
+import { createPostgresPortals, readPortal, readPortalId } from './portals.ts'
 import { createPostgresProfiles } from './profiles.ts'
 import { createReadPool } from './read-pool.ts'
-import { createPostgresQueries, readBacklog } from './queries.ts'
+import { createPostgresQueries, readPendingByLane } from './queries.ts'
 import { createTables, NewerSchema, SCHEMA_VERSION, schemaVersion } from './schema.ts'
 import { createPostgresSignals } from './signals.ts'
-import { readRecord } from '../portals.ts'
 
 /** A crashed leader is replaced after at most this time and a third of it: the others look three times in a lease. */
 const LEASE_MS = 10_000
@@ -36,7 +35,7 @@ export async function openPostgresStore ({ databaseUrl, waitMs, now, leaseMs = L
   const address = addressOf(databaseUrl)
   const { name } = address
   const open = (): Promise<Client> => connect(address)
-  await prepare(open, name, waitMs)
+  const portal = await prepare(open, name, waitMs)
 
   // A connection each, so that webhooks, the courier and the lease do not wait for each other. Parks and the bucket's level rely on the order of
   // the courier's connection.
@@ -56,6 +55,7 @@ export async function openPostgresStore ({ databaseUrl, waitMs, now, leaseMs = L
   })
 
   return {
+    portal,
     outbox: { accept: edits => commits.run(edits), ...createPostgresOutbox({ link: courier, replica }), ...createPostgresQueries(readers) },
     portals: createPostgresPortals(courier),
     profiles: createPostgresProfiles(writer, courier),
@@ -71,14 +71,15 @@ export async function openPostgresStore ({ databaseUrl, waitMs, now, leaseMs = L
   }
 }
 
-/** Waits until the database can be used and creates missing tables. */
-async function prepare (open: () => Promise<Client>, name: string, waitMs: number): Promise<void> {
+/** Waits until the database can be used and creates missing tables. Returns the id of the database's portal. */
+async function prepare (open: () => Promise<Client>, name: string, waitMs: number): Promise<string> {
   const deadline = performance.now() + waitMs
   for (;;) {
     try {
       const client = await open()
       try {
-        return await createTables(client, name)
+        await createTables(client, name)
+        return await readPortalId(client)
       } catch (error) {
         throw error instanceof NewerSchema ? error : explain(error, name)
       } finally {
@@ -91,8 +92,8 @@ async function prepare (open: () => Promise<Client>, name: string, waitMs: numbe
   }
 }
 
-/** Reads a portal from a database and changes nothing; null when no relay has used the database yet. */
-export async function inspectPostgres (databaseUrl: string, portal: string): Promise<StoreSnapshot | null> {
+/** Reads a database's portal and changes nothing; null when no relay has used the database yet. */
+export async function inspectPostgres (databaseUrl: string): Promise<StoreSnapshot | null> {
   const address = addressOf(databaseUrl)
   const client = await connect(address)
   try {
@@ -101,8 +102,8 @@ export async function inspectPostgres (databaseUrl: string, portal: string): Pro
     if (version > SCHEMA_VERSION + 1) {
       throw new Error(`PostgreSQL at ${address.name} has schema ${version}, and this version of the relay has ${SCHEMA_VERSION}: use the version that wrote it`)
     }
-    const { rows: [row] } = await client.query<{ record: string | null }>('SELECT record FROM portals WHERE portal = $1', [portal])
-    return { name: address.name, record: readRecord(row?.record), pending: (await readBacklog(client, portal)).pending }
+    const portal = await readPortalId(client)
+    return { name: address.name, portal, record: await readPortal(client, portal), pending: await readPendingByLane(client, portal) }
   } finally {
     discard(client)
   }

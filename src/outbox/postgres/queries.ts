@@ -1,5 +1,6 @@
 import { COLUMNS, searchable, toAttempts, toEditRow, type Columns } from '../columns.ts'
 import type { Backlog, Ledger, Outbox } from '../outbox.ts'
+import type { PendingLane } from '../store.ts'
 import type { Client } from './connection.ts'
 import type { ReadPool } from './read-pool.ts'
 
@@ -54,9 +55,15 @@ export function createPostgresQueries (pool: ReadPool): Pick<Outbox, 'ledger' | 
   }
 }
 
-export async function readBacklog (client: Client, portal: string): Promise<Backlog> {
-  const { rows: [row] } = await client.query<{ pending: number, oldest: number | null }>(`
-    SELECT count(*) FILTER (WHERE state = 'pending') + count(*) FILTER (WHERE call_id IS NOT NULL AND call_version <> version) AS pending, min(waiting_since) AS oldest
-    FROM outbox JOIN lanes ON lanes.id = lane WHERE (state = 'pending' OR call_id IS NOT NULL) AND portal = $1`, [portal])
+const COUNT = "count(*) FILTER (WHERE state = 'pending') + count(*) FILTER (WHERE call_id IS NOT NULL AND call_version <> version) AS pending"
+const PENDING = "FROM outbox JOIN lanes ON lanes.id = lane WHERE (state = 'pending' OR call_id IS NOT NULL) AND portal = $1"
+
+async function readBacklog (client: Client, portal: string): Promise<Backlog> {
+  const { rows: [row] } = await client.query<{ pending: number, oldest: number | null }>(`SELECT ${COUNT}, min(waiting_since) AS oldest ${PENDING}`, [portal])
   return { pending: row?.pending ?? 0, oldestPendingAt: row?.oldest ?? null }
+}
+
+export async function readPendingByLane (client: Client, portal: string): Promise<readonly PendingLane[]> {
+  const { rows } = await client.query<PendingLane>(`SELECT connector, line, lanes.channel, ${COUNT} ${PENDING} GROUP BY lanes.id ORDER BY lanes.id`, [portal])
+  return rows
 }

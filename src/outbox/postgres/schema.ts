@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import type pg from 'pg'
 import type { Client } from './connection.ts'
 
@@ -57,6 +58,7 @@ const SCHEMA = `
 
   CREATE TABLE portals (
     portal text PRIMARY KEY,
+    seq integer GENERATED ALWAYS AS IDENTITY,
     epoch bigint NOT NULL DEFAULT 0,
     leader text,
     lease_until timestamptz,
@@ -90,7 +92,7 @@ const BEGIN = `BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 
   CREATE TABLE IF NOT EXISTS schema_version (one integer PRIMARY KEY CHECK (one = 1), version integer NOT NULL)`
 
 /**
- * Creates the tables in an empty database. Of several relays that start together, one does it. During a rolling upgrade this program may meet the
+ * Creates the tables and the portal in an empty database. Of several relays that start together, one does it. During a rolling upgrade this program may meet the
  * schema of the next release, which it can use. Rejects with NewerSchema on a later one.
  */
 export async function createTables (client: Client, name: string): Promise<void> {
@@ -102,7 +104,7 @@ export async function createTables (client: Client, name: string): Promise<void>
     await run('ROLLBACK')
     throw new NewerSchema(`PostgreSQL at ${name} has schema ${found} and this program knows ${SCHEMA_VERSION}: a newer release wrote it; start that release`)
   }
-  await run(found === 0 ? `${SCHEMA}; INSERT INTO schema_version VALUES (1, ${SCHEMA_VERSION}); COMMIT` : 'COMMIT')
+  await run(found === 0 ? `${SCHEMA}; INSERT INTO portals (portal) VALUES ('${randomUUID()}'); INSERT INTO schema_version VALUES (1, ${SCHEMA_VERSION}); COMMIT` : 'COMMIT')
 }
 
 /** 0 in an empty database. */

@@ -5,6 +5,7 @@ export type SqlitePortals = ReturnType<typeof createSqlitePortals>
 
 /** The portals' verbs, synchronous and without a transaction of their own. */
 export function createSqlitePortals (db: DatabaseSync) {
+  const first = db.prepare('SELECT portal FROM portals ORDER BY rowid LIMIT 1')
   const one = db.prepare('SELECT epoch, record FROM portals WHERE portal = ?')
   const save = db.prepare('INSERT INTO portals (portal, record) VALUES (?1, ?2) ON CONFLICT (portal) DO UPDATE SET record = ?2')
 
@@ -14,6 +15,9 @@ export function createSqlitePortals (db: DatabaseSync) {
   }
 
   return {
+    /** The id of the database's portal, which the schema has made. */
+    id: (): string => first.get()?.portal as string,
+
     read: (portal: string): PortalRecord => load(portal).record,
 
     write (portal: string, patch: PortalPatch, condition: WriteCondition = {}): boolean {

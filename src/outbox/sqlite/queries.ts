@@ -1,6 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { COLUMNS, searchable, toAttempts, toEditRow, type Columns } from '../columns.ts'
 import type { Attempt, Backlog, EditFilter, EditPage, EditRow, Ledger } from '../outbox.ts'
+import type { PendingLane } from '../store.ts'
 
 type NamedColumns = Columns & { readonly seq: number, readonly connector: string, readonly line: number }
 
@@ -13,8 +14,10 @@ export function createSqliteQueries (db: DatabaseSync) {
     AND (:channel IS NULL OR outbox.channel = :channel) AND (:chat IS NULL OR chat = :chat) AND (:message IS NULL OR message = :message)
     ORDER BY seq DESC LIMIT :limit`)
   const readLedger = db.prepare('SELECT accepted, superseded, delivered, dead, accepted - superseded - delivered - dead AS pending FROM ledger')
-  const countPending = db.prepare(`SELECT coalesce(sum((state = 'pending') + (call_id IS NOT NULL AND call_version <> version)), 0) AS pending, min(waiting_since) AS oldest
-    FROM outbox JOIN lanes ON lanes.id = lane WHERE (state = 'pending' OR call_id IS NOT NULL) AND portal = ?`)
+  const count = "coalesce(sum((state = 'pending') + (call_id IS NOT NULL AND call_version <> version)), 0) AS pending"
+  const pendingOf = "FROM outbox JOIN lanes ON lanes.id = lane WHERE (state = 'pending' OR call_id IS NOT NULL) AND portal = ?"
+  const countPending = db.prepare(`SELECT ${count}, min(waiting_since) AS oldest ${pendingOf}`)
+  const countByLane = db.prepare(`SELECT connector, line, lanes.channel, ${count} ${pendingOf} GROUP BY lanes.id ORDER BY lanes.id`)
   const lanesOf = db.prepare('SELECT id FROM lanes WHERE portal = ?')
   const oldestOf = db.prepare(`SELECT min(waiting_since) AS oldest FROM (
     SELECT waiting_since FROM (SELECT waiting_since FROM outbox WHERE lane = ?1 AND due_at IS NOT NULL AND call_id IS NULL ORDER BY due_at LIMIT 1000)
@@ -32,6 +35,8 @@ export function createSqliteQueries (db: DatabaseSync) {
       const counted = countPending.get(portal)
       return { pending: counted?.pending as number, oldestPendingAt: counted?.oldest as number | null }
     },
+
+    pendingByLane: (portal: string): readonly PendingLane[] => countByLane.all(portal).map(sql => ({ ...sql })) as unknown as readonly PendingLane[],
 
     oldestPending (portal: string): number | null {
       const times = lanesOf.all(portal).map(lane => oldestOf.get(lane.id as number)?.oldest as number | null).filter(time => time !== null)

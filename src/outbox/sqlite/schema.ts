@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import type { DatabaseSync } from 'node:sqlite'
 
 /** The first release freezes version 1. After it, a change of the schema is a migration that runs forward only. */
@@ -70,9 +71,9 @@ const SCHEMA = `
   PRAGMA user_version = ${SCHEMA_VERSION};
 `
 
-/** Creates the tables in an empty file. */
+/** Creates the tables and the portal in an empty file. */
 export function createTables (db: DatabaseSync): void {
-  if (schemaVersion(db) === 0) db.exec(`BEGIN IMMEDIATE; ${SCHEMA}; COMMIT`)
+  if (schemaVersion(db) === 0) db.exec(`BEGIN IMMEDIATE; ${SCHEMA}; INSERT INTO portals (portal) VALUES ('${randomUUID()}'); COMMIT`)
 }
 
 /** Throws when another release has written the file. */

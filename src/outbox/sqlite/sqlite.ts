@@ -46,6 +46,7 @@ export async function openSqliteStore (options: SqliteOptions): Promise<Store> {
   const read = async <Result>(verb: string, ...args: readonly unknown[]): Promise<Result> => await reads.run({ part: 'queries', verb, args }) as Result
 
   return {
+    portal: writer.portal,
     outbox: {
       accept: async edits => JSON.parse(await write('outbox', 'accept', toJson(edits))) as IntakeResult[],
       lanes: portal => write('outbox', 'lanes', portal),
@@ -105,15 +106,17 @@ function prepareFile (path: string): void {
   }
 }
 
-/** Reads a portal from the file, also while a relay uses it; null when there is no database yet. */
-export function inspectSqlite (path: string, portal: string): StoreSnapshot | null {
+/** Reads the file's portal, also while a relay uses it; null when there is no database yet. */
+export function inspectSqlite (path: string): StoreSnapshot | null {
   if (!existsSync(path)) return null
   const db = openForReading(path)
   try {
     const version = schemaVersion(db)
     if (version === 0) return null
     if (version !== SCHEMA_VERSION) throw new Error(`${path} has schema ${version}, and this version of the relay has ${SCHEMA_VERSION}: use the version that wrote it`)
-    return { name: path, record: createSqlitePortals(db).read(portal), pending: createSqliteQueries(db).backlog(portal).pending }
+    const portals = createSqlitePortals(db)
+    const portal = portals.id()
+    return { name: path, portal, record: portals.read(portal), pending: createSqliteQueries(db).pendingByLane(portal) }
   } finally {
     db.close()
   }

@@ -4,6 +4,8 @@ import { StoreUnavailable } from '../../base/errors.ts'
 import type { Answer, Job, WorkerOptions } from './worker.ts'
 
 export interface WorkerHandle {
+  /** The id of the database's portal. */
+  readonly portal: string
   /** Runs jobs in one transaction and answers in their order. Rejects when the transaction was rolled back. */
   commit (jobs: readonly Job[]): Promise<readonly unknown[]>
   close (): Promise<void>
@@ -13,8 +15,8 @@ export interface WorkerHandle {
 export async function startWorker (options: WorkerOptions, onLost: (error: Error) => void): Promise<WorkerHandle> {
   // The thread needs no flags of the process, and starts much faster without those of a test runner.
   const worker = new Worker(new URL('./thread.ts', import.meta.url), { workerData: options, execArgv: [], resourceLimits: { maxYoungGenerationSizeMb: 12 } })
-  const [first] = await once(worker, 'message') as ['ready' | { readonly failed: string }]
-  if (first !== 'ready') {
+  const [first] = await once(worker, 'message') as [{ readonly portal: string } | { readonly failed: string }]
+  if ('failed' in first) {
     await worker.terminate()
     throw new Error(first.failed)
   }
@@ -31,6 +33,8 @@ export async function startWorker (options: WorkerOptions, onLost: (error: Error
   })
 
   return {
+    portal: first.portal,
+
     async commit (jobs) {
       if (lost !== null) throw lost
       worker.postMessage(jobs)

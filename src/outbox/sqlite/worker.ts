@@ -48,7 +48,7 @@ try {
     lock?.close()
     port.close()
   })
-  port.postMessage('ready')
+  port.postMessage({ portal: createSqlitePortals(db).id() })
 } catch (error) {
   port.postMessage({ failed: explain(error, path) })
 }

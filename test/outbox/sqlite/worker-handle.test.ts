@@ -7,7 +7,7 @@ const MORTAL = `
     if (jobs.some(job => job.verb === 'die')) throw new Error('out of memory')
     parentPort.postMessage({ values: jobs.map(job => job.verb) })
   })
-  parentPort.postMessage('ready')`
+  parentPort.postMessage({ portal: 'portal' })`
 
 /** A real thread of another program, which can be made to die. */
 class MortalWorker extends Worker {
