@@ -5,8 +5,8 @@ import type { RichText } from '../text/rich-text.ts'
 import type { WebhookContent } from './messenger.ts'
 
 /*
- * Shared by the messengers' readers. Fields that the relay does not need may be missing or of any type: if a messenger changes a field,
- * only that field is lost.
+ * Shared by the messengers' readers. Fields that the relay does not need may be missing, null or of any type: if a messenger changes a
+ * field, only that field is lost. test/messengers/fields.test.ts tries every field of every fixture.
  */
 
 const EARLIEST_MS = Date.UTC(2000)
@@ -21,6 +21,26 @@ export const exactInteger = z.union([z.int(), z.bigint()], 'must be an integer')
 
 /** An id that may be a string or a number. */
 export const exactId = z.union([z.string().min(1).max(1000).refine(isStorable), exactInteger])
+
+/** The same, if it may be missing. Anything else counts as missing. */
+export const optionalId = exactId.optional().catch(undefined)
+
+const DIGITS = /^-?\d{1,19}$/
+
+/** An id that is always a number, or its digits as a string. */
+export const numericId = z.union([exactInteger, z.string().regex(DIGITS)], 'must be an integer')
+
+/** The same, if it may be missing. Anything else counts as missing. */
+export const optionalNumericId = numericId.optional().catch(undefined)
+
+/** An integer, or its digits as a string. */
+export const integer = z.union([z.int(), z.string().regex(DIGITS).transform(Number).refine(Number.isSafeInteger)], 'must be an integer')
+
+/** The same, if it may be missing. Anything else counts as missing. */
+export const optionalInteger = integer.optional().catch(undefined)
+
+/** A counter of any size for `Revision.tie`. Anything else counts as 0. */
+export const counter = numericId.transform(value => BigInt.asIntN(64, BigInt(value))).catch(0n)
 
 /** A text that may be missing, made storable. A value of another type, or a longer text, counts as missing. */
 export function optionalText (max: number) {
@@ -57,6 +77,11 @@ export function isPlausibleTime (timeMs: number, nowMs: number): boolean {
 export function requireTime (timeMs: number, nowMs: number, pointer: string): number {
   if (!isPlausibleTime(timeMs, nowMs)) throw new BadRequest(`faulty: ${pointer} is not a time between the year 2000 and 24 hours from now`)
   return timeMs
+}
+
+/** A time that an edit can do without, such as the original's: undefined unless it is plausible. */
+export function optionalTime (timeMs: number, nowMs: number): number | undefined {
+  return isPlausibleTime(timeMs, nowMs) ? timeMs : undefined
 }
 
 /** The storable BB code of a message. Throws BadRequest if the text is longer than any messenger's. */

@@ -17,7 +17,7 @@ const SIGNS = {
 /** The kinds of files. The first one that is present counts: an animation is a document too, and a live photo a photo. */
 const FILES = ['animation', 'live_photo', 'photo', 'video', 'video_note', 'audio', 'voice', 'document', 'paid_media'] as const
 
-const entities = z.array(z.object({ type: z.string(), offset: z.int(), length: z.int(), url: z.string().optional() }).nullable().catch(null)).catch([])
+const entities = z.array(z.object({ type: z.string(), offset: z.int(), length: z.int(), url: z.string().optional().catch(undefined) }).nullable().catch(null)).catch([])
 
 type Tree = Readonly<Record<string, unknown>>
 
@@ -26,7 +26,7 @@ type Tree = Readonly<Record<string, unknown>>
  * show, as in a live location.
  */
 export function readTelegramMessage (message: Tree): RichText | null {
-  if (typeof message.text === 'string') return readEntities(message.text, message.entities)
+  if (typeof message.text === 'string' && message.text !== '') return readEntities(message.text, message.entities)
   if (isTree(message.rich_message)) return readRichMessage(message.rich_message)
   if (typeof message.caption === 'string' && message.caption !== '') return readEntities(message.caption, message.caption_entities)
   if (isTree(message.checklist)) return readChecklist(message.checklist)
@@ -76,7 +76,7 @@ function readRichMessage (message: Tree): RichText {
     if (!isTree(block) || depth > MAX_DEPTH) return
     const style = STYLES.get(block.type)
     if (style === 'quote') isBehindBullet = false
-    if (style !== undefined || block.text !== undefined || block.expression !== undefined) startText()
+    if (style !== undefined || isThere(block.text) || isThere(block.expression)) startText()
     if (style !== undefined) builder.open(style)
     readLine(block.summary, 'bold', depth)
     if (!isTree(block.caption)) readLine(block.caption, 'bold', depth)
@@ -112,15 +112,15 @@ function readRichMessage (message: Tree): RichText {
   function readPicture ({ type, caption }: Tree, depth: number): void {
     const sign = typeof type === 'string' && Object.hasOwn(SIGNS, type) ? SIGNS[type as keyof typeof SIGNS] : ''
     const { text, credit } = isTree(caption) ? caption : {}
-    if (sign === '' && text === undefined) return
+    if (sign === '' && !isThere(text)) return
     startText()
-    builder.append(sign === '' || text === undefined ? sign : `${sign} `)
+    builder.append(sign === '' || !isThere(text) ? sign : `${sign} `)
     readText(text, depth)
     readLine(credit, 'italic', depth)
   }
 
   function readLine (text: unknown, style: Style, depth: number): void {
-    if (text === undefined) return
+    if (!isThere(text)) return
     startText()
     builder.open(style)
     readText(text, depth)
@@ -159,6 +159,11 @@ function toText (value: unknown): string {
 
 function toList (value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value as unknown[] : []
+}
+
+/** Whether a text, or a tree of texts, is given. */
+function isThere (text: unknown): boolean {
+  return typeof text === 'string' || (typeof text === 'object' && text !== null)
 }
 
 function isTree (value: unknown): value is Tree {

@@ -5,7 +5,7 @@ import { BadRequest, Unauthenticated } from '../../../src/base/errors.ts'
 import type { WebhookContent } from '../../../src/messengers/messenger.ts'
 import { telegram as module } from '../../../src/messengers/telegram/telegram.ts'
 import {
-  anna, animation, bot, businessEdited, channelPostEdited, document, edited, EDITED_AT, movedLocation, newMessage, others, owner, photo, richMessage, SENT_AT, supergroup,
+  anna, animation, anonymousEdited, bot, businessEdited, channelPostEdited, document, edited, EDITED_AT, forwardEdited, movedLocation, newMessage, others, owner, photo, richMessage, SENT_AT, supergroup,
 } from '../fixtures/telegram/updates.ts'
 import { fuzz } from '../fuzz.ts'
 import { startMessengers } from '../running.ts'
@@ -64,6 +64,20 @@ t.test('what changes no text is no edit: a location that moves, an ephemeral mes
   t.match(parse(edited({ message_id: 0, ephemeral_message_id: 4 })), { edits: [], ignored: [{}] })
 })
 
+t.test('trap: a reaction or a link preview comes as an edit without a date, and is none', async t => {
+  for (const hidden of [undefined, null, 0]) {
+    const { edits, ignored, clients } = parse(edited({ edit_date: hidden as never }))
+    t.strictSame([edits, ignored], [[], [{}]], 'not unreadable: that is the alarm for new forms')
+    t.match(clients, [{ user: { id: '5501', name: 'Anna' } }])
+  }
+  t.strictSame(parse(edited({ edit_date: undefined, text: undefined, photo })).edits, [], 'a sign would overwrite the text')
+  t.strictSame(parse({ update_id: 1, edited_message: { text: 7 } }).ignored, [{}])
+})
+
+t.test('a caption that was taken away leaves a sign of its file, also if it is null', async t => {
+  for (const caption of ['', null, undefined]) t.equal(parseOne(edited({ text: undefined, photo, caption: caption as string })).message.text, '📷')
+})
+
 t.test('in the chats of a business account the client is told from its owner', async t => {
   t.match(parseOne(businessEdited()), { direction: 'in', chat: { id: '5501' }, user: { id: '5501' } })
   t.match(parseOne(businessEdited({ from: owner })), { direction: 'out' })
@@ -104,10 +118,28 @@ t.test('a channel\'s post is the channel\'s, whoever signed it', async t => {
 
 t.test('a bot\'s edit is the operator\'s, unless the bot stands for someone who writes as a chat', async t => {
   t.equal(parseOne(edited({ from: bot })).direction, 'out')
-  const anonymous = { id: 1087968824, is_bot: true, first_name: 'Group', username: 'GroupAnonymousBot' }
-  t.match(parseOne(edited({ from: anonymous, chat: supergroup, sender_chat: supergroup })), { direction: 'in', user: { id: '1087968824' } })
+  const channelBot = { id: 136817688, is_bot: true, first_name: 'Channel', username: 'Channel_Bot' }
+  const own = { id: -1001111111111, type: 'channel', title: 'Anna\'s' } as const
+  t.match(parseOne(edited({ from: channelBot, chat: supergroup, sender_chat: own })), { direction: 'in', user: { id: '136817688' } })
   // Some senders of test updates write a string; Telegram sends a boolean.
   t.equal(parseOne(edited({ from: { ...anna, is_bot: 'False' as unknown as boolean } })).direction, 'in')
+})
+
+t.test('a group\'s anonymous administrator and its linked channel are the operator\'s side', async t => {
+  t.match(parseOne(anonymousEdited()), { direction: 'out', user: { id: '1087968824' }, chat: { id: '-1009876543210' } })
+  t.equal(parseOne(anonymousEdited({ from: undefined as never })).direction, 'out')
+  t.equal(parseOne(anonymousEdited({ sender_chat: { ...supergroup, id: '-1009876543210' as unknown as number } })).direction, 'out')
+  t.equal(parseOne(forwardEdited()).direction, 'out')
+  const { update_id: id, edited_message: message } = forwardEdited()
+  t.strictSame(parse({ update_id: id, message }).clients, [], 'nor is the channel a client when it posts')
+})
+
+t.test('the kind of an update tells a business account, whatever is missing', async t => {
+  const nameless = { business_connection_id: null as unknown as string }
+  t.equal(parseOne(businessEdited({ ...nameless, from: owner })).direction, 'out')
+  t.match(parseOne(businessEdited(nameless)), { direction: 'in', chat: { id: '5501' } })
+  const settings = { ...PLAIN, businessChat: '{connection}:{chat}' }
+  t.throws(() => parse(businessEdited(nameless), settings), new BadRequest('faulty: /edited_business_message/business_connection_id'), 'where the chat\'s id needs it')
 })
 
 t.test('ids come out as they went in', async t => {
@@ -124,11 +156,11 @@ t.test('what no database can keep is replaced, and offsets hold', async t => {
 t.test('an edit that cannot be read names its fields and none of its words', async t => {
   const message = edited({ text: 'my password' }).edited_message
   const cases: [what: string, update: unknown, detail: RegExp][] = [
-    ['no update id', { edited_message: message }, /^faulty: \/update_id$/],
-    ['no edit date', { update_id: 1, edited_message: { ...message, edit_date: undefined } }, /^faulty: \/edited_message\/edit_date$/],
-    ['no chat and no id', { update_id: 1, edited_message: { ...message, chat: {}, message_id: '1' } }, /\/edited_message\/chat\/id.*\/edited_message\/message_id/],
+    ['an edit date that is none', { update_id: 1, edited_message: { ...message, edit_date: 'today' } }, /^faulty: \/edited_message\/edit_date$/],
+    ['no chat and no id', { update_id: 1, edited_message: { ...message, chat: {}, message_id: 'x' } }, /\/edited_message\/chat\/id.*\/edited_message\/message_id/],
+    ['nobody', { update_id: 1, edited_message: { ...message, from: null } }, /^faulty: \/edited_message\/from$/],
+    ['a text that is none', { update_id: 1, edited_message: { ...message, text: ['my password'] } }, /^faulty: \/edited_message\/text$/],
     ['an edit far ahead', { update_id: 1, edited_message: { ...message, edit_date: 9_999_999_999 } }, /edited_message\/edit_date/],
-    ['an original before Telegram', { update_id: 1, edited_message: { ...message, date: 0 } }, /edited_message\/date/],
     ['a message that is none', { update_id: 1, edited_channel_post: 'my password' }, /edited_channel_post/],
     ['a text too long', edited({ text: 'x'.repeat(100_001) }), /more than 100000 characters/],
     ['a list', [], /^faulty: \/$/],
@@ -232,7 +264,7 @@ t.test('through the relay into the portal', async t => {
   })
 
   await t.test('an update that cannot be read is acknowledged and said in the log', async t => {
-    t.match(await send({ ...edit(5, 1), edited_message: { text: 'my password' } } as unknown as Update), { status: 200, text: '' })
+    t.match(await send({ ...edit(5, 1), edited_message: { edit_date: sentAt, text: 'my password' } } as unknown as Update), { status: 200, text: '' })
     t.match(lastOutcome(), { outcome: 'ignored', reason: 'unreadable' })
     t.notMatch(JSON.stringify(lines), /my password|telegram-secret/)
   })
