@@ -1,8 +1,9 @@
 import { z } from 'zod'
 import type { ClientProfile, FileLink, MessageEdit, SeenClient } from '../../edit/edit.ts'
+import { BadRequest } from '../../base/errors.ts'
 import { parseBody } from '../../base/json.ts'
 import { type HeaderScheme, createVerifier } from '../../signatures/verify.ts'
-import { exactId, exactInteger, isPlausibleTime, optionalText, optionalUrl, readFields, renderText, requireTime } from '../fields.ts'
+import { counter, exactId, numericId, optionalInteger, optionalNumericId, optionalText, optionalTime, optionalUrl, readFields, renderText, requireTime } from '../fields.ts'
 import { defineMessenger, type WebhookContent } from '../messenger.ts'
 import type { RichText, Style, StyleRange } from '../../text/rich-text.ts'
 
@@ -14,7 +15,7 @@ const MAX_FILES = 20
 const FILE_SIGNS: ReadonlyMap<string, string> = new Map([['image', '📷'], ['video', '🎬'], ['audio', '🎵'], ['file', '📎']])
 
 const user = z.object({
-  user_id: exactInteger,
+  user_id: numericId,
   is_bot: z.literal(true).optional().catch(undefined),
   first_name: optionalText(1000),
   last_name: optionalText(1000),
@@ -32,12 +33,13 @@ const attachment = z.object({
 const editedMessage = z.object({
   // Null for posts of a channel.
   sender: user.nullish(),
-  recipient: z.object({ chat_id: exactInteger }),
-  timestamp: z.int(),
+  recipient: z.object({ chat_id: numericId }),
+  timestamp: optionalInteger,
   // Null if the message only forwards another one.
   body: z.object({
     mid: exactId,
-    seq: exactInteger.optional().catch(undefined),
+    // Exceeds 2^53.
+    seq: counter,
     text: z.string().nullish(),
     markup: z.unknown().optional(),
     attachments: z.array(attachment.nullable().catch(null)).nullish().catch(undefined),
@@ -46,16 +48,16 @@ const editedMessage = z.object({
 
 type Body = NonNullable<z.output<typeof editedMessage>['body']>
 
-const update = z.object({ update_type: z.string(), timestamp: z.int(), message: z.unknown().optional() })
+const update = z.object({ update_type: z.string(), timestamp: optionalInteger, message: z.unknown().optional() })
 
 /** An event that is not an edit. Its kind decides which of three fields has the user who caused it. */
 const event = z.object({
-  chat_id: exactInteger.optional().catch(undefined),
+  chat_id: optionalNumericId,
   user: user.optional().catch(undefined),
   callback: z.object({ user }).optional().catch(undefined),
   message: z.object({
     sender: user.optional().catch(undefined),
-    recipient: z.object({ chat_id: exactInteger }).optional().catch(undefined),
+    recipient: z.object({ chat_id: optionalNumericId }).optional().catch(undefined),
   }).optional().catch(undefined),
 })
 
@@ -83,19 +85,19 @@ function readUpdate (value: unknown, nowMs: number): WebhookContent {
 }
 
 /** Null if the message has nothing of its own to show. */
-function readEdit (value: unknown, timestamp: number, nowMs: number): MessageEdit | null {
+function readEdit (value: unknown, timestamp: number | undefined, nowMs: number): MessageEdit | null {
   const { sender, recipient, timestamp: sentAt, body } = readFields(editedMessage, value, '/message')
   if (body === null || body === undefined) return null
   const files = readFiles(body)
   const text = readText(body, files)
   if (text === null) return null
+  if (timestamp === undefined) throw new BadRequest('faulty: /timestamp')
   return {
     direction: sender?.is_bot === true ? 'out' : 'in',
     user: sender === null || sender === undefined ? { id: String(recipient.chat_id) } : toProfile(sender),
-    message: { id: String(body.mid), date: requireTime(sentAt, nowMs, '/message/timestamp'), text, files },
+    message: { id: String(body.mid), date: optionalTime(sentAt ?? 0, nowMs), text, files },
     chat: { id: String(recipient.chat_id) },
-    // `seq` exceeds 2^53.
-    revision: { at: requireTime(timestamp, nowMs, '/timestamp'), tie: BigInt.asIntN(64, BigInt(body.seq ?? 0)) },
+    revision: { at: requireTime(timestamp, nowMs, '/timestamp'), tie: body.seq },
   }
 }
 
@@ -120,12 +122,12 @@ function toProfile ({ user_id: id, first_name: firstName, name, ...rest }: z.out
 }
 
 /** The client who caused an event that is not an edit. Skips what it cannot read: only edits must be readable. */
-function readClients (value: unknown, timestamp: number, nowMs: number): SeenClient[] {
+function readClients (value: unknown, timestamp: number | undefined, nowMs: number): SeenClient[] {
   const { user, callback, message, chat_id: chat = message?.recipient?.chat_id } = readFields(event, value)
   // A pressed button comes with the bot's own message.
   const client = [callback?.user, user, message?.sender].find(client => client !== undefined && client.is_bot !== true)
-  if (client === undefined || !isPlausibleTime(timestamp, nowMs)) return []
-  return [{ user: toProfile(client), chat: chat === undefined ? undefined : String(chat), revision: { at: timestamp, tie: 0n } }]
+  if (client === undefined) return []
+  return [{ user: toProfile(client), chat: chat === undefined ? undefined : String(chat), revision: { at: timestamp ?? nowMs, tie: 0n } }]
 }
 
 /** Other markup (mentions, highlights) does not change the text. */
