@@ -4,7 +4,7 @@ import { BadRequest, Unauthenticated } from '../../base/errors.ts'
 import { parseBody, tryParseBody } from '../../base/json.ts'
 import { type FieldScheme, createVerifier } from '../../signatures/verify.ts'
 import { readVkText } from './text.ts'
-import { exactInteger, optionalText, optionalUrl, readFields, renderText, requireTime } from '../fields.ts'
+import { counter, exactInteger, numericId, optionalInteger, optionalNumericId, optionalText, optionalTime, optionalUrl, readFields, renderText, requireTime } from '../fields.ts'
 import { API_KEYS } from '../profile-lookup.ts'
 import { defineMessenger, type WebhookContent } from '../messenger.ts'
 import { createVkLookUp } from './users.ts'
@@ -20,8 +20,8 @@ const MAX_FILES = 20
 const SIGNS: ReadonlyMap<string, string> = new Map([['photo', '📷'], ['video', '🎬'], ['audio', '🎵'], ['audio_message', '🎵'], ['doc', '📎'], ['graffiti', '📷']])
 
 const attachment = z.object({
-  type: z.string(),
-  photo: z.object({ sizes: z.array(z.object({ url: optionalUrl, width: z.number(), height: z.number() }).nullable().catch(null)) }).optional().catch(undefined),
+  type: z.string().catch(''),
+  photo: z.object({ sizes: z.array(z.object({ url: optionalUrl, width: z.number().catch(0), height: z.number().catch(0) }).nullable().catch(null)) }).optional().catch(undefined),
   doc: z.object({ url: optionalUrl, title: optionalText(1000) }).optional().catch(undefined),
   audio_message: z.object({ link_mp3: optionalUrl, link_ogg: optionalUrl }).optional().catch(undefined),
   graffiti: z.object({ url: optionalUrl }).optional().catch(undefined),
@@ -29,22 +29,22 @@ const attachment = z.object({
 
 type Attachment = z.output<typeof attachment>
 
-const event = z.object({ type: z.string(), group_id: exactInteger, object: z.unknown().optional() })
+const event = z.object({ type: z.string(), group_id: numericId, object: z.unknown().optional() })
 
 const confirmation = z.object({ type: z.literal('confirmation'), group_id: exactInteger })
 
 const editedMessage = z.object({
-  id: exactInteger.optional(),
-  conversation_message_id: exactInteger,
-  date: z.int(),
-  update_time: z.int().optional(),
+  id: optionalNumericId,
+  conversation_message_id: optionalNumericId,
+  date: optionalInteger,
+  update_time: optionalInteger,
   // Counts the changes of a message; the documentation does not list it.
-  version: z.int().optional().catch(undefined),
-  from_id: exactInteger,
-  peer_id: exactInteger,
-  out: z.int().optional().catch(undefined),
-  admin_author_id: z.int().optional().catch(undefined),
-  text: z.string(),
+  version: counter,
+  from_id: numericId,
+  peer_id: numericId,
+  out: optionalInteger,
+  admin_author_id: optionalInteger,
+  text: z.string().nullish(),
   format_data: z.unknown().optional(),
   attachments: z.array(attachment).optional().catch(undefined),
 })
@@ -105,26 +105,30 @@ function readEvent (body: unknown, settings: Settings, nowMs: number): WebhookCo
 }
 
 function readEdit (message: EditedMessage, { messageId, apiToken }: Settings, nowMs: number): MessageEdit {
-  const { date, update_time: updatedAt = date, version = 0, from_id: sender, peer_id: peer } = message
+  const { date, update_time: updatedAt = date, from_id: sender, peer_id: peer } = message
   const id = message[messageId]
   // `id` is 0 in group chats.
   if (id === undefined || BigInt(id) <= 0n) throw new BadRequest(`faulty: /object/${messageId}`)
+  if (updatedAt === undefined) throw new BadRequest('faulty: /object/update_time')
   const isOwn = BigInt(sender) < 0n || message.out === 1 || (message.admin_author_id ?? 0) > 0
   const user = String(isOwn ? peer : sender)
   const files = readFiles(message)
   return {
     direction: isOwn ? 'out' : 'in',
     user: { id: user, url: `https://vk.com/id${user}`, ...(apiToken === undefined ? {} : { lookUpId: user }) },
-    message: { id: String(id), date: requireTime(date * 1000, nowMs, '/object/date'), text: readText(message, files), files },
+    message: { id: String(id), date: optionalTime((date ?? 0) * 1000, nowMs), text: readText(message, files), files },
     chat: { id: String(peer) },
-    revision: { at: requireTime(updatedAt * 1000, nowMs, '/object/update_time'), tie: BigInt(version) },
+    revision: { at: requireTime(updatedAt * 1000, nowMs, '/object/update_time'), tie: message.version },
   }
 }
 
+/** With an attachment, a text that is null or missing counts as taken away. */
 function readText ({ text, format_data: format, attachments = [] }: EditedMessage, files: readonly FileLink[]): string {
-  if (text !== '') return renderText(readVkText(text, format))
+  if (text !== undefined && text !== null && text !== '') return renderText(readVkText(text, format))
   if (files.length > 0) return ''
-  return attachments.map(attachment => SIGNS.get(attachment?.type ?? '')).find(sign => sign !== undefined) ?? ''
+  const sign = attachments.map(attachment => SIGNS.get(attachment?.type ?? '')).find(sign => sign !== undefined)
+  if (sign === undefined && typeof text !== 'string') throw new BadRequest('faulty: /object/text')
+  return sign ?? ''
 }
 
 /**
@@ -132,7 +136,7 @@ function readText ({ text, format_data: format, attachments = [] }: EditedMessag
  * would download them for nothing, and VK signs them again each time, so no edit would ever equal the previous one.
  */
 function readFiles ({ text, attachments = [] }: EditedMessage): FileLink[] {
-  if (text !== '') return []
+  if (typeof text === 'string' && text !== '') return []
   return attachments.flatMap((attachment): FileLink[] => {
     const { photo, doc, audio_message: voice, graffiti } = attachment ?? {}
     const url = largest(photo) ?? doc?.url ?? voice?.link_mp3 ?? voice?.link_ogg ?? graffiti?.url

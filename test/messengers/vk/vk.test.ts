@@ -65,6 +65,12 @@ t.test('ids are exact, and those of the original connector', async t => {
   t.throws(() => parse('message_edit', {}, { messageId: 'id' }), new BadRequest('faulty: /object/id'), 'in a chat of several people the id is 0')
 })
 
+t.test('an id that the channel does not use may be anything', async t => {
+  t.equal(parseOne('message_edit.files', { 'object.conversation_message_id': undefined }, { messageId: 'id' }).message.id, '771')
+  t.equal(parseOne('message_edit', { 'object.id': null }).message.id, '2169')
+  t.equal(parseOne('message_edit', { 'object.date': SENT_AT }).message.date, undefined, 'nor does a wrong date cost the edit')
+})
+
 t.test('of a message that was never updated the date is the revision, and without a version its tie is 0', async t => {
   t.strictSame(parseOne('message_edit', { 'object.update_time': undefined, 'object.version': undefined }).revision, { at: SENT_AT, tie: 0n })
 })
@@ -96,6 +102,11 @@ t.test('an attachment without a link is shown by a sign, if there is no text', a
   t.equal(parseOne('message_edit', { 'object.attachments': [{ type: 'video' }] }).message.text, parseOne('message_edit').message.text)
 })
 
+t.test('a text that was taken away may also be null or missing', async t => {
+  for (const text of [null, undefined]) t.strictSame(parseOne('message_edit.files', { 'object.text': text }).message, parseOne('message_edit.files').message)
+  t.equal(parseOne('message_edit', { 'object.text': null, 'object.attachments': [{ type: 'video' }] }).message.text, '🎬')
+})
+
 t.test('with a token the client\'s name can be asked for, and not otherwise', async t => {
   t.equal(parseOne('message_edit', {}, { apiToken: 'vk1.a.0123456789' }).user.lookUpId, '40123456')
   t.notOk('lookUpId' in parseOne('message_edit').user)
@@ -108,13 +119,15 @@ t.test('other events are ignored, and tell nobody\'s name', async t => {
 
 t.test('an edit that cannot be read names its fields and none of its words', async t => {
   const cases: [what: string, changes: Changes, detail: RegExp][] = [
-    ['no ids', { 'object.from_id': undefined, 'object.peer_id': 'x', 'object.conversation_message_id': 1.5 }, /^faulty: \/object\/conversation_message_id, \/object\/from_id, \/object\/peer_id$/],
+    ['no ids', { 'object.from_id': undefined, 'object.peer_id': 'x', 'object.conversation_message_id': 1.5 }, /^faulty: \/object\/from_id, \/object\/peer_id$/],
     ['no message', { object: undefined }, /^faulty: \/object$/],
-    ['as in message_new', { object: { message: {} } }, /\/object\/conversation_message_id/],
+    ['as in message_new', { object: { message: {} } }, /\/object\/from_id/],
+    ['no id of the message', { 'object.conversation_message_id': 1.5 }, /^faulty: \/object\/conversation_message_id$/],
+    ['no time', { 'object.update_time': null, 'object.date': undefined }, /^faulty: \/object\/update_time$/],
     ['no text', { 'object.text': undefined }, /^faulty: \/object\/text$/],
     ['a text too long', { 'object.text': 'x'.repeat(100_001) }, /more than 100000 characters/],
     ['an edit far ahead', { 'object.update_time': 9_999_999_999 }, /\/object\/update_time is not a time/],
-    ['milliseconds', { 'object.date': SENT_AT }, /\/object\/date is not a time/],
+    ['milliseconds', { 'object.update_time': SENT_AT }, /\/object\/update_time is not a time/],
     ['no type', { type: undefined, 'object.text': 'my password' }, /^faulty: \/type$/],
   ]
   for (const [what, changes, detail] of cases) {
