@@ -51,6 +51,31 @@ t.test('trap: the edit names the message by a bare id, and the event of the orig
   t.equal(parseOne('edited', long, { messageIds: 'bare' }).message.id, '3EB05D7E21C3A90B4417')
 })
 
+t.test('trap: the engine ZAPO gives bare ids, in the original and in the edit', async t => {
+  const bare = { 'payload.id': '3EB0C9A17F20D4E6B855' }
+  t.equal(parseOne('edited', bare).message.id, '3EB05D7E21C3A90B4417')
+  t.equal(parseOne('group-edited', bare).message.id, '3EB05D7E21C3A90B4502')
+  t.equal(parseOne('edited', bare, { messageIds: 'bare' }).message.id, '3EB05D7E21C3A90B4417')
+  t.equal(parseOne('edited', bare, { messageIds: 'full' }).message.id, 'false_79161234567@c.us_3EB05D7E21C3A90B4417')
+  t.equal(parseOne('group-edited', bare, { messageIds: 'full' }).message.id, 'false_120363041234567890@g.us_3EB05D7E21C3A90B4502_88800011122233@lid')
+  t.equal(parseOne('own-edited', bare, { messageIds: 'full' }).message.id, 'true_79161234567@c.us_3EB0AA0000000000F000')
+})
+
+t.test('trap: the engine ZAPO knows no names and writes an account in two ways', async t => {
+  const bare = { engine: 'ZAPO', 'payload.id': '3EB0C9A17F20D4E6B855', 'payload.from': '79161234567@s.whatsapp.net', 'payload._data': { conversation: 'Please' } }
+  t.match(parse(fixture('waha/message', bare)).clients, [{ user: { id: '79161234567@c.us', name: '+79161234567' }, chat: '79161234567@c.us' }])
+  t.strictSame(parse(fixture('waha/message', { ...bare, engine: 'GOWS' })).clients, [], 'other engines know names, so another event will tell')
+  t.match(parse(fixture('waha/message', { ...bare, 'payload._data': { pushName: 'Anna' } })).clients, [{ user: { name: 'Anna' } }])
+  t.strictSame(parse(fixture('waha/message', { ...bare, 'payload.from': '98765432100@lid' })).clients, [], 'a hidden number')
+})
+
+t.test('who wrote is known without fromMe, by the message\'s id', async t => {
+  for (const fromMe of [undefined, null, 'x']) {
+    t.equal(parseOne('edited', { 'payload.fromMe': fromMe }).direction, 'in')
+    t.match(parseOne('own-edited', { 'payload.fromMe': fromMe }), { direction: 'out', chat: { id: '79161234567@c.us' } })
+  }
+})
+
 t.test('trap: media is on the WAHA server behind its API key, and goes nowhere', async t => {
   const edit = parseOne('group-edited')
   t.strictSame(edit.message.files, [])
@@ -61,12 +86,16 @@ t.test('a caption that was taken away leaves a sign of its file', async t => {
   const signs: [media: unknown, sign: string][] = [
     [{ mimetype: 'image/jpeg' }, '📷'], [{ mimetype: 'video/mp4' }, '🎬'], [{ mimetype: 'audio/ogg; codecs=opus' }, '🎵'], [{ mimetype: 'application/pdf' }, '📎'], [null, '📎'], [{}, '📎'],
   ]
-  for (const [media, sign] of signs) t.equal(parseOne('group-edited', { 'payload.body': ' ', 'payload.media': media }).message.text, sign)
+  for (const body of ['', ' ', null, undefined]) {
+    for (const [media, sign] of signs) t.equal(parseOne('group-edited', { 'payload.body': body, 'payload.media': media }).message.text, sign)
+  }
+  t.equal(parseOne('group-edited', { 'payload.body': null, 'payload.hasMedia': undefined }).message.text, '📷')
   t.equal(parseOne('edited', { 'payload.body': '' }).message.text, '', 'an edit that WAHA could not read: the guard says what becomes of it')
 })
 
 t.test('in a group the client is the participant', async t => {
   t.match(parseOne('group-edited'), { user: { id: '88800011122233@lid', name: 'Anna P.', phone: undefined }, chat: { id: '120363041234567890@g.us' } })
+  t.equal(parseOne('edited', { 'payload.participant': '' }).user.id, '79161234567@c.us', 'elsewhere some engines write an empty one')
 })
 
 t.test('ids are written as the original connector wrote them', async t => {
@@ -86,7 +115,11 @@ t.test('trap: an old edit that is reported anew is as old as WhatsApp says', asy
 })
 
 t.test('each engine has the name at a place of its own', async t => {
-  for (const data of [{ notifyName: 'Anna' }, { pushName: 'Anna' }, { Info: { PushName: 'Anna' } }, { notifyName: 7, pushName: '', Info: { PushName: 'Anna' } }]) {
+  const engines = [
+    { notifyName: 'Anna' }, { pushName: 'Anna' }, { Info: { PushName: 'Anna' } }, { notifyName: 7, pushName: '', Info: { PushName: 'Anna' } },
+    { message: { _data: { notifyName: 'Anna' } }, newBody: 'x' }, ['79161234567@c.us', 'false_79161234567@c.us_AAA', { notifyName: 'Anna' }], { chat: {}, msg: { notifyName: 'Anna' } },
+  ]
+  for (const data of engines) {
     t.equal(parseOne('edited', { 'payload._data': data }).user.name, 'Anna', JSON.stringify(data))
   }
   for (const data of [undefined, null, 'Anna', { Info: null }]) t.notOk(parseOne('edited', { 'payload._data': data }).user.name)
@@ -115,7 +148,7 @@ t.test('an edit that cannot be read names its fields and none of its words', asy
     [{ payload: 'bouquets' }, /^faulty: \/payload$/],
     [{ 'payload.editedMessageId': undefined }, /^faulty: \/payload\/editedMessageId$/],
     [{ 'payload.body': null }, /^faulty: \/payload\/body$/],
-    [{ 'payload.id': 'bouquets' }, /^faulty: \/payload\/id$/],
+    [{ 'payload.body': 7 }, /^faulty: \/payload\/body$/],
     [{ 'payload.from': 'a\0b' }, /^faulty: \/payload\/from$/],
     [{ 'payload.timestamp': 99_999_999_999 }, /^faulty: \/payload\/timestamp/],
     [{ 'payload.timestamp': undefined, timestamp: undefined }, /^faulty: \/timestamp$/],
@@ -151,7 +184,7 @@ t.test('the keys of a channel are checked', async t => {
   for (const secret of ['', 'my-secret-key', 'x'.repeat(513), `${SECRET}\n`, 'with blanks in between it']) t.notOk(module.secret.isGood(secret), secret)
   t.ok(module.secret.isGood(SECRET))
   const keys = z.object(module.keys)
-  t.strictSame(keys.parse({}), { messageIds: 'full', idSuffix: 'keep' })
+  t.strictSame(keys.parse({}), { messageIds: 'auto', idSuffix: 'keep' })
   for (const faulty of [{ session: '' }, { messageIds: 'long' }, { idSuffix: true }]) t.notOk(keys.safeParse(faulty).success, JSON.stringify(faulty))
 })
 
@@ -212,7 +245,7 @@ t.test('through the relay into the portal', async t => {
       ['edited', edit('W5', ''), { outcome: 'refused', reason: 'empty-text' }],
       ['edited', { ...edit('W5', 'of another account'), session: 'other' }, { outcome: 'ignored' }],
       ['session-status', {}, { outcome: 'ignored' }],
-      ['edited', { ...edit('W5', 'my password'), 'payload.from': 7 }, { outcome: 'ignored', reason: 'unreadable', detail: 'faulty: /payload/from' }],
+      ['edited', { ...edit('W5', 'my password'), 'payload.from': null }, { outcome: 'ignored', reason: 'unreadable', detail: 'faulty: /payload/from' }],
     ]
     for (const [name, changes, outcome] of cases) {
       t.match(await send('waha', name, changes), { status: 200, text: '' })
