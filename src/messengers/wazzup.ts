@@ -5,29 +5,31 @@ import { parseBody, tryParseBody } from '../base/json.ts'
 import { BEARER, createVerifier } from '../signatures/verify.ts'
 import { isBlankForPortal } from '../text/blank.ts'
 import { readWhatsApp } from '../text/whatsapp.ts'
-import { readEach, exactId, optionalText, optionalUrl, readFields, renderText, requireTime } from './fields.ts'
+import { readEach, exactId, optionalId, optionalText, optionalTime, optionalUrl, readFields, renderText } from './fields.ts'
 import { defineMessenger, type WebhookContent, type WebhookReply, type WebhookRequest } from './messenger.ts'
 
 /** A handshake is a few bytes; a larger body is parsed only once it is authentic. */
 const MAX_HANDSHAKE_BYTES = 64
 
-const webhook = z.looseObject({ messages: z.array(z.unknown()).optional() })
+const webhook = z.looseObject({ messages: z.array(z.unknown()).nullish() })
 
 const message = z.object({
   messageId: exactId,
   /** The account at Wazzup. */
-  channelId: z.string().optional().catch(undefined),
+  channelId: optionalId,
   /** whatsapp, whatsgroup, telegram, telegroup, max, maxgroup, vk, avito, instagram, viber. */
-  chatType: z.string(),
+  chatType: z.string().catch(''),
   chatId: exactId,
+  /** text, image, video, audio, document and others. */
+  type: z.string().catch(''),
   /** When the original was sent, by the messenger's clock; the same in all edits of a message. */
-  dateTime: z.iso.datetime({ offset: true }),
+  dateTime: z.string().catch(''),
   isEcho: z.boolean().optional().catch(undefined),
   contact: z.object({
     name: optionalText(1000),
     avatarUri: optionalUrl,
     username: optionalText(100),
-    phone: optionalText(100),
+    phone: optionalId,
   }).optional().catch(undefined),
 })
 
@@ -38,6 +40,12 @@ const editedMessage = message.extend({
   contentUri: optionalUrl,
   oldInfo: z.object({ oldText: z.string() }).optional().catch(undefined),
 })
+
+/** Shown instead of a file whose link is missing, if there is no text. */
+const SIGNS: ReadonlyMap<string, string> = new Map([['image', '📷'], ['video', '🎬'], ['audio', '🎵'], ['document', '📎']])
+
+/** ISO 8601 with a time zone, which may be hours only: +00. */
+const DATE_TIME = /^(\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?)(?:Z|([+-]\d\d)(?::?(\d\d))?)$/
 
 type Message = z.output<typeof message>
 
@@ -81,7 +89,8 @@ function createSecretVerifier (secrets: readonly string[], secretIn: Settings['s
   }
 }
 
-function readWebhook ({ messages = [], ...others }: z.output<typeof webhook>, settings: Settings, nowMs: number): WebhookContent {
+function readWebhook ({ messages: items, ...others }: z.output<typeof webhook>, settings: Settings, nowMs: number): WebhookContent {
+  const messages = items ?? []
   const content = readEach(messages, item => readMessage(item, settings, nowMs))
   // Statuses, new contacts and deals may come with messages. The relay ignores them, but a connector behind it may need them.
   const isMore = messages.length === 0 || Object.values(others).some(value => !Array.isArray(value) || value.length > 0)
@@ -90,51 +99,59 @@ function readWebhook ({ messages = [], ...others }: z.output<typeof webhook>, se
 
 function readMessage (item: unknown, settings: Settings, nowMs: number): Partial<WebhookContent> {
   const { isEdited, isDeleted } = readFields(kind, item)
-  if (isEdited !== true || isDeleted === true) return { ignored: [{}], clients: readClients(item, settings) }
+  if (isEdited !== true || isDeleted === true) return { ignored: [{}], clients: readClients(item, settings, nowMs) }
   const edited = readFields(editedMessage, item)
   return isOfChannel(edited, settings) ? { edits: [readEdit(edited, nowMs)] } : { ignored: [{}] }
 }
 
 function isOfChannel ({ channelId = '' }: Message, { channelIds }: Settings): boolean {
-  return channelIds === undefined || channelIds.includes(channelId)
+  return channelIds === undefined || channelIds.includes(String(channelId))
 }
 
 function readEdit (edited: EditedItem, nowMs: number): MessageEdit {
-  const { messageId, chatId, dateTime, isEcho, text, contentUri, oldInfo } = edited
-  if (typeof text !== 'string' && contentUri === undefined) throw new BadRequest('faulty: /text')
-  const sentAt = requireTime(Date.parse(dateTime), nowMs, '/dateTime')
+  const { messageId, chatId, isEcho, type, text, contentUri, oldInfo } = edited
+  if (typeof text !== 'string' && contentUri === undefined && !SIGNS.has(type)) throw new BadRequest('faulty: /text')
   return {
     direction: isEcho === true ? 'out' : 'in',
     user: toProfile(edited),
-    message: { id: String(messageId), date: sentAt, ...readContent(edited, text ?? '') },
+    message: { id: String(messageId), date: optionalTime(readTime(edited), nowMs), ...readContent(edited, text ?? '') },
     replaces: oldInfo === undefined ? undefined : readContent(edited, oldInfo.oldText),
     chat: { id: String(chatId) },
-    revision: { at: sentAt, tie: 0n },
+    // All edits of a message have the same: Wazzup gives no time of an edit.
+    revision: { at: 0, tie: 0n },
   }
 }
 
+/** Milliseconds; 0 if there is no time. */
+function readTime ({ dateTime }: Message): number {
+  const [, time, hours, minutes = '00'] = DATE_TIME.exec(dateTime) ?? []
+  return time === undefined ? 0 : Date.parse(time + (hours === undefined ? 'Z' : `${hours}:${minutes}`)) || 0
+}
+
 /** The portal updates only the text, so the file's link is sent only if there is no text. */
-function readContent ({ chatType, contentUri }: EditedItem, text: string): Pick<EditedMessage, 'text' | 'files'> {
-  const files = contentUri !== undefined && isBlankForPortal(text) ? [{ url: contentUri }] : []
+function readContent ({ chatType, type, contentUri }: EditedItem, text: string): Pick<EditedMessage, 'text' | 'files'> {
+  const isBlank = isBlankForPortal(text)
+  if (isBlank && contentUri === undefined && SIGNS.has(type)) return { text: SIGNS.get(type) ?? '', files: [] }
+  const files = contentUri !== undefined && isBlank ? [{ url: contentUri }] : []
   return { text: renderText(chatType.startsWith('whats') ? readWhatsApp(text) : { text, ranges: [] }), files }
 }
 
 /** Skips what it cannot read: only edits must be readable. */
-function readClients (item: unknown, settings: Settings): SeenClient[] {
+function readClients (item: unknown, settings: Settings, nowMs: number): SeenClient[] {
   const { success, data } = message.safeParse(item)
   if (!success || data.isEcho === true || !isOfChannel(data, settings)) return []
   const user = toProfile(data)
-  return isNamed(user) ? [{ user, chat: String(data.chatId), revision: { at: Date.parse(data.dateTime), tie: 0n } }] : []
+  return isNamed(user) ? [{ user, chat: String(data.chatId), revision: { at: readTime(data) || nowMs, tie: 0n } }] : []
 }
 
 /** Wazzup identifies a client by their chat. */
 function toProfile ({ chatType, chatId, contact }: Message): ClientProfile {
-  const { name, avatarUri, username, phone } = contact ?? {}
+  const { name, avatarUri, username, phone = chatType === 'whatsapp' ? `+${chatId}` : undefined } = contact ?? {}
   return {
     id: String(chatId),
     name,
     pictureUrl: avatarUri,
     url: chatType === 'telegram' && username !== undefined && /^\w+$/.test(username) ? `https://t.me/${username}` : undefined,
-    phone: phone ?? (chatType === 'whatsapp' ? `+${chatId}` : undefined),
+    phone: phone === undefined ? undefined : String(phone),
   }
 }
