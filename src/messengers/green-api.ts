@@ -4,23 +4,29 @@ import { BadRequest, Unauthenticated } from '../base/errors.ts'
 import { parseBody, tryParseBody } from '../base/json.ts'
 import { BEARER, createVerifier, type Verify } from '../signatures/verify.ts'
 import { readWhatsApp } from '../text/whatsapp.ts'
-import { exactId, exactInteger, optionalText, readFields, renderText, requireTime } from './fields.ts'
+import { exactId, integer, optionalId, optionalInteger, optionalNumericId, optionalText, readFields, renderText, requireTime } from './fields.ts'
 import { defineMessenger, type WebhookContent } from './messenger.ts'
 import { idSuffix, phoneOf, writeId } from './whatsapp-ids.ts'
 
 const INCOMING = 'incomingMessageReceived'
 const OUTGOING: readonly string[] = ['outgoingMessageReceived', 'outgoingAPIMessageReceived']
 
+/** Shown instead of a file whose caption was removed: the edit does not tell its kind. */
+const NO_CAPTION = '📎'
+
+/** The chat of a group: of WhatsApp, or of MAX and Telegram. */
+const GROUP = /@g\.us$|^-/
+
 const INSTANCE_REMEDY = 'must be the number of the instance, such as 1101000001'
 
 const sender = z.object({
   chatId: exactId,
   chatName: optionalText(1000),
-  sender: exactId,
+  sender: optionalId,
   senderName: optionalText(1000),
   senderContactName: optionalText(1000),
   /** For MAX and Telegram, whose ids are not phone numbers. */
-  senderPhoneNumber: exactInteger.optional().catch(undefined),
+  senderPhoneNumber: optionalNumericId,
 })
 
 const instance = z.object({ instanceData: z.object({ idInstance: exactId }) })
@@ -33,7 +39,7 @@ const notification = instance.extend({
 
 const editedMessage = z.object({
   instanceData: z.object({ typeInstance: z.string().optional().catch(undefined) }),
-  timestamp: z.int(),
+  timestamp: integer,
   senderData: sender,
   messageData: z.object({
     editedMessageData: z.object({
@@ -45,7 +51,7 @@ const editedMessage = z.object({
 })
 
 /** The client's data in an event that is not an edit. */
-const incomingMessage = z.object({ timestamp: z.int().optional().catch(undefined), senderData: sender })
+const incomingMessage = z.object({ timestamp: optionalInteger, senderData: sender })
 
 type Sender = z.output<typeof sender>
 
@@ -100,11 +106,13 @@ function readNotification (body: unknown, settings: Settings, nowMs: number): We
 
 function readEdit (body: unknown, direction: 'in' | 'out', settings: Settings, nowMs: number): MessageEdit {
   const { instanceData, timestamp, senderData, messageData: { editedMessageData: edited } } = readFields(editedMessage, body)
-  const text = edited.textMessage || (edited.caption ?? edited.textMessage)
+  const text = edited.textMessage || edited.caption || (edited.caption === undefined ? edited.textMessage : NO_CAPTION)
   if (typeof text !== 'string') throw new BadRequest('faulty: /messageData/editedMessageData/textMessage')
+  const user = toProfile(senderData, settings)
+  if (user === null) throw new BadRequest('faulty: /senderData/sender')
   return {
     direction,
-    user: toProfile(senderData, settings),
+    user,
     message: {
       // idMessage is the edit's own id; stanzaId is the message's.
       id: String(edited.stanzaId),
@@ -122,14 +130,19 @@ function readClients (body: unknown, settings: Settings, nowMs: number): SeenCli
   const { success, data } = incomingMessage.safeParse(body)
   if (!success) return []
   const user = toProfile(data.senderData, settings)
-  if (!isNamed(user)) return []
+  if (user === null || !isNamed(user)) return []
   const at = data.timestamp === undefined ? nowMs : data.timestamp * 1000
   return [{ user, chat: writeId(String(data.senderData.chatId), settings.idSuffix), revision: { at, tie: 0n } }]
 }
 
-/** Prefers the name that the client chose, as Green-API's own connector for Bitrix24 does, to the one in the account's contacts. */
-function toProfile ({ sender, senderName, senderContactName, senderPhoneNumber }: Sender, settings: Settings): ClientProfile {
-  const id = String(sender)
+/**
+ * Prefers the name that the client chose, as Green-API's own connector for Bitrix24 does, to the one in the account's contacts. Null if
+ * nothing tells who wrote in a group.
+ */
+function toProfile ({ chatId, sender, senderName, senderContactName, senderPhoneNumber }: Sender, settings: Settings): ClientProfile | null {
+  // In a chat of two, the sender has the chat's id.
+  const id = String(sender ?? chatId)
+  if (sender === undefined && GROUP.test(id)) return null
   return {
     id: writeId(id, settings.idSuffix),
     name: senderName || senderContactName,

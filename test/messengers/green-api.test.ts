@@ -51,6 +51,21 @@ t.test('trap: the caption of a file is edited under a name of its own', async t 
   t.equal(parseOne('whatsapp-edited', { [TEXT]: '' }).message.text, '', 'the guard says what becomes of it')
 })
 
+t.test('a caption that was taken away leaves a sign', async t => {
+  for (const caption of ['', null]) {
+    for (const text of ['', null, undefined]) t.equal(parseOne('whatsapp-group-edited', { 'messageData.editedMessageData.caption': caption, [TEXT]: text }).message.text, '📎')
+    t.equal(parseOne('whatsapp-edited', { 'messageData.editedMessageData.caption': caption }).message.text, 'Please [B]two[/B] bouquets')
+  }
+})
+
+t.test('in a chat of two the sender is the chat; in a group somebody must be named', async t => {
+  for (const sender of [undefined, null, '']) {
+    t.match(parseOne('whatsapp-edited', { 'senderData.sender': sender }).user, { id: '79161234567@c.us', phone: '+79161234567' })
+    t.throws(() => parse(fixture('green-api/whatsapp-group-edited', { 'senderData.sender': sender })), new BadRequest('faulty: /senderData/sender'))
+    t.throws(() => parse(fixture('green-api/telegram-edited', { 'senderData.sender': sender, 'senderData.chatId': '-100200300' })), new BadRequest('faulty: /senderData/sender'))
+  }
+})
+
 t.test('trap: ids of MAX are beyond 2^53, numbers or strings, and its text has no markup', async t => {
   t.match(parseOne('max-edited', {}, { instanceId: 3100700042 }), {
     user: { id: '10480011', name: 'Пётр Смирнов', phone: '+79031112233' },
