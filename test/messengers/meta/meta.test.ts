@@ -32,14 +32,14 @@ function parseOne (event: string, changes: Changes = {}, settings: object = {}) 
   return edit
 }
 
-t.test('Messenger: every field of an edit is read; it is plain text, numbered by its message', async t => {
+t.test('Messenger: every field of an edit is read; it is plain text', async t => {
   t.strictSame(parse('message_edit'), {
     edits: [{
       direction: 'in',
       user: { id: '7700110022003300' },
       message: { id: 'm_Xy-Zz_0011', text: 'Two of the [\u200Bb]blue ones, *please*', files: [] },
       chat: { id: '7700110022003300' },
-      revision: { at: 2, tie: 1_795_341_660_900n },
+      revision: { at: 1_795_341_660_900, tie: 2n },
     }],
     ignored: [],
     clients: [],
@@ -47,8 +47,18 @@ t.test('Messenger: every field of an edit is read; it is plain text, numbered by
 })
 
 t.test('Messenger: the number of the edit may be a string, or missing', async t => {
-  t.equal(parseOne('message_edit', { [`${EVENT}.message_edit.num_edit`]: '5' }).revision.at, 5)
-  t.equal(parseOne('message_edit', { [`${EVENT}.message_edit.num_edit`]: undefined }).revision.at, 0)
+  for (const [number, tie] of [['5', 5n], [undefined, 0n], [null, 0n], ['two', 0n]] as const) t.equal(parseOne('message_edit', { [`${EVENT}.message_edit.num_edit`]: number }).revision.tie, tie)
+  t.equal(parseOne('message_edit', { [`${EVENT}.timestamp`]: null }).revision.at, 1_795_341_661_200, 'the time may be the entry\'s')
+})
+
+t.test('Messenger: events of a conversation that another app leads are read too', async t => {
+  const [entry] = (JSON.parse(fixture('meta/message_edit').toString()) as { entry: { messaging: unknown }[] }).entry
+  for (const messaging of [undefined, null, []]) t.strictSame(parse('message_edit', { 'entry.0': { ...entry, messaging, standby: entry?.messaging } }), parse('message_edit'))
+})
+
+t.test('Instagram: an edit with the number 0 and no text is a new message', async t => {
+  for (const number of [0, '0']) t.strictSame(parse('message_edit', { object: 'instagram', [`${EVENT}.message_edit`]: { mid: 'm_1', num_edit: number }, [`${EVENT}.sender`]: undefined }), { edits: [], ignored: [{}], clients: [] })
+  t.match(parse('message_edit', { [`${EVENT}.message_edit`]: { mid: 'm_1', num_edit: 1 } }).ignored, [{ reason: 'unreadable' }])
 })
 
 t.test('Messenger: what the Page itself wrote is the operator\'s', async t => {
@@ -88,7 +98,10 @@ t.test('WhatsApp: an edited caption comes without its file, which only the app\'
   const edit = parseOne('whatsapp-edit.caption')
   t.match(edit, { user: { id: '79160001122', name: undefined }, message: { id: 'wamid.ORIGINAL0002', text: 'the [I]left[/I] one', files: [] } })
   const shown = (type: string, file: object) => parseOne('whatsapp-edit.caption', { [`${MESSAGE}.edit.message`]: { type, [type]: file } }).message.text
-  for (const type of ['image', 'video', 'document']) t.equal(shown(type, { caption: '*new*' }), '[B]new[/B]', type)
+  for (const type of ['image', 'video', 'document']) {
+    t.equal(shown(type, { caption: '*new*' }), '[B]new[/B]', type)
+    t.equal(parseOne('whatsapp-edit.caption', { [`${MESSAGE}.edit.message`]: { type } }).message.text, shown(type, { caption: null }), 'removed')
+  }
   t.strictSame([shown('image', {}), shown('video', { caption: '' }), shown('document', { filename: '*spec* [b].pdf' })], ['📷', '🎬', '📎 *spec* [\u200Bb].pdf'], 'so that the old caption does not stay')
 })
 
@@ -96,6 +109,19 @@ t.test('WhatsApp: what the operator edits on the telephone is the operator\'s, a
   const { edits, ignored, clients } = parse('whatsapp-echo-edit')
   t.match(edits, [{ direction: 'out', user: { id: '79160001122' }, chat: { id: '79160001122' }, message: { id: 'wamid.ORIGINAL0003' } }])
   t.strictSame([ignored, clients], [[{}], []])
+})
+
+t.test('WhatsApp: a group is a chat of its own', async t => {
+  t.match(parseOne('whatsapp-edit', { [`${MESSAGE}.group_id`]: 'Y2FwaV9ncm91cDox' }), { user: { id: '79160001122', name: 'Анна Петрова' }, chat: { id: 'Y2FwaV9ncm91cDox' } })
+  t.match(parse('whatsapp-edit', { [`${MESSAGE}.group_id`]: 'Y2FwaV9ncm91cDox', [`${MESSAGE}.type`]: 'text' }).clients, [{ user: { id: '79160001122' }, chat: 'Y2FwaV9ncm91cDox' }])
+  const { direction, chat } = parseOne('whatsapp-echo-edit', { [`${VALUE}.message_echoes.0.to`]: undefined, [`${VALUE}.message_echoes.0.group_id`]: 'Y2FwaV9ncm91cDox' })
+  t.strictSame([direction, chat.id], ['out', 'Y2FwaV9ncm91cDox'])
+})
+
+t.test('WhatsApp: an unsupported message is a lost edit unless Meta says that it is something else', async t => {
+  const ignored = (unsupported: unknown) => parse('whatsapp-edit', { [`${MESSAGE}.type`]: 'unsupported', [`${MESSAGE}.unsupported`]: unsupported }).ignored
+  for (const kind of [undefined, null, {}, { type: 'edit' }]) t.match(ignored(kind), [{ reason: 'unreadable' }])
+  t.strictSame(ignored({ type: 'poll_creation' }), [{}])
 })
 
 t.test('WhatsApp: in a batch each event is read on its own, and tells who the client is', async t => {
@@ -138,7 +164,8 @@ t.test('only the channel\'s accounts are served', async t => {
 t.test('what cannot be read names its fields and none of its words', async t => {
   const cases: [what: string, event: string, changes: Changes, detail: RegExp][] = [
     ['no id and no text', 'message_edit', { [`${EVENT}.message_edit`]: { num_edit: 1 } }, /^faulty: \/messaging\/message_edit\/mid, \/messaging\/message_edit\/text$/],
-    ['a number that is none', 'message_edit', { [`${EVENT}.message_edit.num_edit`]: 'two' }, /\/num_edit$/],
+    ['no time', 'message_edit', { [`${EVENT}.timestamp`]: undefined, 'entry.0.time': undefined }, /^faulty: \/messaging\/timestamp$/],
+    ['the Page\'s own to nobody', 'message_edit', { [`${EVENT}.sender.id`]: '104400110022', [`${EVENT}.recipient`]: {} }, /^faulty: \/messaging\/recipient\/id$/],
     ['an event far ahead', 'message_edit', { [`${EVENT}.timestamp`]: 9_999_999_999_999 }, /\/timestamp is not a time/],
     ['a text too long', 'message_edit', { [`${EVENT}.message_edit.text`]: 'x'.repeat(100_001) }, /more than 100000 characters/],
     ['an item that is none', 'message_edit', { [EVENT]: 'my password' }, /^faulty: \/messaging$/],
@@ -146,6 +173,8 @@ t.test('what cannot be read names its fields and none of its words', async t => 
     ['nobody', 'whatsapp-edit', { [`${MESSAGE}.from`]: undefined }, /^faulty: \/message\/from$/],
     ['an edit of another kind', 'whatsapp-edit', { [`${MESSAGE}.edit.message`]: { type: 'poll', poll: { name: 'my password' } } }, /^faulty: \/message\/edit\/message\/type$/],
     ['milliseconds', 'whatsapp-edit', { [`${MESSAGE}.timestamp`]: '1795341660000' }, /timestamp/],
+    ['no time', 'whatsapp-edit', { [`${MESSAGE}.timestamp`]: undefined }, /^faulty: \/message\/timestamp$/],
+    ['a caption that is none', 'whatsapp-edit.caption', { [`${MESSAGE}.edit.message.image.caption`]: 7 }, /^faulty: \/message\/edit\/message\/image\/caption$/],
     ['an echo to nobody', 'whatsapp-echo-edit', { [`${VALUE}.message_echoes.0.to`]: undefined }, /^faulty: \/message\/to$/],
     ['no value', 'whatsapp-edit', { [VALUE]: undefined }, /^faulty: \/value$/],
   ]
@@ -232,11 +261,16 @@ t.test('through the relay into the portal', async t => {
     t.equal((await shown('wamid.1', 'from [B]WhatsApp[/B]'))?.text, 'from [B]WhatsApp[/B]')
   })
 
-  await t.test('reversed and doubled deliveries leave the newest, by the number and not by the time', async t => {
+  await t.test('reversed and doubled deliveries leave the newest, by the time and then by the number', async t => {
     await sendOriginal({ message: 'm_2', chat: psid, user: psid })
-    const late = edit('m_2', 1, 'first', { [`${EVENT}.timestamp`]: Date.now() })
-    for (const body of [edit('m_2', 3, 'third'), edit('m_2', 2, 'second'), late, edit('m_2', 3, 'third')]) t.match(await send(body), ok)
+    const at = { [`${EVENT}.timestamp`]: Date.now() - 60_000 }
+    for (const body of [edit('m_2', 3, 'third', at), edit('m_2', 2, 'second', at), edit('m_2', 1, 'first', at), edit('m_2', 3, 'third', at)]) t.match(await send(body), ok)
     t.strictSame(outcomes().slice(-4).map(({ outcome }) => outcome), ['accepted', 'stale', 'stale', 'duplicate'])
+    await sendOriginal({ message: 'm_3', chat: psid, user: psid })
+    const numbered = (number: number | undefined, text: string, afterMs: number) => edit('m_3', 0, text, { [`${EVENT}.message_edit.num_edit`]: number, [`${EVENT}.timestamp`]: Date.now() - 60_000 + afterMs })
+    for (const body of [numbered(5, 'the fifth', 0), numbered(undefined, 'without a number', 5000), numbered(2, 'counted anew', 9000)]) t.match(await send(body), ok)
+    t.strictSame(outcomes().slice(-3).map(({ outcome }) => outcome), ['accepted', 'accepted', 'accepted'])
+    t.equal((await shown('m_3', 'counted anew'))?.text, 'counted anew')
     await sendOriginal({ message: 'wamid.2', chat: '79160001122', user: '79160001122' })
     for (const body of [whatsapp('wamid.2', 9, 'newest'), whatsapp('wamid.2', 3, 'older'), whatsapp('wamid.2', 9, 'newest')]) t.match(await send(body), ok)
     t.strictSame(outcomes().slice(-3).map(({ outcome }) => outcome), ['accepted', 'stale', 'duplicate'])
