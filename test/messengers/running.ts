@@ -64,6 +64,7 @@ export async function startMessengers (t: Test, channels: readonly object[], env
 
   return {
     portal,
+    connector,
     relay,
     /** The log so far. */
     lines,
