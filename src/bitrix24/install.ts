@@ -76,7 +76,10 @@ export function createInstall (options: InstallOptions): Install {
       if (result.kind === 'answered') {
         const parsed = schema.safeParse(result.result)
         return parsed.success ? parsed.data : refuse(`the portal's answer to ${method} cannot be read`)
-      } else if (result.kind === 'refused' && result.status < 500 && result.status !== 429) {
+      }
+      // The portal may not know a new token for a moment.
+      const isFresh = result.kind === 'refused' && result.code.toLowerCase() === 'expired_token' && delayMs === PATIENCE_MS[0]
+      if (result.kind === 'refused' && result.status < 500 && result.status !== 429 && !isFresh) {
         return refuse(`the portal does not accept the token: ${result.code}`)
       }
       if (delayMs !== null) await wait(delayMs)

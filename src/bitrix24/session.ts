@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type PortalConfig, pinnedOrigin } from './hosts.ts'
 import { addressOf, configDigest, isOutdated, isUnproven } from './place.ts'
 import type { Log } from '../base/log.ts'
@@ -44,6 +45,9 @@ interface SessionOptions {
 }
 
 type Refusal = Omit<Extract<Renewal, { kind: 'refused' }>, 'kind'>
+
+/** The portal may not know a new token for a moment. */
+const FRESH_TOKEN_WAIT_MS = 1000
 
 /** How often the tokens may be replaced during a call. */
 const MAX_REPLACED = 3
@@ -120,6 +124,7 @@ export function createSession ({ portalId, portal, portals, client, oauth, lease
       const startedAt = performance.now()
       let requests = 0
       let hasRenewed = false
+      let hasWaited = false
       /** The address that has redirected the call. */
       let left: string | null = null
       let replaced = 0
@@ -157,7 +162,11 @@ export function createSession ({ portalId, portal, portals, client, oauth, lease
             if (left !== null || target === null || target === endpoint) return refused({ code: 'PORTAL_MOVED', words: 'the portal redirects to an address that BITRIX24_PORTAL_URL does not cover', status: 302, tokensVersion })
             left = endpoint
           } else if (result.kind !== 'refused' || actionFor(result.code, result.status) !== 'refresh') return { ...result, requests, tokensVersion }
-          else if (hasRenewed || replaced > MAX_REPLACED) return refused({ code: 'TOKEN_REFUSED', words: `${result.code}: ${result.words}`, status: result.status, tokensVersion })
+          else if (hasRenewed && !hasWaited) {
+            hasWaited = true
+            await orAborted(sleep(FRESH_TOKEN_WAIT_MS), signal)
+            continue
+          } else if (hasRenewed || replaced > MAX_REPLACED) return refused({ code: 'TOKEN_REFUSED', words: `${result.code}: ${result.words}`, status: result.status, tokensVersion })
         }
 
         const renewal = await orAborted(refresher.renew(accessToken), signal)

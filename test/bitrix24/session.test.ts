@@ -89,8 +89,15 @@ t.test('an install during a refresh is not overwritten by what the refresh bring
 t.test('a token that the portal refuses right after its renewal is not renewed again', async t => {
   const portal = await startScriptedPortal(t, ({ method }) => method === 'oauth.token' ? grantOf(2) : { status: 401, json: { error: 'invalid_token', error_description: 'no' } })
   const { session } = openSession(t, portal.url)
-  t.match(await session.call('x', {}), { kind: 'refused', code: 'TOKEN_REFUSED', words: 'invalid_token: no', requests: 2 })
+  t.match(await session.call('x', {}), { kind: 'refused', code: 'TOKEN_REFUSED', words: 'invalid_token: no', requests: 3 })
   t.equal(portal.used('oauth.token').length, 1)
+})
+
+t.test('a new token that the portal does not know for a moment costs one repeat', async t => {
+  const portal = await startScriptedPortal(t, ({ method }) => method === 'oauth.token' ? grantOf(2) : portal.used('x').length < 3 ? expired : ok)
+  const { session } = openSession(t, portal.url)
+  t.match(await session.call('x', {}), { kind: 'answered', requests: 3 })
+  t.same(portal.calls.map(call => call.used), ['access-1', 'refresh-1', 'access-2', 'access-2'])
 })
 
 t.test('a refusal of the OAuth server is the outcome of the call, for those who share it too', async t => {

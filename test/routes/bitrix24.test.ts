@@ -150,6 +150,11 @@ t.test('a portal that cannot be asked is asked again, because the event comes on
   t.same(waits, [1000, 3000])
   t.equal(memory.record().address, sandbox.url)
 
+  const fresh = await listen(t)
+  await fresh.control('faults', [{ method: 'app.info', fault: { error: 'expired_token', status: 401 }, times: 1 }])
+  t.match(await fresh.installBy({}), { status: 200 }, 'a new token that the portal does not know yet')
+  t.same(fresh.waits, [1000])
+
   const down = await listen(t)
   await down.control('faults', [{ method: 'app.info', fault: 'reset', times: 5 }])
   t.match(await down.installBy({}), { status: 403, body: /could not be asked/ })
