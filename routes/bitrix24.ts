@@ -17,7 +17,8 @@ const querySchema = z.object({ code: z.string().min(1).max(512).optional() })
 
 /** `/bitrix24/install`: the portal posts installations here, and authorization codes come back here. */
 export async function bitrix24Routes (app: FastifyInstance, { install }: Bitrix24RoutesOptions): Promise<void> {
-  // PHP's brackets become objects, with the depth of an event.
+  // Bitrix24 posts forms only. PHP's brackets become objects, with the depth of an event.
+  app.removeAllContentTypeParsers()
   app.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string', bodyLimit }, async (_request: FastifyRequest, form: string) =>
     parse(form, { depth: 4, parameterLimit: 200 }))
 

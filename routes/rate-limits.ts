@@ -18,9 +18,9 @@ export function registerRateLimit (app: FastifyInstance): void {
 
 /**
  * Counts webhooks for each channel and client address. Failed authentications have a count of their own, after the check, so a client with the real
- * sender's address cannot block it. All names without a channel share one count, because there are any number of them.
+ * sender's address cannot block it, unless the secret is in the body. All names without a channel share one count, because there are any number of them.
  */
-export function createWebhookLimits (app: FastifyInstance, channels: ReadonlyMap<string, unknown>, maxPerMinute: number): { readonly count: Count, readonly countFailure: Count } {
+export function createWebhookLimits (app: FastifyInstance, channels: ReadonlyMap<string, unknown>, maxPerMinute: number): { readonly count: Count, readonly countFailure: Count, readonly askFailures: Count } {
   const limiter = (max: number) => app.createRateLimit({
     max,
     timeWindow: WINDOW_MS,
@@ -45,6 +45,13 @@ export function createWebhookLimits (app: FastifyInstance, channels: ReadonlyMap
     async countFailure (request, reply) {
       const state = await failed(request)
       if (state.isAllowed || !state.isExceeded) return
+      setHeaders(reply, state)
+      throw tooMany(state.ttlInSeconds)
+    },
+    /** Rejects with TooManyRequests if `countFailure` would. Counts nothing. */
+    async askFailures (request, reply) {
+      const state = await failed(request, { increment: false })
+      if (state.isAllowed || state.remaining > 0) return
       setHeaders(reply, state)
       throw tooMany(state.ttlInSeconds)
     },

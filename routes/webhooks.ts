@@ -79,8 +79,10 @@ export async function webhookRoutes (app: FastifyInstance, options: WebhookRoute
       reply.header('connection', 'close')
       return done(new ShuttingDown('the relay is stopping'))
     }
-    if (channels.has(request.params.channel)) return done()
-    limits.count(request, reply).then(() => done(new NotFound('no such channel')), done)
+    const { channel } = request.params
+    if (!channels.has(channel)) limits.count(request, reply).then(() => done(new NotFound('no such channel')), done)
+    else if (intake.hasSecretInBody(channel)) limits.askFailures(request, reply).then(() => done(), done)
+    else done()
   })
 
   app.setErrorHandler((error, request: FastifyRequest<WebhookRoute>, reply) => {

@@ -49,6 +49,8 @@ export interface Patience {
   readonly checkEveryMs: number
 }
 
+const nothingHere = () => new NotFound('there is nothing at this address for this method')
+
 const PATIENCE: Patience = { requestTimeoutMs: 15_000, checkEveryMs: 5_000 }
 
 /** The HTTP server with all its routes. */
@@ -77,7 +79,9 @@ export function buildApp (config: Config, dependencies: Dependencies, patience =
   trackResponses(app.server)
   app.setValidatorCompiler(validatorCompiler)
   app.setSerializerCompiler(serializerCompiler)
-  app.setNotFoundHandler((_request, reply) => { sendProblem(reply, new NotFound('there is nothing at this address for this method')) })
+  app.setNotFoundHandler((_request, reply) => { sendProblem(reply, nothingHere()) })
+  // Before the body: Fastify would parse it, and only then call the handler above.
+  app.addHook('onRequest', (request, _reply, done) => { done(request.is404 ? nothingHere() : undefined) })
   app.setErrorHandler((error, request, reply) => {
     const status = sendProblem(reply, error)
     if (status >= 500) log.error({ event: 'request.failed', method: request.method, route: request.routeOptions.url, status, err: error }, 'request.failed')

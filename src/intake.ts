@@ -75,6 +75,9 @@ export function createIntake ({ portal, channels, outbox, profiles, now, wallTim
   }
 
   return {
+    /** Whether a webhook of the channel can be verified only after its body was received and read. */
+    hasSecretInBody: (channelId: string): boolean => sources.get(channelId)?.messenger.hasSecretInBody === true,
+
     /** Throws NotFound, or Unauthenticated if the webhook is not from the channel's messenger. Parses nothing. */
     verify (channelId: string, request: WebhookRequest): VerifiedWebhook {
       const source = sources.get(channelId)

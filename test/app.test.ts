@@ -11,6 +11,16 @@ t.test('what does not exist is a problem document too', async t => {
   }
 })
 
+t.test('what is sent to where nothing is, or in a form that nobody sends, is not parsed', async t => {
+  const { app } = await buildRelay(t)
+  const json = { 'content-type': 'application/json' }
+  const nowhere = [['POST', '/'], ['POST', '/livez'], ['PUT', '/webhooks/default'], ['POST', '/metrics'], ['OPTIONS', '/bitrix24/install']] as const
+  for (const [method, url] of nowhere) {
+    for (const payload of ['{', '['.repeat(2_000_000)]) t.equal((await app.inject({ method, url, headers: json, payload })).statusCode, 404, `${method} ${url}`)
+  }
+  t.equal((await app.inject({ method: 'POST', url: '/bitrix24/install', headers: json, payload: '{' })).statusCode, 415)
+})
+
 t.test('an address that cannot be read is a bad request', async t => {
   const { app } = await buildRelay(t)
   const answer = await app.inject({ url: '/%zz' })

@@ -15,6 +15,8 @@ export const NOW = Date.UTC(2026, 10, 22, 10)
 
 export interface RelayChanges {
   readonly env?: Record<string, string>
+  /** Entries of a CHANNELS_FILE. */
+  readonly channels?: readonly object[]
   readonly accept?: (accept: Outbox['accept']) => Outbox['accept']
   readonly dependencies?: Partial<Dependencies>
   readonly patience?: Patience
@@ -22,15 +24,19 @@ export interface RelayChanges {
   readonly clock?: () => number
 }
 
-export function config (env: Record<string, string> = {}): Config {
+export function config (env: Record<string, string> = {}, channels: readonly object[] = []): Config {
+  const file = channels.length > 0 ? { CHANNELS_FILE: 'channels.json' } : {}
   return loadConfig({
-    BITRIX24_PORTAL_URL: 'https://example.bitrix24.ru', BITRIX24_CONNECTOR: 'relay_demo', BITRIX24_LINE: '1', WEBHOOK_SECRET: SECRET, SETTLE_MS: '0', ...env,
-  }, () => { throw new Error('no files') })
+    BITRIX24_PORTAL_URL: 'https://example.bitrix24.ru', BITRIX24_CONNECTOR: 'relay_demo', BITRIX24_LINE: '1', WEBHOOK_SECRET: SECRET, SETTLE_MS: '0', ...file, ...env,
+  }, path => {
+    if (path !== 'channels.json') throw new Error('no other files')
+    return JSON.stringify({ channels })
+  })
 }
 
 /** The relay's HTTP side on a real store, with a clock that stands still unless told otherwise; it ends with the test. */
 export async function buildRelay (t: Test, changes: RelayChanges = {}) {
-  const settings = config(changes.env)
+  const settings = config(changes.env, changes.channels)
   const now = changes.clock ?? (() => NOW)
   const store = await openStore({ databaseUrl: `file:${join(t.testdir(), 'relay.db')}`, encryptionKey: null, now })
   const lines: Array<Record<string, unknown>> = []

@@ -1,17 +1,20 @@
 import { isUtf8 } from 'node:buffer'
 import { parse, type Reviver } from 'secure-json-parse'
 import { BadRequest } from './errors.ts'
+import { MAX_DEPTH, scanJson } from './json-scan.ts'
 
 const parsed = new WeakMap<Buffer, unknown>()
 
 /**
  * The value of a JSON body; integers beyond 2^53 become bigints, so that ids keep their digits. Parses each body once, so do not change the
- * result. Throws BadRequest for anything that is not JSON in UTF-8 or has a key that could change an object's prototype.
+ * result. Throws BadRequest for anything that is not JSON in UTF-8, is nested too deep, or has a key that could change an object's prototype.
  */
 export function parseBody (body: Buffer): unknown {
   const known = parsed.get(body)
   if (known !== undefined) return known
   if (!isUtf8(body)) throw new BadRequest('the body is not UTF-8')
+  // Each level takes a byte.
+  if (body.length > MAX_DEPTH && scanJson(body).isTooDeep) throw new BadRequest(`the body has lists or objects more than ${MAX_DEPTH} deep`)
   const value = parseText(body)
   parsed.set(body, value)
   return value

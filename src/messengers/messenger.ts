@@ -60,7 +60,9 @@ export interface Messenger<Content extends Parsed = Parsed> {
    * Throws Unauthenticated if the question lacks the secret that it must have.
    */
   greet? (request: WebhookRequest): WebhookReply | null
-  /** Throws Unauthenticated. */
+  /** Whether the secret is in the body. Then a body is not even received from an address with too many failed authentications. */
+  readonly hasSecretInBody?: boolean
+  /** Throws Unauthenticated. It may not parse the body, or do anything else that grows faster than it, before the sender is authentic. */
   verify (request: WebhookRequest, nowMs: number): void
   /** Throws or rejects with BadRequest, which names each faulty field. */
   parse (request: WebhookRequest, nowMs: number): Content

@@ -2,6 +2,7 @@ import { createHmac, hash, timingSafeEqual } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import { Unauthenticated } from '../base/errors.ts'
 import { tryParseBody, valueAt } from '../base/json.ts'
+import { scanJson } from '../base/json-scan.ts'
 
 /** A digest over `content`, such as `{id}.{timestamp}.{body}`. The body always comes last; a separator such as a full stop follows the id. */
 export interface HmacScheme {
@@ -25,7 +26,7 @@ export interface HeaderScheme {
   readonly prefix: string
 }
 
-/** The secret itself in the JSON body, at the keys of `path`. */
+/** The secret itself in the JSON body, at the keys of `path`, which leads through objects only. */
 export interface FieldScheme {
   readonly kind: 'field'
   readonly path: readonly string[]
@@ -100,10 +101,15 @@ function createHeaderVerifier ({ header, prefix }: HeaderScheme, isSecret: (cand
   }
 }
 
+/** To look for a secret in this many bytes takes as long as a digest over a megabyte, the limit of other bodies. */
+const MAX_FIELD_BYTES = 512 * 1024
+
 function createFieldVerifier ({ path }: FieldScheme, isSecret: (candidate: string) => boolean): Verify {
-  return request => {
-    const value = valueAt(tryParseBody(request.body), path)
-    if (typeof value !== 'string' || !isSecret(value)) throw new Unauthenticated(`the field ${path.join('.')} does not hold the secret of this channel`)
+  return ({ body }) => {
+    if (body.length > MAX_FIELD_BYTES) throw new Unauthenticated(`the secret is not looked for in a body of more than ${MAX_FIELD_BYTES / 1024} KiB`)
+    // The body is parsed only if its bytes hold the secret. What the parser then finds there decides.
+    const isProven = isSecret(scanJson(body, path).found ?? '') && isSecret(String(valueAt(tryParseBody(body), path)))
+    if (!isProven) throw new Unauthenticated(`the field ${path.join('.')} does not hold the secret of this channel`)
   }
 }
 

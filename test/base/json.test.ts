@@ -19,6 +19,8 @@ t.test('what would reach a prototype, is not UTF-8 or no JSON is refused without
   t.throws(() => parse('{"constructor":{"prototype":1}}'), BadRequest)
   t.throws(() => parseBody(Buffer.from([0x22, 0xff, 0x22])), { message: 'the body is not UTF-8' })
   t.throws(() => parse('{"text":"hidden'), { message: 'the body is not JSON' })
+  t.throws(() => parse('['.repeat(1_000_000)), { message: 'the body has lists or objects more than 500 deep' })
+  t.doesNotThrow(() => parse(`${'['.repeat(500)}9007199254740993${']'.repeat(500)}`))
   t.equal(tryParseBody(Buffer.from('{"text":"hidden')), undefined)
 })
 

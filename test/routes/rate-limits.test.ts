@@ -1,8 +1,11 @@
 import t from 'tap'
+import { once } from 'node:events'
+import { connect } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import { buildRelay, edit, webhook } from '../relay.ts'
 
 const forged = { key: Buffer.alloc(24, 1) }
+const VK = { id: 'vk', messenger: 'vk', secrets: ['a-vk-secret-of-tests'], groupId: 1, confirmation: 'abc' }
 const OTHER = `whsec_${Buffer.alloc(32, 2).toString('base64')}`
 
 async function statuses (app: FastifyInstance, count: number, request: ReturnType<typeof webhook>): Promise<number[]> {
@@ -62,6 +65,27 @@ t.test('whoever guesses is stopped after sixty tries a minute, and the real send
   t.match(refused.headers, { 'retry-after': /^\d+$/, 'ratelimit-limit': 60 })
   t.strictSame(await statuses(app, 5, webhook(edit())), Array(5).fill(202), 'failures use up nothing of the sender\'s own limit')
   t.strictSame(await statuses(app, 1, webhook(edit(), { ...forged, remoteAddress: '192.0.2.1' })), [401])
+})
+
+t.test('if the secret is in the body, an address with sixty failures is refused before its body is received, and no other address is', async t => {
+  const { app } = await buildRelay(t, { channels: [VK], env: { TRUST_PROXY: '1' } })
+  const event = (secret: string, from: string) => ({
+    method: 'POST' as const, url: '/webhooks/vk', headers: { 'content-type': 'application/json', 'x-forwarded-for': from }, payload: { type: 'message_new', group_id: 1, secret },
+  })
+  const [right, wrong] = ['a-vk-secret-of-tests', 'another-secret-of-it']
+  for (let index = 0; index < 100; index++) t.equal((await app.inject(event(right, '192.0.2.1'))).statusCode, 200)
+  for (let index = 0; index < 60; index++) t.equal((await app.inject(event(wrong, '192.0.2.1'))).statusCode, 401)
+  const refused = await app.inject(event(right, '192.0.2.1'))
+  t.equal(refused.statusCode, 429, 'its secret is not looked for')
+  t.match(refused.headers, { 'retry-after': /^\d+$/, 'ratelimit-limit': 60, 'ratelimit-remaining': 0 })
+  t.equal((await app.inject(event(right, '192.0.2.2'))).statusCode, 200)
+
+  const { port } = new URL(await app.listen({ host: '127.0.0.1', port: 0 }))
+  const socket = connect(Number(port), '127.0.0.1')
+  socket.write('POST /webhooks/vk HTTP/1.1\r\nHost: relay\r\nX-Forwarded-For: 192.0.2.1\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n')
+  const [answer] = await once(socket, 'data') as [Buffer]
+  socket.destroy()
+  t.match(answer.toString(), /^HTTP\/1.1 429 /, 'before a byte of the body')
 })
 
 t.test('names of no channel share one limit', async t => {

@@ -130,6 +130,35 @@ t.test('a body of more than 1 MiB is refused, one of that size is read', async t
   t.match(answer.json(), { status: 413, title: 'Payload Too Large' })
 })
 
+t.test('an authentic body may be nested, and is refused or ignored if no messenger nests like that', async t => {
+  const secret = 'a-secret-of-these-tests'
+  const { app, lines } = await buildRelay(t, {
+    channels: [
+      { id: 'telegram', messenger: 'telegram', secrets: [secret] },
+      { id: 'vk', messenger: 'vk', secrets: [secret], groupId: 1, confirmation: 'abc' },
+      { id: 'field', messenger: 'custom', secrets: [secret], verify: { kind: 'field', field: '/secret' }, filter: 'false', map: '$' },
+    ],
+  })
+  const json = { 'content-type': 'application/json' }
+  const nested = (depth: number) => `${'[{"a":'.repeat(depth / 2)}9007199254740993${'}]'.repeat(depth / 2)}`
+  const post = async (channel: string, fields: string, depth: number, headers = {}) =>
+    (await app.inject({ method: 'POST', url: `/webhooks/${channel}`, headers: { ...json, ...headers }, payload: `{${fields},"more":${nested(depth)}}` })).statusCode
+  const generic = (depth: number) => webhook(`{"type":"message.edited","timestamp":${NOW / 1000},"data":${JSON.stringify(edit())},"more":${nested(depth)}}`)
+
+  t.equal((await app.inject(generic(400))).statusCode, 202)
+  t.equal((await app.inject(generic(100_000))).statusCode, 400)
+  t.match((await app.inject(generic(600))).json(), { detail: 'the body has lists or objects more than 500 deep' })
+  for (const [depth, reason] of [[400, undefined], [600, 'unreadable'], [100_000, 'unreadable']] as const) {
+    t.equal(await post('telegram', '"update_id":1', depth, { 'x-telegram-bot-api-secret-token': secret }), 200)
+    t.strictSame((lines.at(-1)?.edits as Array<{ reason?: string }>)[0]?.reason, reason)
+  }
+  for (const [channel, fields] of [['vk', '"type":"message_new","group_id":1,'], ['field', '']] as const) {
+    t.equal(await post(channel, `${fields}"secret":"${secret}"`, 400), 200)
+    t.equal(await post(channel, `${fields}"secret":"${secret}"`, 600), 401, 'the bytes after so many brackets are not read')
+  }
+  t.strictSame(lines.filter(({ level }) => Number(level) >= 50), [])
+})
+
 t.test('only application/json is taken', async t => {
   const { app } = await buildRelay(t)
   for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'application/cloudevents+json', 'multipart/form-data; boundary=x', 'application']) {

@@ -158,7 +158,23 @@ t.test('a secret in a field of the body', async t => {
   t.ok(isAuthentic(scheme, {}, JSON.stringify({ auth: { token: SECRET } })))
   const forged = ['', '{', 'null', '[]', '{"auth":null}', '{"auth":{"token":null}}', '{"auth":{"token":["a secret of a test"]}}', '{"auth":{"token":"another"}}', '{"token":"a secret of a test"}', '{"auth":"a secret of a test"}']
   for (const body of forged) t.notOk(isAuthentic(scheme, {}, body), body)
+  t.ok(isAuthentic(scheme, {}, '{"\\u0061uth" : {"a":[{"token":1}],"token":\n"\\u0061 secret of a \\u0074est"}}'), 'escaped')
+  t.ok(isAuthentic(scheme, {}, '{"auth":{"token":"a\\/b"}}', ['a/b']), 'as PHP escapes it')
+  t.ok(isAuthentic(scheme, {}, '{"auth":{"token":"x"},"auth":{"token":"another","token":"a secret of a test"}}'), 'the last one counts')
+  t.notOk(isAuthentic(scheme, {}, '{"auth":{"token":"a secret of a test"},"auth":{}}'), 'the last one counts')
+  t.notOk(isAuthentic(scheme, {}, '{"auth":{"token":"a secret of a test"'), 'what is not JSON proves nothing')
   t.notOk(isAuthentic({ kind: 'field', path: ['constructor', 'name'] }, {}, '{}', ['Object']), 'what every object has is no field')
+})
+
+t.test('a body without the secret is not parsed, and a long one is not even read', async t => {
+  const scheme: Scheme = { kind: 'field', path: ['token'] }
+  const long = (length: number) => JSON.stringify({ text: 'x'.repeat(length - 40), token: SECRET })
+  t.ok(isAuthentic(scheme, {}, long(512 * 1024)))
+  t.notOk(isAuthentic(scheme, {}, long(512 * 1024 + 100)))
+  const before = process.threadCpuUsage()
+  for (const shape of ['[', '{"token":', '[],']) t.notOk(isAuthentic(scheme, {}, `{"a":${shape.repeat(512 * 1024 / shape.length - 10)}`), shape)
+  const { user, system } = process.threadCpuUsage(before)
+  t.ok(user + system < 100_000, `${user + system} µs`)
 })
 
 t.test('the scheme whose header is there decides, and else the first', async t => {

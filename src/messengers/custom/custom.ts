@@ -13,6 +13,7 @@ export const custom = defineMessenger({
     const { status, body, contentType } = settings.reply
     const reply: WebhookReply = { status, body, ...(contentType === undefined ? {} : { headers: { 'content-type': contentType } }) }
     return {
+      hasSecretInBody: settings.verify.kind === 'field',
       greet: request => greet(settings.handshakes, request),
       verify: createVerification(settings.verify, secrets),
       parse: async (request, nowMs) => {

@@ -36,7 +36,7 @@ export const verificationSchema = z.discriminatedUnion('kind', [
   hmac,
   z.strictObject({ kind: z.literal('bearer') }),
   z.strictObject({ kind: z.literal('header'), header, prefix }),
-  z.strictObject({ kind: z.literal('field'), field: pointer }),
+  z.strictObject({ kind: z.literal('field'), field: pointer.refine(path => !path.some(key => /^\d+$/.test(key)), 'must lead through objects, not through a list') }),
   z.strictObject({ kind: z.literal('standard-webhooks') }),
 ], 'must have the kind hmac, bearer, header, field or standard-webhooks')
 

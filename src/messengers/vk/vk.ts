@@ -69,6 +69,7 @@ export const vk = defineMessenger({
     const groupId = String(settings.groupId)
     const verifySecret = createVerifier([SCHEME], secrets)
     return {
+      hasSecretInBody: true,
       greet: ({ method, body }) => method === 'POST' && isConfirmation(body, groupId) ? { status: 200, body: settings.confirmation } : null,
       verify (request, nowMs) {
         verifySecret(request, nowMs)

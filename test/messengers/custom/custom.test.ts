@@ -216,6 +216,7 @@ t.test('the start names each fault of a channel: the channel, the key and the po
     [{ verify: { ...hmac, content: '{id}{body}', idHeader: 'X-Id' } }, '/verify/content must have a sign such as . or : after {id}, so that the id cannot run into what follows'],
     [{ verify: { ...hmac, content: '{nonce}{body}' } }, '/verify/content must hold {body}, {timestamp} and {id} at most once each, and nothing else in braces'],
     [{ verify: { kind: 'field', field: 'token' } }, '/verify/field must be a JSON Pointer such as /token'],
+    [{ verify: { kind: 'field', field: '/messages/0/token' } }, '/verify/field must lead through objects, not through a list'],
     [{ handshakes: [{ kind: 'static', when: {}, text: 'x' }] }, '/handshakes/0/when must name at least one value to expect'],
     [{ handshakes: [{ kind: 'static', when: { type: 'x' }, text: 'x' }] }, '/handshakes/0/when names type, which is not a JSON Pointer such as /type'],
     [{ reply: { status: 302 } }, '/reply/status must be from 200 to 299'],
