@@ -1,9 +1,9 @@
 import { BadRequest, NotFound } from './base/errors.ts'
 import type { Channel } from './config/channels.ts'
 import { address, addressClient } from './edit/address.ts'
-import { type MessageEdit, type PortalEdit, type SeenClient, isNamed } from './edit/edit.ts'
+import { authorId, type ClientProfile, type MessageEdit, type PortalEdit, type SeenClient, isNamed } from './edit/edit.ts'
 import { guard } from './edit/guard.ts'
-import type { EditResult, Messenger, WebhookContent, WebhookKind, WebhookReply, WebhookRequest } from './messengers/messenger.ts'
+import type { EditResult, FindAuthor, Messenger, WebhookContent, WebhookKind, WebhookReply, WebhookRequest } from './messengers/messenger.ts'
 import { messengers } from './messengers/registry.ts'
 import type { IncomingEdit, IntakeResult, Outbox } from './outbox/outbox.ts'
 import type { Profiles } from './outbox/profiles.ts'
@@ -46,19 +46,28 @@ export function createIntake ({ portal, channels, outbox, profiles, now, wallTim
   /** An unreadable webhook is refused or ignored, as its messenger requires to go on sending. With a connector behind us it is ignored. */
   async function parse ({ channel, messenger, request }: VerifiedWebhook): Promise<WebhookContent> {
     try {
-      return await messenger.parse(request, wallTime())
+      return await messenger.parse(request, wallTime(), authorsOf(channel))
     } catch (error) {
       if (!(error instanceof BadRequest) || (messenger.unreadable === 'refuse' && channel.upstream === null)) throw error
       return { edits: [], ignored: [{ reason: 'unreadable', detail: error.message }], clients: [] }
     }
   }
 
+  /** Stores the clients, and whose the messages are that they wrote. */
   async function remember (clients: readonly SeenClient[], channel: Channel): Promise<void> {
     const seen = clients.flatMap(client => {
-      const profile = addressClient(client, channel)
-      return profile === null ? [] : [{ portal, connector: channel.connector, profile, revision: { ...client.revision, at: toPast(client.revision.at, wallTime()) }, now: now() }]
+      const revision = { ...client.revision, at: toPast(client.revision.at, wallTime()) }
+      return [addressClient(client, channel), authorRow(client, channel)].filter(profile => profile !== null)
+        .map(profile => ({ portal, connector: channel.connector, profile, revision, now: now() }))
     })
     if (seen.length > 0) await profiles.remember(seen)
+  }
+
+  function authorsOf (channel: Channel): FindAuthor {
+    return async message => {
+      const row = await profiles.find(portal, channel.connector, authorId(channel.id, message))
+      return row === null ? null : { user: row.name ?? '', chat: row.lastName ?? '' }
+    }
   }
 
   /** Maps the ids to the portal's. A client without a name gets the profile of an earlier webhook. */
@@ -113,6 +122,11 @@ export function createIntake ({ portal, channels, outbox, profiles, now, wallTim
       return { kind: kindOf(content), reply: content.reply ?? messenger.reply(edits.map(({ result }) => result)), edits }
     },
   }
+}
+
+/** A message's author in the form of a profile, whose table has what it needs: the newest counts, and it is kept as long as a client. */
+function authorRow ({ user, chat = user.id, message }: SeenClient, channel: Channel): ClientProfile | null {
+  return message === undefined ? null : { id: authorId(channel.id, message), name: user.id, lastName: chat }
 }
 
 /** These times are not validated. A future one would beat all later profiles, and one far in the past does not fit into a database. */

@@ -1,10 +1,12 @@
 import { createHmac } from 'node:crypto'
 import { join } from 'node:path'
 import t from 'tap'
+import { z } from 'zod'
 import { messageRowId, type ClientProfile } from '../src/edit/edit.ts'
 import { BadRequest, NotFound, StoreUnavailable, Unauthenticated } from '../src/base/errors.ts'
 import { createIntake } from '../src/intake.ts'
 import type { WebhookRequest } from '../src/messengers/messenger.ts'
+import { messengers } from '../src/messengers/registry.ts'
 import { signStandardWebhook } from '../src/signatures/standard-webhooks.ts'
 import type { IncomingEdit, IntakeResult } from '../src/outbox/outbox.ts'
 import type { SeenProfile } from '../src/outbox/profiles.ts'
@@ -167,4 +169,41 @@ t.test('the operator\'s own edit is refused', async t => {
   const { receive } = build()
   const own = { ...edit(), message: { id: '1', text: 'Hello', direction: 'out' } }
   t.match((await receive('default', event(own))).reply.body, { edits: [{ outcome: 'refused', reason: 'outgoing' }] })
+})
+
+t.test('the author of a message is known to the channel that saw it, and a newer message with the same id replaces it', async t => {
+  const store = await openStore({ databaseUrl: `file:${join(t.testdir(), 'relay.db')}`, encryptionKey: null, now: () => NOW })
+  t.teardown(() => store.close())
+  const settings = messengers.custom.keys
+  const shop = (id: string) => channel({
+    id,
+    messenger: 'custom',
+    secrets: ['a-secret-of-the-shop'],
+    settings: z.object(settings).parse({
+      verify: { kind: 'bearer' },
+      filter: 'edited = true',
+      map: '{ "user": { "name": "Anna" }, "message": { "id": id, "text": "Two", "edited_at": $receivedAt, "seen": true } }',
+      client: '{ "user": { "id": user }, "chat": { "id": chat }, "message": { "id": id, "date": date } }',
+    }),
+  })
+  const { outbox, profiles } = store
+  const intake = createIntake({ portal: 'example.bitrix24.ru', channels: new Map([['a', shop('a')], ['b', shop('b')]]), outbox, profiles, now: () => NOW, wallTime: () => NOW, onAccepted: () => {} })
+  const post = async (id: string, body: object) => {
+    const request = { method: 'POST' as const, query: '', headers: { authorization: 'Bearer a-secret-of-the-shop' }, body: Buffer.from(JSON.stringify(body)) }
+    const { edits } = await intake.accept(intake.verify(id, request))
+    return edits.map(({ edit, result }) => edit === null ? result.reason : `${edit.user.id} ${edit.chat.id} ${edit.direction}`)
+  }
+  const date = NOW / 1000
+  t.strictSame(await post('a', { edited: true, id: 'm1' }), ['unreadable'])
+  await post('a', { id: 'm1', user: 'u1', chat: 'c1', date })
+  await post('a', { id: 'm2', user: 'u2', date: date - 20 })
+  t.strictSame(await post('a', { edited: true, id: 'm1' }), ['u1 c1 in'])
+  t.strictSame(await post('a', { edited: true, id: 'm2' }), ['u2 u2 in'], 'without a chat it is the client\'s')
+  t.strictSame(await post('b', { edited: true, id: 'm1' }), ['unreadable'], 'another channel')
+  await post('a', { id: 'm1', user: 'late', chat: 'late', date: date - 60 })
+  t.strictSame(await post('a', { edited: true, id: 'm1' }), ['u1 c1 in'])
+  await post('a', { id: 'm2', user: 'u3', chat: 'c3', date: date - 10 })
+  t.strictSame(await post('a', { edited: true, id: 'm2' }), ['u3 c3 in'])
+  while (await profiles.prune(NOW + 1, 10) > 0);
+  t.strictSame(await post('a', { edited: true, id: 'm1' }), ['unreadable'], 'after its retention')
 })

@@ -67,10 +67,18 @@ export interface MessageEdit {
   readonly revision: Revision
 }
 
+/** Who wrote a message, and in which chat: the messenger's own ids. */
+export interface Author {
+  readonly user: string
+  readonly chat: string
+}
+
 /** A client in an event that is not an edit, with the messenger's own ids. */
 export interface SeenClient {
   readonly user: ClientProfile
   readonly chat?: string | undefined
+  /** The message that the client wrote, if edits of the messenger do not say whose they are. Its id is unique in the channel. */
+  readonly message?: string | undefined
   readonly revision: Revision
 }
 
@@ -109,6 +117,11 @@ export function messageRowId (key: MessageKey): string {
 /** The key of a stored profile; of fixed length for any client id. */
 export function profileId (portal: string, connector: string, user: string): string {
   return digest([portal, connector, user], 24)
+}
+
+/** The id under which a message's author is stored beside the profiles; no client has it. */
+export function authorId (channel: string, message: string): string {
+  return `author ${digest([channel, message], 24)}`
 }
 
 /** Identifies an edit's text and files; the client's profile does not count. */

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { z } from 'zod'
-import type { MessageEdit, RefusalReason, SeenClient, WebhookOutcome } from '../edit/edit.ts'
+import type { Author, MessageEdit, RefusalReason, SeenClient, WebhookOutcome } from '../edit/edit.ts'
 import type { ProfileLookup } from './profile-lookup.ts'
 
 /** One HTTP request from a messenger, not verified yet. */
@@ -50,6 +50,9 @@ export interface WebhookReply {
   readonly body: unknown
 }
 
+/** The author of a message that an earlier event named in `SeenClient.message`, or null. */
+export type FindAuthor = (message: string) => Promise<Author | null>
+
 /** Most messengers parse synchronously. JSONata returns a promise. */
 type Parsed = WebhookContent | Promise<WebhookContent>
 
@@ -65,7 +68,7 @@ export interface Messenger<Content extends Parsed = Parsed> {
   /** Throws Unauthenticated. It may not parse the body, or do anything else that grows faster than it, before the sender is authentic. */
   verify (request: WebhookRequest, nowMs: number): void
   /** Throws or rejects with BadRequest, which names each faulty field. */
-  parse (request: WebhookRequest, nowMs: number): Content
+  parse (request: WebhookRequest, nowMs: number, findAuthor?: FindAuthor): Content
   /**
    * The answer to an authentic webhook that `parse` cannot read. `refuse` answers 400, for a sender that can correct it; `acknowledge`
    * counts it as ignored, for a messenger that stops sending or repeats endlessly after an error.

@@ -16,10 +16,10 @@ export const custom = defineMessenger({
       hasSecretInBody: settings.verify.kind === 'field',
       greet: request => greet(settings.handshakes, request),
       verify: createVerification(settings.verify, secrets),
-      parse: async (request, nowMs) => {
+      parse: async (request, nowMs, findAuthor) => {
         const body = toPlain(parseBody(request.body))
         const answer = answerBody(settings.handshakes, body)
-        return answer === null ? await readBody(settings, body, nowMs) : { edits: [], ignored: [], clients: [], reply: answer }
+        return answer === null ? await readBody(settings, body, nowMs, findAuthor) : { edits: [], ignored: [], clients: [], reply: answer }
       },
       unreadable: settings.unreadable,
       reply: () => reply,

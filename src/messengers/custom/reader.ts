@@ -1,10 +1,10 @@
 import { z } from 'zod'
 import type { MessageEdit, SeenClient } from '../../edit/edit.ts'
 import { BadRequest } from '../../base/errors.ts'
-import { readEach } from '../fields.ts'
-import { checkMessage, invalid, toClient, toEdit, toFault } from '../generic/edit.ts'
-import { genericClient, genericEdit } from '../generic/schema.ts'
-import type { WebhookContent } from '../messenger.ts'
+import { isPlausibleTime, readEach } from '../fields.ts'
+import { checkMessage, invalid, toClient, toEdit, toFault, toTime } from '../generic/edit.ts'
+import { genericClient, genericId, mappedEdit } from '../generic/schema.ts'
+import type { FindAuthor, WebhookContent } from '../messenger.ts'
 import { type Budget, type Sight, compileExpression, ExpressionFault, type Evaluate } from './expression.ts'
 import { handshakesSchema } from './handshakes.ts'
 import { verificationSchema } from './verification.ts'
@@ -48,46 +48,69 @@ const MAX_STEPS = 20_000
 
 const MAX_ITEMS = 1000
 
-type Expressions = Pick<Settings, 'forEach' | 'filter' | 'map' | 'client'>
+/** What `map` gives if the relay shall look for the author. */
+const ofSeen = z.object({
+  user: z.looseObject({}).optional(),
+  chat: z.looseObject({}).optional(),
+  message: z.looseObject({ id: genericId, seen: z.literal(true) }),
+})
+
+/** The expressions of a channel, and how to find the author of a message that `client` has seen. */
+type Reading = Pick<Settings, 'forEach' | 'filter' | 'map' | 'client'> & { readonly findAuthor: FindAuthor }
 
 /** Reads a body by the channel's expressions. Rejects with BadRequest or Overloaded, like them. */
-export async function readBody (expressions: Expressions, body: unknown, nowMs: number): Promise<WebhookContent> {
+export async function readBody (expressions: Omit<Reading, 'findAuthor'>, body: unknown, nowMs: number, findAuthor: FindAuthor = async () => null): Promise<WebhookContent> {
+  const reading = { ...expressions, findAuthor }
   const sight = { body, receivedAt: nowMs }
   const budget = { steps: MAX_STEPS }
-  if (expressions.forEach === undefined) return await readItem(expressions, body, sight, budget)
+  if (expressions.forEach === undefined) return await readItem(reading, body, sight, budget)
 
   const found = await expressions.forEach(body, sight, budget)
   const items: unknown[] = found === undefined ? [] : Array.isArray(found) ? found : [found]
   if (items.length === 0) return { edits: [], ignored: [{}], clients: [] }
   if (items.length > MAX_ITEMS) throw new BadRequest(`forEach finds more than ${MAX_ITEMS} items`)
   const read: Array<WebhookContent | BadRequest> = []
-  for (const item of items) read.push(await readItem(expressions, item, sight, budget).catch(toUnreadable))
+  for (const item of items) read.push(await readItem(reading, item, sight, budget).catch(toUnreadable))
   return readEach(read, content => {
     if (content instanceof BadRequest) throw content
     return content
   })
 }
 
-async function readItem ({ filter, map, client }: Expressions, item: unknown, sight: Sight, budget: Budget): Promise<WebhookContent> {
+async function readItem ({ filter, map, client, findAuthor }: Reading, item: unknown, sight: Sight, budget: Budget): Promise<WebhookContent> {
   const isEdit = filter === undefined ? true : await filter(item, sight, budget) ?? false
   if (typeof isEdit !== 'boolean') throw new BadRequest('filter gives neither true nor false: wrap it in $exists( ) or compare it')
-  if (isEdit) return { edits: [readEdit(await map(item, sight, budget), sight.receivedAt)], ignored: [], clients: [] }
+  if (isEdit) return { edits: [readEdit(await addAuthor(await map(item, sight, budget), findAuthor), sight.receivedAt)], ignored: [], clients: [] }
   const clients = client === undefined ? [] : await client(item, sight, budget).then(seen => readClients(seen, sight.receivedAt), passOver)
   return { edits: [], ignored: [{}], clients }
 }
 
+/** Looks for the author of a message that `client` has seen, if the map asks for it. Only messages of clients are seen. */
+async function addAuthor (mapped: unknown, findAuthor: FindAuthor): Promise<unknown> {
+  const { success, data } = ofSeen.safeParse(mapped)
+  const author = success ? await findAuthor(String(data.message.id)) : null
+  if (!success || author === null) return mapped
+  const { user, chat, message } = data
+  return { user: { ...user, id: author.user }, chat: { ...chat, id: author.chat }, message: { ...message, direction: 'in' } }
+}
+
 function readEdit (mapped: unknown, nowMs: number): MessageEdit {
-  const { success, data, error } = genericEdit.safeParse(mapped)
+  const { success, data, error } = mappedEdit.safeParse(mapped)
   if (!success) throw invalid(error.issues.map(toFault), 'map gives a faulty edit')
-  const faults = checkMessage(data.message, undefined, '/message', nowMs)
+  const { message } = data
+  const sentAt = toTime(message.date)
+  const edit = sentAt === undefined || isPlausibleTime(sentAt, nowMs) ? data : { ...data, message: { ...message, date: undefined } }
+  const faults = checkMessage(edit.message, undefined, '/message', nowMs)
   if (faults.length > 0) throw invalid(faults, 'map gives a faulty edit')
-  return toEdit(data, undefined)
+  return toEdit(edit, undefined)
 }
 
 /** Skips a client that it cannot read: only edits must be readable. */
 function readClients (seen: unknown, nowMs: number): SeenClient[] {
   const { success, data } = genericClient.safeParse(seen)
-  return success ? [toClient(data, undefined, nowMs)] : []
+  if (!success) return []
+  const client = toClient(data, undefined, nowMs)
+  return [data.message?.id === undefined ? client : { ...client, message: String(data.message.id) }]
 }
 
 function passOver (error: unknown): [] {

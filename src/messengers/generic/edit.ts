@@ -30,7 +30,7 @@ export function toEdit ({ user, message, chat }: GenericEdit, sentAt: number | u
 /** The client of an event that is not an edit. Without a time of its own the event gets the envelope's, or the current one. */
 export function toClient ({ user, chat, message }: GenericClient, sentAt: number | undefined, nowMs: number): SeenClient {
   const at = toTime(message?.edited_at) ?? toTime(message?.date) ?? sentAt ?? nowMs
-  return { user: toProfile(user), chat: chat === undefined || chat === null ? undefined : String(chat.id), revision: { at, tie: 0n } }
+  return { user: toProfile(user), chat: chat === undefined ? undefined : String(chat.id), revision: { at, tie: 0n } }
 }
 
 function toProfile (user: GenericUser): ClientProfile {

@@ -24,7 +24,7 @@ const profileUrl = string(4096).refine(value => value === '' || isHttpUrl(value)
 
 const ID_REMEDY = `must be a string of 1 to ${MAX_ID_CHARACTERS} characters or an integer up to 2^53 - 1; send a larger number as a string`
 
-const id = z.union([
+export const genericId = z.union([
   z.string().min(1, ID_REMEDY).refine(value => value.length <= MAX_ID_CHARACTERS || [...value].length <= MAX_ID_CHARACTERS, ID_REMEDY)
     .refine(isStorable, STORABLE).meta({ maxLength: MAX_ID_CHARACTERS }),
   z.int(ID_REMEDY),
@@ -55,7 +55,7 @@ function isInt64 (value: string): boolean {
 const gender = z.unknown().meta({ type: 'string', enum: ['male', 'female'] })
 
 const user = z.object({
-  id,
+  id: genericId,
   name: string(1000).nullish(),
   last_name: string(1000).nullish(),
   picture: z.object({ url: profileUrl.nullish() }, 'must be an object with a url').nullish(),
@@ -67,7 +67,7 @@ const user = z.object({
 }, 'must be an object with at least an id')
 
 const message = z.object({
-  id,
+  id: genericId,
   date: time.nullish(),
   edited_at: time.nullish(),
   revision: revision.nullish(),
@@ -79,7 +79,7 @@ const message = z.object({
 }, 'must be an object with at least an id and a text')
 
 const chat = z.object({
-  id,
+  id: genericId,
   name: string(1000).nullish(),
   url: profileUrl.nullish(),
 }, 'must be an object with at least an id')
@@ -88,11 +88,30 @@ export const MAX_EDITS = 100
 
 export const genericEdit = z.object({ user, message, chat }, 'must be an object with user, message and chat')
 
+/** Leaves out a field that cannot be read. */
+const lenient = <Schema extends z.ZodType>(schema: Schema) => schema.optional().catch(undefined)
+
+const lenientUser = user.extend({
+  name: lenient(user.shape.name),
+  last_name: lenient(user.shape.last_name),
+  picture: lenient(user.shape.picture),
+  url: lenient(user.shape.url),
+  email: lenient(user.shape.email),
+  phone: lenient(user.shape.phone),
+})
+
+/** An edit made by a mapping: the sender cannot correct a field, so one that the edit can do without costs only itself. */
+export const mappedEdit = genericEdit.extend({
+  user: lenientUser,
+  message: message.extend({ date: lenient(message.shape.date), files: lenient(message.shape.files) }),
+  chat: chat.extend({ name: lenient(chat.shape.name), url: lenient(chat.shape.url) }),
+})
+
 /** The client's data in an event that is not an edit. */
 export const genericClient = z.object({
-  user,
-  chat: chat.nullish().catch(undefined),
-  message: z.object({ date: time.nullish().catch(undefined), edited_at: time.nullish().catch(undefined) }).nullish().catch(undefined),
+  user: lenientUser,
+  chat: lenient(z.object({ id: genericId })),
+  message: lenient(z.object({ id: lenient(genericId), date: lenient(time), edited_at: lenient(time) })),
 })
 
 export type GenericUser = z.output<typeof user>

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { custom } from '../../../src/messengers/custom/custom.ts'
-import type { WebhookContent } from '../../../src/messengers/messenger.ts'
+import type { FindAuthor, WebhookContent } from '../../../src/messengers/messenger.ts'
 
 export const NOW = Date.UTC(2026, 10, 22, 10)
 export const SECRET = 'a-secret-of-the-custom-channel'
@@ -22,6 +22,6 @@ export function create (entry: Entry, secrets: readonly string[] = [SECRET]) {
 }
 
 /** What the channel reads in a body, which is JSON unless it is bytes already. */
-export async function read (entry: Entry, body: unknown): Promise<WebhookContent> {
-  return await create(entry).parse({ method: 'POST', query: '', headers: {}, body: Buffer.isBuffer(body) ? body : Buffer.from(JSON.stringify(body)) }, NOW)
+export async function read (entry: Entry, body: unknown, findAuthor?: FindAuthor): Promise<WebhookContent> {
+  return await create(entry).parse({ method: 'POST', query: '', headers: {}, body: Buffer.isBuffer(body) ? body : Buffer.from(JSON.stringify(body)) }, NOW, findAuthor)
 }

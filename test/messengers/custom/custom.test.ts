@@ -66,6 +66,45 @@ t.test('the map may be a list of lines, and gives all that the generic format ha
   })
 })
 
+t.test('what an edit can do without is left out if it cannot be read, and the rest is not', async t => {
+  const map = '{ "user": $merge([{ "id": user, "name": name }, extra]), "message": { "id": id, "text": text, "edited_at": time, "date": date, "files": files }, "chat": { "id": chat, "name": title, "url": link } }'
+  const whole = await read({ map }, { ...EDIT, extra: {} })
+  const odd = [5, true, {}, ['x'], 'x'.repeat(5000), 'javascript:1', null, 1e15]
+  for (const value of odd) {
+    const extra = { last_name: value, picture: { url: value }, url: value, email: value, phone: value, sex: value }
+    const texts = typeof value === 'string' && value.length < 100 ? { last_name: value, email: value, phone: value } : {}
+    const { edits: [edit] } = await read({ map }, { ...EDIT, extra, date: value, files: [{ url: value }], title: texts.email === undefined ? value : undefined, link: value })
+    t.match(edit, { message: { id: 'm1', text: 'Two', files: [], date: undefined }, chat: { id: 'c1' }, user: { id: '7', name: 'Anna', pictureUrl: undefined } }, JSON.stringify(value).slice(0, 20))
+    if (texts.email === undefined) t.strictSame(edit, whole.edits[0], JSON.stringify(value).slice(0, 20))
+  }
+  t.match(await read({ map: MAP, filter: 'false', client: '{ "user": { "id": user, "name": name, "email": time } }' }, EDIT), { clients: [{ user: { id: '7', name: 'Anna', email: undefined } }] })
+})
+
+t.test('an edit that does not say whose it is takes the author of a message that was seen', async t => {
+  const entry = {
+    filter: 'kind = "edited"',
+    map: '{ "user": { "id": user, "name": name }, "chat": { "id": chat }, "message": { "id": id, "text": "Two", "edited_at": $receivedAt, "seen": seen, "direction": "out" } }',
+    client: '{ "user": { "id": user, "name": name }, "chat": { "id": chat }, "message": { "id": id } }',
+  }
+  t.match(await read(entry, { kind: 'new', user: 7, chat: 'c1', id: 1001 }), { clients: [{ user: { id: '7' }, chat: 'c1', message: '1001' }] })
+  t.notOk('message' in ((await read(entry, { kind: 'new', user: 7, id: {} })).clients[0] ?? {}), 'an id that cannot be read')
+
+  const asked: string[] = []
+  const find = async (message: string) => {
+    asked.push(message)
+    return message === '1001' ? { user: 'u1', chat: 'c1' } : null
+  }
+  const edit = { kind: 'edited', id: 1001, name: 'Anna' }
+  t.match(await read(entry, { ...edit, seen: true }, find), { edits: [{ direction: 'in', user: { id: 'u1', name: 'Anna' }, chat: { id: 'c1' }, message: { id: '1001' } }] })
+  t.match(await read(entry, { ...edit, seen: true, user: 'x', chat: 'y' }, find), { edits: [{ direction: 'in', user: { id: 'u1' }, chat: { id: 'c1' } }] })
+  t.match(await read(entry, { ...edit, seen: true, id: 1002, user: 'x', chat: 'y' }, find), { edits: [{ direction: 'out', user: { id: 'x' }, chat: { id: 'y' } }] }, 'otherwise what map gives counts')
+  await t.rejects(read(entry, { ...edit, seen: true, id: 1002 }, find), { name: 'BadRequest', message: 'map gives a faulty edit: /user/id, /chat/id' })
+  t.strictSame(asked.splice(0), ['1001', '1001', '1002', '1002'])
+  await t.rejects(read(entry, { ...edit, seen: 'yes' }, find), { name: 'BadRequest' })
+  await t.rejects(read(entry, edit, find), { name: 'BadRequest' })
+  t.strictSame(asked, [], 'nothing is looked for unless the map asks')
+})
+
 t.test('integers beyond 2^53 keep their digits', async t => {
   const body = Buffer.from('{"user":90071992547409931,"name":"Anna","id":116646532103459873,"text":"t","time":1795341600,"chat":-9007199254740993,"seq":9223372036854775807}')
   const { edits: [edit] } = await read({ map: MAP.replace('"edited_at"', '"revision": seq, "edited_at"') }, body)
@@ -76,7 +115,7 @@ t.test('what the filter does not pass is ignored, and tells who the client is', 
   const entry = { map: MAP, filter: 'edited = true', client: '{ "user": { "id": user, "name": name }, "chat": { "id": chat }, "message": { "date": time } }' }
   t.match(await read(entry, { ...EDIT, edited: true }), { edits: [{ message: { id: 'm1' } }], ignored: [], clients: [] })
   t.match(await read(entry, EDIT), { edits: [], ignored: [{}], clients: [{ user: { id: '7', name: 'Anna' }, chat: 'c1', revision: { at: NOW, tie: 0n } }] })
-  for (const body of [{}, [], null, 'x', { user: {} }, { user: 1, name: 'x'.repeat(2000) }]) {
+  for (const body of [{}, [], null, 'x', { user: {} }, { user: true, name: 'x' }]) {
     t.strictSame(await read(entry, body), { edits: [], ignored: [{}], clients: [] }, JSON.stringify(body).slice(0, 40))
   }
   t.strictSame(await read({ ...entry, client: '$number(name)' }, EDIT), { edits: [], ignored: [{}], clients: [] }, 'a client who cannot be read is passed over')
@@ -204,6 +243,7 @@ t.test('the start names each fault of a channel: the channel, the key and the po
     [{ map: '{ "user": }' }, '/map is not usable: line 1, column 11: The symbol "}" cannot be used as a unary operator'],
     [{ map: ['{', '  "user": $match(id, /(a+)+$/)', '}'] }, '/map is not usable: line 2, column 22: a regular expression can block the relay; use $contains, $substringBefore, $split or $replace with a text'],
     [{ filter: '$eval(text)' }, '/filter is not usable: line 1, column 1: $eval cannot be used: it would run code from a client'],
+    [{ filter: 'text != old' }, '/filter is not usable: line 1, column 6: != is false if either side is missing, so edits would be ignored silently; write $not(a = b)'],
     [{ forEach: 'a.' }, '/forEach is not usable: line 1, column 3: Unexpected end of expression'],
     [{ client: '$nope' }, '/client is not usable: line 1, column 1: there is no $nope'],
     [{ map: 5 }, '/map must be JSONata: a text, or a list of its lines'],

@@ -41,6 +41,13 @@ async function readFixture (path: string, changes: Changes = {}) {
 
 const IGNORED = { edits: [], ignored: [{}], clients: [] }
 
+/** The client of new messages in the fixtures of Evolution. */
+const SEEN = {
+  user: { id: '15550101@s.whatsapp.net', name: 'Anna Petrova', lastName: undefined, pictureUrl: undefined, url: undefined, gender: undefined, email: undefined, phone: undefined },
+  chat: '15550101@s.whatsapp.net',
+  revision: { at: 1_795_341_300_000, tie: 0n },
+}
+
 t.test('Slack: every field of a client\'s edit is read', async t => {
   t.match(await readOne('slack/edited'), {
     direction: 'in',
@@ -58,6 +65,16 @@ t.test('Slack, trap: message_changed comes also when nobody edited', async t => 
   t.strictSame(await readFixture('slack/edited', { 'event.message.edited': undefined }), IGNORED, 'an app changed what is shown')
   t.strictSame(await readFixture('slack/edited', { 'event.subtype': undefined }), IGNORED, 'a new message')
   t.strictSame(await readFixture('slack/edited', { 'event.subtype': 'message_deleted' }), IGNORED, 'a deleted one')
+})
+
+t.test('Slack: an edit is found by its sign, whatever else is missing', async t => {
+  const text = (await readOne('slack/edited')).message.text
+  for (const changes of [{ 'event.previous_message': undefined }, { 'event.previous_message': null }, { 'event.previous_message.text': undefined }, { 'event.message.bot_id': null }] as Changes[]) {
+    t.match(await readOne('slack/edited', changes), { direction: 'in', message: { text } }, JSON.stringify(changes))
+  }
+  t.strictSame(await readFixture('slack/edited', { 'event.message.edited': null }), IGNORED)
+  t.strictSame(await readFixture('slack/edited', { 'event.message.subtype': 'tombstone', 'event.message.text': 'This message was deleted.' }), IGNORED, 'a deleted message with a thread')
+  await t.rejects(readFixture('slack/edited', { 'event.message.text': undefined }), { name: 'BadRequest', message: 'map gives a faulty edit: /message/text' })
 })
 
 t.test('Slack: what the connector\'s bot edits is the operator\'s, and a name comes from other events', async t => {
@@ -98,6 +115,7 @@ t.test('Chatwoot, trap: message_updated comes for any change', async t => {
   t.strictSame(await readFixture('chatwoot/deleted'), IGNORED, 'a deleted message says so in words that nobody wrote')
   t.strictSame(await readFixture('chatwoot/edited', { private: true }), IGNORED, 'a note')
   t.strictSame(await readFixture('chatwoot/edited', { content: null }), IGNORED, 'a picture without words')
+  await t.rejects(readFixture('chatwoot/edited', { content: undefined }), { name: 'BadRequest', message: 'map gives a faulty edit: /message/text' }, 'if Chatwoot calls it otherwise one day')
 })
 
 t.test('Evolution API: every field of a client\'s edit is read', async t => {
@@ -108,17 +126,47 @@ t.test('Evolution API: every field of a client\'s edit is read', async t => {
     chat: { id: '120363041234567890@g.us' },
     revision: { at: 1_795_341_599_189 },
   })
-  for (const editedMessage of [{ extendedTextMessage: { text: 'Three' } }, { imageMessage: { caption: 'Three' } }, { videoMessage: { caption: 'Three' } }, { documentMessage: { caption: 'Three' } }]) {
-    t.equal((await readOne('evolution/edited', { 'data.editedMessage': editedMessage })).message.text, 'Three', JSON.stringify(editedMessage))
-  }
+  t.equal((await readOne('evolution/edited.document')).message.text, 'the [B]new[/B] order')
+  t.equal((await readOne('evolution/edited', { 'data.timestampMs': { low: 45_269_461, high: 418, unsigned: true } })).revision.at, 418 * 2 ** 32 + 45_269_461, 'as an object of the library for long integers')
+  t.equal((await readOne('evolution/edited', { 'data.timestampMs': { low: -1000, high: 417, unsigned: true } })).revision.at, 418 * 2 ** 32 - 1000)
   t.match(await readFixture('evolution/new-message'), { edits: [], ignored: [{}], clients: [{ user: { id: '15550101@s.whatsapp.net', name: 'Anna Petrova' }, chat: '120363041234567890@g.us', revision: { at: 1_795_341_300_000 } }] })
+})
+
+t.test('Evolution API: a text or a caption is found in any wrapper, and a removed caption becomes a sign', async t => {
+  const textOf = async (editedMessage: object) => (await readOne('evolution/edited', { 'data.editedMessage': editedMessage })).message.text
+  const messages: Array<[object, string]> = [
+    [{ extendedTextMessage: { text: 'Three', contextInfo: { quotedMessage: { conversation: 'Two' } } } }, 'Three'],
+    [{ conversation: '', extendedTextMessage: { text: 'Three' } }, 'Three'],
+    [{ conversation: null, imageMessage: { caption: 'Three' } }, 'Three'],
+    [{ videoMessage: { caption: 'Three' } }, 'Three'],
+    [{ documentMessage: { caption: 'Three', fileName: 'a.pdf' } }, 'Three'],
+    [{ imageMessage: {} }, '📷'],
+    [{ imageMessage: { caption: '' } }, '📷'],
+    [{ imageMessage: { caption: null, mimetype: 'image/jpeg' } }, '📷'],
+    [{ videoMessage: { caption: '' } }, '🎬'],
+    [{ ptvMessage: {} }, '🎬'],
+    [{ documentMessage: { fileName: 'a.pdf' } }, '📎'],
+  ]
+  const wrappers = ['documentWithCaptionMessage', 'ephemeralMessage', 'viewOnceMessage', 'editedMessage']
+  for (const [message, text] of messages) {
+    t.equal(await textOf(message), text, JSON.stringify(message))
+    for (const wrapper of wrappers) {
+      t.equal(await textOf({ [wrapper]: { message }, messageContextInfo: { messageSecret: 'x' } }), text, `${wrapper}: ${JSON.stringify(message)}`)
+      t.equal(await textOf({ ephemeralMessage: { message: { [wrapper]: { message } } } }), text, `ephemeralMessage, ${wrapper}: ${JSON.stringify(message)}`)
+    }
+  }
+  for (const message of [{}, { audioMessage: {} }, { conversation: 5 }, { contextInfo: { quotedMessage: { conversation: 'Two' } } }]) {
+    await t.rejects(textOf(message), { name: 'BadRequest', message: 'map gives a faulty edit: /message/text' }, JSON.stringify(message))
+  }
 })
 
 t.test('Evolution API, trap: messages.edited comes for a revoked message and other protocol messages', async t => {
   t.strictSame(await readFixture('evolution/revoked'), IGNORED)
   t.strictSame(await readFixture('evolution/revoked', { 'data.editedMessage': { conversation: 'x' } }), IGNORED)
   t.strictSame(await readFixture('evolution/edited', { 'data.type': 'EPHEMERAL_SETTING' }), IGNORED)
-  t.strictSame(await readFixture('evolution/edited', { 'data.editedMessage': undefined, 'data.secretEncryptedMessage': {} }), IGNORED, 'an edit that WhatsApp encrypted has no text')
+  t.strictSame(await readFixture('evolution/encrypted', { 'data.message.secretEncryptedMessage.secretEncType': 1 }), { ...IGNORED, clients: [{ ...SEEN, message: 'AC2B0F0A7CB8D2B0F8AA' }] }, 'an event was edited, and no message')
+  await t.rejects(readFixture('evolution/encrypted'), { name: 'BadRequest', message: 'map gives a faulty edit: /message/edited_at, /message/text' }, 'an edit that WhatsApp encrypted has no text')
+  await t.rejects(readFixture('evolution/edited', { 'data.editedMessage': undefined }), { name: 'BadRequest', message: 'map gives a faulty edit: /message/text' }, 'nor has this')
   t.equal((await readOne('evolution/edited', { 'data.type': 14 })).message.id, '3EB0C431C26A1916E07A', 'the type as a number')
 })
 
@@ -129,6 +177,14 @@ t.test('Evolution API, trap: the key is as the editor sees it', async t => {
   t.match(await readOne('evolution/edited', { ...alone, 'data.key.fromMe': false }), { direction: 'in', user: { id: '15550101@s.whatsapp.net' }, chat: { id: '15550101@s.whatsapp.net' } })
   t.equal((await readOne('evolution/edited', alone)).direction, 'out', 'our own edit of a message to a client')
   await t.rejects(readFixture('evolution/edited', { ...alone, 'data.key.remoteJid': self }), { name: 'BadRequest', message: 'map gives a faulty edit: /user/id, /chat/id' }, 'the client sees us as the chat: whose it is, it does not say')
+
+  const find = async (message: string) => message === '3EB0C431C26A1916E07A' ? { user: '15550101@s.whatsapp.net', chat: '15550101@s.whatsapp.net' } : null
+  for (const view of [{ 'data.key.remoteJid': self }, { 'data.key.remoteJid': '77001122@lid' }, { 'data.key.remoteJid': self, 'data.key.fromMe': false }]) {
+    const { edits: [edit] } = await read(example('evolution'), fixture('custom/evolution/edited', { ...alone, ...view }), find)
+    t.match(edit, { direction: 'in', user: { id: '15550101@s.whatsapp.net' }, chat: { id: '15550101@s.whatsapp.net' } }, 'the message was seen')
+  }
+  const inGroup = await read(example('evolution'), fixture('custom/evolution/edited'), async () => ({ user: 'x', chat: 'x' }))
+  t.match(inGroup, { edits: [{ chat: { id: '120363041234567890@g.us' } }] }, 'in a group others know the ids of messages')
 })
 
 t.test('no JSON makes an example fail', async t => {
@@ -171,6 +227,16 @@ t.test('real webhooks through a relay into a portal', async t => {
     const unfurled = slack({ 'event.previous_message.text': 'Ship *three* boxes', 'event.message.text': 'Ship *three* boxes' })
     t.match(await post('slack', unfurled, signSlack(unfurled)), { status: 200, text: '' })
     t.equal(outcomes('slack').at(-1), 'ignored')
+  })
+
+  await t.test('Slack: an edit without previous_message is shown', async t => {
+    const ids = { message: `${nowS - 70}.000030`, chat: 'D060', user: 'U060' }
+    await sendOriginal(ids, 'Ship one')
+    const body = slack({
+      'event.channel': ids.chat, 'event.message.user': ids.user, 'event.message.ts': ids.message, 'event.message.text': 'Ship two', 'event.message.edited': { user: ids.user, ts: `${nowS - 5}.000000` }, 'event.previous_message': undefined,
+    })
+    t.match(await post('slack', body, signSlack(body)), { status: 200 })
+    t.equal((await shown(ids.message, 'Ship two'))?.text, 'Ship two')
   })
 
   await t.test('Slack: what is forged is refused', async t => {
@@ -224,6 +290,38 @@ t.test('real webhooks through a relay into a portal', async t => {
     t.match(outcomes('evolution'), ['refused anonymous-user', 'ignored', 'accepted', 'stale', 'ignored', 'ignored unreadable'])
     await drained()
     t.equal((await shown(ids.message, '[I]Three[/I]'))?.text, '[I]Three[/I]')
+  })
+
+  await t.test('Evolution API: the caption of a document in a group, and one that was removed', async t => {
+    const headers = { authorization: `Bearer ${SECRETS.EVOLUTION_WEBHOOK_TOKEN}` }
+    const ids = { message: '3EB0EVO50', chat: '120363000000000050@g.us', user: '5511933330050@s.whatsapp.net' }
+    await sendOriginal(ids)
+    const key = { 'data.key.remoteJid': ids.chat, 'data.key.participant': ids.user }
+    const documentMessage = (caption: string | null) => ({ documentWithCaptionMessage: { message: { documentMessage: { caption } } } })
+    const body = (caption: string | null, atMs: number) => fixture('custom/evolution/edited', { ...key, 'data.key.id': ids.message, 'data.editedMessage': documentMessage(caption), 'data.timestampMs': String(atMs) })
+    t.match(await post('evolution', fixture('custom/evolution/new-message', { ...key, 'data.key.id': 'A', 'data.messageTimestamp': nowS - 50 }), headers), { status: 200 })
+    t.match(await post('evolution', body('new caption', Date.now() - 4000), headers), { status: 200 })
+    t.equal((await shown(ids.message, 'new caption'))?.text, 'new caption')
+    t.match(await post('evolution', body(null, Date.now() - 2000), headers), { status: 200 })
+    t.equal((await shown(ids.message, '📎'))?.text, '📎')
+  })
+
+  await t.test('Evolution API: an edit in a chat of two goes to the client whose message was seen, and a stranger\'s is unreadable', async t => {
+    const headers = { authorization: `Bearer ${SECRETS.EVOLUTION_WEBHOOK_TOKEN}` }
+    const client = '15550107@s.whatsapp.net'
+    const ids = { message: '3EB0EVO51', chat: client, user: client }
+    await sendOriginal(ids)
+    const body = (message: string, wording: string) => fixture('custom/evolution/edited.direct', { 'data.key.id': message, 'data.editedMessage': { conversation: wording }, 'data.timestampMs': String(Date.now() - 1000) })
+    t.match(await post('evolution', body(ids.message, 'too early'), headers), { status: 200 })
+    t.match(outcomes('evolution').at(-1), 'ignored unreadable')
+    const key = { remoteJid: client, fromMe: false, id: ids.message }
+    t.match(await post('evolution', fixture('custom/evolution/new-message', { 'data.key': key, 'data.pushName': 'Vera', 'data.messageTimestamp': nowS - 30 }), headers), { status: 200 })
+    t.match(await post('evolution', fixture('custom/evolution/new-message', { 'data.key': { ...key, remoteJid: '15550108@s.whatsapp.net', id: 'B' }, 'data.messageTimestamp': nowS - 20 }), headers), { status: 200 })
+    t.match(await post('evolution', body(ids.message, 'Six'), headers), { status: 200 })
+    t.match(outcomes('evolution').at(-1), 'accepted')
+    t.equal((await shown(ids.message, 'Six'))?.text, 'Six')
+    t.match(await post('evolution', fixture('custom/evolution/encrypted'), headers), { status: 200 })
+    t.match(outcomes('evolution').at(-1), 'ignored unreadable')
   })
 
   await t.test('a batch, a reply in the sender\'s own words, a question by GET, and what cannot be read is refused', async t => {
