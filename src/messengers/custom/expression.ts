@@ -72,7 +72,6 @@ function examine (source: string, nodes: readonly Node[]): void {
     // JSONata added the flag g.
     if (type === 'regex') refuse(String(value).slice(0, -1), 'a regular expression can block the relay; use $contains, $substringBefore, $split or $replace with a text')
     if (type === 'transform') refuse('|', 'the transform operator copies its whole input; make a new object instead')
-    if (type === 'binary' && value === '!=') refuse('!=', '!= is false if either side is missing, so edits would be ignored silently; write $not(a = b)')
     if (type === 'binary' && value === '..') refuse('..', 'a range can make a list of any length; use $map over a list of the payload')
     if (type !== 'variable') continue
     const name = String(value)
