@@ -1,5 +1,6 @@
 import { Agent } from 'undici'
 import type { Dispatcher } from 'undici'
+import { createConnect } from '../http/connect.ts'
 import { exchange, type Exchange } from '../http/exchange.ts'
 import { readRestAnswer, type PortalTime } from './answer.ts'
 
@@ -25,14 +26,13 @@ export interface DispatcherOptions {
 export const RESPONSE_TIMEOUT_MS = 65_000
 
 /**
- * The pool of connections to Bitrix24. Only HTTP/1.1: there a call has its own connection, so we know whether it was sent. The streams of an
- * HTTP/2 session fail together. undici follows no redirect and repeats no POST.
+ * The pool of connections to Bitrix24. Only HTTP/1.1: there a call has its own connection, so we know whether it was sent, and nothing of it
+ * arrives after it was aborted. The streams of an HTTP/2 session fail together. undici follows no redirect and repeats no POST.
  */
 export function createDispatcher (options: DispatcherOptions = {}): Agent {
   const { connectTimeoutMs = 10_000, responseTimeoutMs = RESPONSE_TIMEOUT_MS, maxResponseBytes = 8 * 1024 * 1024 } = options
   return new Agent({
-    // Explicit, so NODE_TLS_REJECT_UNAUTHORIZED cannot switch it off.
-    connect: { timeout: connectTimeoutMs, rejectUnauthorized: true },
+    connect: createConnect(connectTimeoutMs),
     headersTimeout: responseTimeoutMs,
     bodyTimeout: responseTimeoutMs,
     maxResponseSize: maxResponseBytes,

@@ -18,19 +18,14 @@ interface ExchangeLimits {
 }
 
 /**
- * The outcome of one request. `unsent`: no byte was sent. Otherwise `lastByteAt` is the latest time at which the last byte was sent.
+ * The outcome of one request. `unsent`: no byte was sent. Otherwise `lastByteAt` is the latest time at which the last byte was sent: the end of
+ * the exchange. TCP repeats lost bytes until then, and nobody tells us when they arrived.
  * `cause` is an error's code, never its message, which may contain an address.
  */
 export type Exchange =
   | { readonly kind: 'response', readonly status: number, readonly headers: Readonly<Record<string, string | string[] | undefined>>, readonly body: Buffer, readonly lastByteAt: number }
   | { readonly kind: 'unsent', readonly cause: string }
   | { readonly kind: 'lost', readonly cause: string, readonly lastByteAt: number }
-
-/**
- * A request up to this size fits into TCP's initial window (10 segments, RFC 6928) and is sent as soon as it is written. A longer one may
- * wait in a buffer, so the end of the exchange counts as the time of its last byte.
- */
-const ONE_FLIGHT_BYTES = 12 * 1024
 
 class ExchangeEnded extends Error {
   readonly code: 'ABORTED' | 'RESPONSE_TIMEOUT'
@@ -49,12 +44,9 @@ export function exchange (dispatcher: Dispatcher, outgoing: Outgoing, limits: Ex
   return new Promise(resolve => {
     let controller: Dispatcher.DispatchController | null = null
     let deadline: NodeJS.Timeout | undefined
-    let sentAt: number | null = null
     let status = 0
     let answerHeaders: Readonly<Record<string, string | string[] | undefined>> = {}
     const chunks: Buffer[] = []
-
-    const lastByteAt = () => sentAt !== null && body.byteLength <= ONE_FLIGHT_BYTES ? sentAt : now()
 
     const finish = (outcome: Exchange) => {
       clearTimeout(deadline)
@@ -63,7 +55,7 @@ export function exchange (dispatcher: Dispatcher, outgoing: Outgoing, limits: Ex
     }
     const fail = (error: unknown) => {
       const cause = causeOf(error)
-      finish(controller === null ? { kind: 'unsent', cause } : { kind: 'lost', cause, lastByteAt: lastByteAt() })
+      finish(controller === null ? { kind: 'unsent', cause } : { kind: 'lost', cause, lastByteAt: now() })
     }
     const onAbort = () => {
       const error = new ExchangeEnded('ABORTED')
@@ -81,9 +73,6 @@ export function exchange (dispatcher: Dispatcher, outgoing: Outgoing, limits: Ex
         controller = started
         deadline = setTimeout(() => started.abort(new ExchangeEnded('RESPONSE_TIMEOUT')), responseTimeoutMs)
       },
-      onRequestSent () {
-        sentAt = now()
-      },
       onResponseStart (_controller, statusCode, received) {
         status = statusCode
         answerHeaders = received
@@ -92,7 +81,7 @@ export function exchange (dispatcher: Dispatcher, outgoing: Outgoing, limits: Ex
         chunks.push(chunk)
       },
       onResponseEnd () {
-        finish({ kind: 'response', status, headers: answerHeaders, body: Buffer.concat(chunks), lastByteAt: lastByteAt() })
+        finish({ kind: 'response', status, headers: answerHeaders, body: Buffer.concat(chunks), lastByteAt: now() })
       },
       onResponseError (_controller, error) {
         fail(error)

@@ -172,18 +172,13 @@ t.test('a reset after sending leaves the outcome unknown', async t => {
   t.notOk(discloses(result))
 })
 
-t.test('a portal that never answers is given up, and the last byte is dated when it left', async t => {
+t.test('a portal that never answers is given up, and the last byte is dated by the end of the call, because the network may have lost it until then', async t => {
   const server = await startRawServer(t, () => {})
+  const startedAt = Date.now()
   const result = await testClient(t, { responseTimeoutMs: 300 })(server.url)
   t.match(result, { kind: 'unknown' })
   t.ok(result.durationMs >= 290)
-  t.ok(result.kind === 'unknown' && result.lastByteAt < Date.now() - 200)
-})
-
-t.test('the last byte of a long request is dated by the end of the call, because it may have waited in a buffer', async t => {
-  const server = await startRawServer(t, () => {})
-  const result = await testClient(t, { responseTimeoutMs: 300 })(server.url, { text: 'x'.repeat(100_000) })
-  t.ok(result.kind === 'unknown' && result.lastByteAt >= Date.now() - 200)
+  t.ok(result.kind === 'unknown' && result.lastByteAt >= startedAt + 290)
 })
 
 t.test('a portal that answers drop by drop is given up as well', async t => {
@@ -208,8 +203,8 @@ t.test('a call that could not start is unreachable: nothing was sent', async t =
   t.match(unnamed, { kind: 'unreachable', cause: /^(ENOTFOUND|EAI_AGAIN)$/ })
 
   const plain = await startRawServer(t, () => {})
-  const noTls = await testClient(t, { connectTimeoutMs: 2000 })(`https://127.0.0.1:${plain.port}`)
-  t.equal(noTls.kind, 'unreachable')
+  const noTls = await testClient(t, { connectTimeoutMs: 500 })(`https://127.0.0.1:${plain.port}`)
+  t.match(noTls, { kind: 'unreachable', cause: 'UND_ERR_CONNECT_TIMEOUT' })
   t.equal(plain.requests.length, 0)
 })
 
@@ -233,10 +228,12 @@ t.test('a call that is aborted before it began sends nothing', async t => {
 
 t.test('a portal that does not prove by its certificate who it is gets no token, whatever the environment says', async t => {
   let requests = 0
-  const server = createHttpsServer({ cert: CERTIFICATE, key: KEY }, (_request, response) => {
+  const names: unknown[] = []
+  const server = createHttpsServer({ cert: CERTIFICATE, key: KEY, ALPNProtocols: ['h2', 'http/1.1'] }, (_request, response) => {
     requests++
     response.end('{"result":true}')
   })
+  server.on('secureConnection', ({ servername, alpnProtocol }) => { names.push({ servername, alpnProtocol }) })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   t.teardown(() => server.close())
@@ -254,4 +251,7 @@ t.test('a portal that does not prove by its certificate who it is gets no token,
   t.teardown(() => setDefaultCACertificates(trusted))
   setDefaultCACertificates([...trusted, CERTIFICATE])
   t.match(await testClient(t)(url), { kind: 'answered', result: true })
+  t.same(names.at(-1), { servername: 'localhost', alpnProtocol: 'http/1.1' })
+  t.match(await testClient(t)(url.replace('localhost', '127.0.0.1')), { kind: 'unreachable', cause: 'ERR_TLS_CERT_ALTNAME_INVALID' }, 'a certificate for another name')
+  t.equal(requests, 1)
 })
