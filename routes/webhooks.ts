@@ -3,7 +3,7 @@ import type { Logger } from 'pino'
 import { z } from 'zod'
 import type { Channel } from '../src/config/channels.ts'
 import type { Forwarder } from '../src/forward/forward.ts'
-import { NotFound, ShuttingDown, Unauthenticated } from '../src/base/errors.ts'
+import { ClockUnproven, NotFound, ShuttingDown, Unauthenticated } from '../src/base/errors.ts'
 import { createTurn } from '../src/http/turn.ts'
 import type { Intake, Receipt, VerifiedWebhook } from '../src/intake.ts'
 import { genericEventDocument } from '../src/messengers/generic/schema.ts'
@@ -55,7 +55,7 @@ const schema = {
       413: 'Larger than 1 MiB',
       415: 'Not application/json',
       429: 'Too many; repeat after Retry-After seconds',
-      503: 'The edit cannot be made durable now; repeat after Retry-After seconds',
+      503: 'The edit cannot be made durable now, or its time is impossible by our clock, which may be wrong; repeat after Retry-After seconds',
     }),
   },
 }
@@ -90,7 +90,8 @@ export async function webhookRoutes (app: FastifyInstance, options: WebhookRoute
     const level = status === 429 ? 'debug' : status >= 500 ? 'error' : 'warn'
     const channel = channels.has(request.params.channel) ? request.params.channel : null
     observer?.onRejected(channel, status)
-    log[level]({ event: 'webhook.rejected', channel, status, durationMs: reply.elapsedTime, err: error }, 'webhook.rejected')
+    const event = error instanceof ClockUnproven ? 'webhook.clock-unproven' : 'webhook.rejected'
+    log[level]({ event, channel, status, durationMs: reply.elapsedTime, err: error }, event)
   })
 
   // The schemas only document the route: a body is parsed after its sender is authenticated.

@@ -1,4 +1,5 @@
-import { BadRequest, NotFound } from './base/errors.ts'
+import { BadRequest, ClockUnproven, ImpossibleTime, NotFound } from './base/errors.ts'
+import type { PortalClock } from './base/portal-clock.ts'
 import type { Channel } from './config/channels.ts'
 import { address, addressClient } from './edit/address.ts'
 import { authorId, type ClientProfile, type MessageEdit, type PortalEdit, type SeenClient, isNamed } from './edit/edit.ts'
@@ -18,6 +19,7 @@ interface IntakeOptions {
   readonly now: () => number
   /** For dates: milliseconds of the wall clock. */
   readonly wallTime: () => number
+  readonly clock: Pick<PortalClock, 'isProven' | 'time'>
   /** Called once for a webhook with accepted edits, after they are durable, with the time at which the first is due. */
   readonly onAccepted: (dueAt: number) => void
 }
@@ -40,17 +42,25 @@ export interface Receipt {
 export type Intake = ReturnType<typeof createIntake>
 
 /** A webhook's path into the outbox: verify, parse, map ids, guard, accept. */
-export function createIntake ({ portal, channels, outbox, profiles, now, wallTime, onAccepted }: IntakeOptions) {
+export function createIntake ({ portal, channels, outbox, profiles, now, wallTime, clock, onAccepted }: IntakeOptions) {
   const sources = new Map([...channels].map(([id, channel]) => [id, { channel, messenger: messengers[channel.messenger].create(channel) }]))
 
   /** An unreadable webhook is refused or ignored, as its messenger requires to go on sending. With a connector behind us it is ignored. */
   async function parse ({ channel, messenger, request }: VerifiedWebhook): Promise<WebhookContent> {
     try {
-      return await messenger.parse(request, wallTime(), authorsOf(channel))
+      const content = await messenger.parse(request, wallTime(), authorsOf(channel))
+      if (content.ignored.some(({ isImpossible }) => isImpossible)) doubtClock()
+      return content
     } catch (error) {
+      if (error instanceof ImpossibleTime) doubtClock()
       if (!(error instanceof BadRequest) || (messenger.unreadable === 'refuse' && channel.upstream === null)) throw error
       return { edits: [], ignored: [{ reason: 'unreadable', detail: error.message }], clients: [] }
     }
+  }
+
+  /** The sender repeats a webhook that our clock may misjudge, and loses nothing. */
+  function doubtClock (): void {
+    if (!clock.isProven()) throw new ClockUnproven('a time in the webhook is more than 24 hours ahead of our clock, which may be wrong: repeat it later')
   }
 
   /** Stores the clients, and whose the messages are that they wrote. */
@@ -80,7 +90,7 @@ export function createIntake ({ portal, channels, outbox, profiles, now, wallTim
 
   function toIncoming (edit: PortalEdit, channel: Channel): IncomingEdit {
     const key = { portal, connector: channel.connector, line: channel.line, chat: edit.chat.id, message: edit.message.id }
-    return { key, channel: channel.id, edit, refusal: guard(edit, { wallTime: wallTime(), waitedMs: 0 }), now: now(), settleMs: channel.settleMs }
+    return { key, channel: channel.id, edit, refusal: guard(edit, { portalTime: clock.time(), waitedMs: 0 }), now: now(), settleMs: channel.settleMs }
   }
 
   return {
@@ -102,7 +112,7 @@ export function createIntake ({ portal, channels, outbox, profiles, now, wallTim
       return { ...source, request, greeting }
     },
 
-    /** Fulfilled when all edits of the webhook are durable. Rejects with BadRequest or StoreUnavailable. */
+    /** Fulfilled when all edits of the webhook are durable. Rejects with BadRequest, ClockUnproven or StoreUnavailable. */
     async accept (webhook: VerifiedWebhook): Promise<Receipt> {
       const { channel, messenger, greeting } = webhook
       if (greeting !== null) return { kind: 'handshake', reply: greeting, edits: [] }

@@ -7,6 +7,7 @@ import { createInstall } from './bitrix24/install.ts'
 import { createOAuth } from './bitrix24/oauth.ts'
 import { createSession } from './bitrix24/session.ts'
 import { processClock, wallClock } from './base/clock.ts'
+import { createPortalClock } from './base/portal-clock.ts'
 import { isFed } from './config/channels.ts'
 import type { Config } from './config/config.ts'
 import { createCourier } from './courier/courier.ts'
@@ -63,8 +64,14 @@ export async function startRelay ({ config, version, log, onLost, leaseMs }: Rel
   const { observers, createScrape } = createMetrics({ version, channels: config.channels.values(), now })
   const store = await openStore({ databaseUrl: config.databaseUrl, encryptionKey: config.encryptionKey, now, observeCommit: observers.onCommit, onLost, leaseMs })
   const { portal: portalId, outbox, portals, profiles, leases, signals } = store
+  const clock = createPortalClock({
+    now,
+    wallTime,
+    save: history => { portals.write(portalId, history).catch((error: unknown) => log.error({ event: 'clock.failed', err: error }, 'clock.failed')) },
+    log,
+  })
   const dispatcher = createDispatcher()
-  const client = createClient({ dispatcher, now, userAgent })
+  const client = createClient({ dispatcher, now, userAgent, onTime: clock.answered })
   const oauth = createOAuth({ dispatcher, now, userAgent })
   const apiDispatcher = createApiDispatcher()
   const sources = createNameSources(config.channels, log)
@@ -77,8 +84,9 @@ export async function startRelay ({ config, version, log, onLost, leaseMs }: Rel
     for (const { channel, connector, line } of (await outbox.lanes(portalId)).filter(lane => !isFed(lane, config.channels))) {
       log.warn({ event: 'outbox.unfed-lane', channel, connector, line }, 'edits are pending for a connector and line that the channel no longer feeds; they are still sent there')
     }
-    const courier = await createCourier({ portal: portalId, lease, outbox, portals, session, bucket: portal.bucket, log, now, wallTime, random: Math.random, observer: observers.courier })
-    const names = createNames({ portal: portalId, lease, outbox, profiles, sources, askApi, log, now, wallTime, random: Math.random, onLookUp: observers.onLookUp, onNamed: () => courier.wake() })
+    clock.restore(await portals.read(portalId))
+    const courier = await createCourier({ portal: portalId, lease, outbox, portals, session, bucket: portal.bucket, log, now, wallTime, clock, random: Math.random, observer: observers.courier })
+    const names = createNames({ portal: portalId, lease, outbox, profiles, sources, askApi, log, now, wallTime, clock, random: Math.random, onLookUp: observers.onLookUp, onNamed: () => courier.wake() })
     courier.start()
     names.start()
     return {
@@ -91,6 +99,7 @@ export async function startRelay ({ config, version, log, onLost, leaseMs }: Rel
         names.wake()
       },
       countCall: courier.countCall,
+      callPortal: courier.callPortal,
       condition: courier.condition,
       bucketLevel: courier.bucketLevel,
       async stop (graceMs: number) {
@@ -120,9 +129,9 @@ export async function startRelay ({ config, version, log, onLost, leaseMs }: Rel
     else leader.countCall()
   }
   const condition = async () => leadership.leader()?.condition() ?? await portals.read(portalId).then(conditionOf, withoutStore)
-  const janitor = createJanitor({ outbox, profiles, retentionDays: config.retentionDays, now, log })
+  const janitor = createJanitor({ outbox, profiles, retentionDays: config.retentionDays, now, clock, callPortal: () => leadership.leader()?.callPortal(), log })
   const install = createInstall({ portalId, portals, client, oauth, portal, onInstalled, onCall, now: wallTime, wait, log })
-  const intake = createIntake({ portal: portalId, channels: config.channels, outbox, profiles, now, wallTime, onAccepted: onDue })
+  const intake = createIntake({ portal: portalId, channels: config.channels, outbox, profiles, now, wallTime, clock, onAccepted: onDue })
   const connectors = createForwarders({ channels: config.channels.values(), now: wallTime, onForwarded: observers.onForwarded })
   const redelivery = createRedelivery({ outbox, now, onDue })
   const status = createStatus({ portalId, portal, outbox, portals, condition })

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { z } from 'zod'
 import { messageRowId, type ClientProfile } from '../src/edit/edit.ts'
-import { BadRequest, NotFound, StoreUnavailable, Unauthenticated } from '../src/base/errors.ts'
+import { BadRequest, ClockUnproven, NotFound, StoreUnavailable, Unauthenticated } from '../src/base/errors.ts'
 import { createIntake } from '../src/intake.ts'
 import type { WebhookRequest } from '../src/messengers/messenger.ts'
 import { messengers } from '../src/messengers/registry.ts'
@@ -17,7 +17,7 @@ import { fixture } from './messengers/fixture.ts'
 const NOW = Date.UTC(2026, 10, 22, 10)
 
 /** An intake whose outbox keeps what it is given and answers as a real one does for messages it has never seen. */
-function build (changes: { channels?: ReturnType<typeof channel>[], known?: Record<string, ClientProfile>, accept?: (edits: readonly IncomingEdit[]) => Promise<IntakeResult[]> } = {}) {
+function build (changes: { channels?: ReturnType<typeof channel>[], known?: Record<string, ClientProfile>, accept?: (edits: readonly IncomingEdit[]) => Promise<IntakeResult[]>, isProven?: () => boolean } = {}) {
   const kept: IncomingEdit[] = []
   const remembered: SeenProfile[] = []
   const nudges: number[] = []
@@ -36,6 +36,7 @@ function build (changes: { channels?: ReturnType<typeof channel>[], known?: Reco
     },
     now: () => NOW - 5,
     wallTime: () => NOW,
+    clock: { isProven: changes.isProven ?? (() => true), time: () => changes.isProven?.() === false ? null : NOW },
     onAccepted: dueAt => { nudges.push(dueAt) },
   })
   const receive = async (channelId: string, request: WebhookRequest) => await intake.accept(intake.verify(channelId, request))
@@ -144,7 +145,7 @@ t.test('an event from the future, or from before all time, does not outlast a la
   const store = await openStore({ databaseUrl: `file:${join(t.testdir(), 'relay.db')}`, encryptionKey: null, now: () => NOW })
   t.teardown(() => store.close())
   let time = NOW
-  const intake = createIntake({ portal, channels: new Map([['default', channel()]]), outbox: store.outbox, profiles: store.profiles, now: () => NOW, wallTime: () => time, onAccepted: () => {} })
+  const intake = createIntake({ portal, channels: new Map([['default', channel()]]), outbox: store.outbox, profiles: store.profiles, now: () => NOW, wallTime: () => time, clock: { isProven: () => true, time: () => time }, onAccepted: () => {} })
   const hear = async (name: string, date: number) => {
     time += 1000
     await intake.accept(intake.verify('default', signed({ type: 'message.created', data: { user: { id: '42', name }, message: { date } } })))
@@ -187,7 +188,7 @@ t.test('the author of a message is known to the channel that saw it, and a newer
     }),
   })
   const { outbox, profiles } = store
-  const intake = createIntake({ portal: 'example.bitrix24.ru', channels: new Map([['a', shop('a')], ['b', shop('b')]]), outbox, profiles, now: () => NOW, wallTime: () => NOW, onAccepted: () => {} })
+  const intake = createIntake({ portal: 'example.bitrix24.ru', channels: new Map([['a', shop('a')], ['b', shop('b')]]), outbox, profiles, now: () => NOW, wallTime: () => NOW, clock: { isProven: () => true, time: () => NOW }, onAccepted: () => {} })
   const post = async (id: string, body: object) => {
     const request = { method: 'POST' as const, query: '', headers: { authorization: 'Bearer a-secret-of-the-shop' }, body: Buffer.from(JSON.stringify(body)) }
     const { edits } = await intake.accept(intake.verify(id, request))
@@ -206,4 +207,35 @@ t.test('the author of a message is known to the channel that saw it, and a newer
   t.strictSame(await post('a', { edited: true, id: 'm2' }), ['u3 c3 in'])
   while (await profiles.prune(NOW + 1, 10) > 0);
   t.strictSame(await post('a', { edited: true, id: 'm1' }), ['unreadable'], 'after its retention')
+})
+
+t.test('while our clock is unproven, a time that it finds impossible keeps the whole webhook away, also in front of a connector', async t => {
+  let isProven = false
+  const upstream = { url: 'https://connector.example/', edits: false, handshakes: true, privateRanges: [], timeoutMs: 1000 }
+  const meta = channel({ id: 'meta', messenger: 'meta', secrets: ['meta-secret'], settings: { verifyToken: 'x' } })
+  const { receive, kept, remembered } = build({ isProven: () => isProven, channels: [channel(), channel({ id: 'front', upstream }), meta] })
+  const ahead = NOW / 1000 + 2 * 86_400
+  const one = event({ ...edit(), message: { id: '1', text: 'Hello', edited_at: ahead } })
+  const batch = event([edit(), { ...edit(), message: { id: '2', text: 'Hello', edited_at: ahead } }])
+  const body = Buffer.from(JSON.stringify({ object: 'whatsapp_business_account', entry: [{ id: '1', changes: [{ field: 'messages', value: { metadata: { phone_number_id: '1' }, contacts: [{ wa_id: '7', profile: { name: 'Ann' } }], messages: [NOW / 1000, ahead].map((timestamp, index) => ({ from: '7', id: `w${index}`, timestamp: String(timestamp), type: 'edit', edit: { original_message_id: `o${index}`, message: { type: 'text', text: { body: 'Hello' } } } })) } }] }] }))
+  const metaBatch: WebhookRequest = { method: 'POST', query: '', headers: { 'x-hub-signature-256': `sha256=${createHmac('sha256', 'meta-secret').update(body).digest('hex')}` }, body }
+  for (const [channelId, request] of [['default', one], ['default', batch], ['front', one], ['front', batch], ['meta', metaBatch]] as const) {
+    await t.rejects(receive(channelId, request), ClockUnproven, channelId)
+  }
+  t.strictSame([kept, remembered], [[], []])
+
+  isProven = true
+  await t.rejects(receive('default', one), BadRequest)
+  t.match(await receive('front', one), { kind: 'events', edits: [{ result: { outcome: 'ignored', reason: 'unreadable' } }] })
+  t.match((await receive('meta', metaBatch)).edits.map(({ result }) => result.outcome), ['accepted', 'ignored'])
+})
+
+t.test('until the portal has told its time nothing is too old: the call decides', async t => {
+  let isProven = false
+  const { receive, kept } = build({ isProven: () => isProven })
+  const old = event({ ...edit(), message: { id: '1', text: 'Hello', date: NOW / 1000 - 4 * 86_400 } })
+  await receive('default', old)
+  isProven = true
+  await receive('default', old)
+  t.strictSame(kept.map(({ refusal }) => refusal), [null, 'too-old'])
 })

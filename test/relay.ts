@@ -4,6 +4,7 @@ import { buildApp, type Dependencies, type Patience } from '../src/app.ts'
 import { loadConfig, type Config } from '../src/config/config.ts'
 import { createIntake } from '../src/intake.ts'
 import { createLog } from '../src/base/log.ts'
+import type { PortalClock } from '../src/base/portal-clock.ts'
 import { signStandardWebhook } from '../src/signatures/standard-webhooks.ts'
 import { createRedelivery } from '../src/operations/redelivery.ts'
 import { createStatus } from '../src/operations/status.ts'
@@ -22,6 +23,8 @@ export interface RelayChanges {
   readonly patience?: Patience
   /** The time; NOW unless a real sender takes part. */
   readonly clock?: () => number
+  /** What the portal has told of its time; that our clock is right, unless told otherwise. */
+  readonly portalClock?: Pick<PortalClock, 'isProven' | 'time'>
 }
 
 export function config (env: Record<string, string> = {}, channels: readonly object[] = []): Config {
@@ -49,7 +52,7 @@ export async function buildRelay (t: Test, changes: RelayChanges = {}) {
     outbox: store.outbox,
     redelivery: createRedelivery({ outbox: store.outbox, now, onDue: () => {} }),
     status: createStatus({ portalId: store.portal, portal: settings.portal, outbox: store.outbox, portals: store.portals, condition: async () => ({ portal: 'ready', since: null, lines: [] }) }),
-    intake: createIntake({ portal: store.portal, channels: settings.channels, outbox: { accept }, profiles: store.profiles, now, wallTime: now, onAccepted: () => {} }),
+    intake: createIntake({ portal: store.portal, channels: settings.channels, outbox: { accept }, profiles: store.profiles, now, wallTime: now, clock: changes.portalClock ?? { isProven: () => true, time: now }, onAccepted: () => {} }),
     forwarders: new Map(),
     install: { post: async () => ({ answer: 'event', portalOrigin: settings.portal.url }), code: async () => {} },
     condition: async () => ({ portal: 'ready', since: null, lines: [] }),

@@ -15,6 +15,14 @@ export class BadRequest extends Error {
   }
 }
 
+/** A time in the request is impossible by our clock. Either of the two may be wrong. */
+export class ImpossibleTime extends BadRequest {}
+
+/** Our clock may be wrong, so a request cannot be judged. Nothing was acknowledged; the sender should retry. */
+export class ClockUnproven extends Error {
+  override name = 'ClockUnproven'
+}
+
 /** The sender did not authenticate. The message never says which part of a secret was wrong. */
 export class Unauthenticated extends Error {
   override name = 'Unauthenticated'

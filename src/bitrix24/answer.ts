@@ -1,13 +1,15 @@
 import { z } from 'zod'
 
-/** The `time` block of a successful answer, in the portal's own units (seconds). */
+/** The `time` block of a successful answer, in the portal's own units (seconds), except `startedAt`: when the portal began, in milliseconds. */
 export interface PortalTime {
+  readonly startedAt: number | null
   readonly durationS: number
   readonly operatingS: number | null
   readonly operatingResetAtS: number | null
 }
 
 const timeSchema = z.object({
+  date_start: z.iso.datetime({ offset: true }).optional().catch(undefined),
   duration: z.number(),
   operating: z.number().optional(),
   operating_reset_at: z.number().optional(),
@@ -72,6 +74,6 @@ function isRefusedResult (result: unknown): result is object {
 function readTime (json: object): PortalTime | null {
   const parsed = timeSchema.safeParse('time' in json ? json.time : null)
   if (!parsed.success) return null
-  const { duration, operating, operating_reset_at: resetAt } = parsed.data
-  return { durationS: duration, operatingS: operating ?? null, operatingResetAtS: resetAt ?? null }
+  const { date_start: startedAt, duration, operating, operating_reset_at: resetAt } = parsed.data
+  return { startedAt: startedAt === undefined ? null : Date.parse(startedAt), durationS: duration, operatingS: operating ?? null, operatingResetAtS: resetAt ?? null }
 }

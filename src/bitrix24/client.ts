@@ -48,6 +48,8 @@ interface ClientOptions {
   readonly now: () => number
   readonly userAgent: string
   readonly responseTimeoutMs?: number
+  /** Called with the portal's time, in milliseconds, of each answer that has one. */
+  readonly onTime?: (portalTime: number) => void
 }
 
 interface CallRequest {
@@ -65,7 +67,7 @@ export interface Client {
 }
 
 export function createClient (options: ClientOptions): Client {
-  const { dispatcher, now, userAgent, responseTimeoutMs = RESPONSE_TIMEOUT_MS } = options
+  const { dispatcher, now, userAgent, responseTimeoutMs = RESPONSE_TIMEOUT_MS, onTime = () => {} } = options
 
   return {
     async call (request) {
@@ -76,7 +78,9 @@ export function createClient (options: ClientOptions): Client {
         headers: { 'content-type': 'application/json', accept: 'application/json', 'user-agent': userAgent },
         body: Buffer.from(JSON.stringify({ ...params, auth: accessToken })),
       }, { signal, responseTimeoutMs, now })
-      return classify(outcome, request, performance.now() - startedAt, now())
+      const result = classify(outcome, request, performance.now() - startedAt, now())
+      if (result.kind === 'answered' && result.time?.startedAt != null) onTime(result.time.startedAt)
+      return result
     },
   }
 }

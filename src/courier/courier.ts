@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { Session, SessionResult } from '../bitrix24/session.ts'
 import type { HeldLease } from '../outbox/leases.ts'
 import type { Log } from '../base/log.ts'
+import type { PortalClock } from '../base/portal-clock.ts'
 import { MAX_CHUNK } from '../outbox/rules/row.ts'
 import type { ChannelLane, Lane, Outbox } from '../outbox/outbox.ts'
 import type { Portals } from '../outbox/portals.ts'
@@ -34,6 +35,7 @@ export interface CourierOptions {
   readonly now: () => number
   /** For dates: milliseconds of the wall clock. */
   readonly wallTime: () => number
+  readonly clock: Pick<PortalClock, 'time' | 'presentFor'>
   /** In [0, 1), for jitter. */
   readonly random: () => number
   readonly observer?: CourierObserver
@@ -43,7 +45,7 @@ export type Courier = Awaited<ReturnType<typeof createCourier>>
 
 /** Delivers due edits from the outbox to one portal, within its limits, as long as the lease runs. */
 export async function createCourier (options: CourierOptions) {
-  const { portal, lease, outbox, portals, log, now, wallTime, random, observer } = options
+  const { portal, lease, outbox, portals, log, now, wallTime, clock, random, observer } = options
   const { epoch } = lease
   const recovered = await outbox.recover({ portal, epoch, now: now(), quarantineUntil: now() + QUARANTINE_MS, latestDueAt: now() + LONGEST_WAIT_MS })
   if (recovered > 0) log.warn({ event: 'courier.recovered', messages: recovered }, 'courier.recovered')
@@ -58,7 +60,7 @@ export async function createCourier (options: CourierOptions) {
   const chunk = createChunk(MAX_CHUNK)
   const session = { ...options.session, call }
   const parks = createParks({ portal, lease, portals, session, log, now, wallTime, signal: abort.signal, observer }, record)
-  const deliver = createDelivery({ portal, lease, outbox, session, log, now, wallTime, random, lastSuccessAt: () => lastSuccessAt, signal: abort.signal, observer })
+  const deliver = createDelivery({ portal, lease, outbox, session, log, now, wallTime, clock, random, lastSuccessAt: () => lastSuccessAt, signal: abort.signal, observer })
   const halt = new AbortController()
   const calls = new Set<Promise<void>>()
   let pausedUntil = 0
@@ -188,6 +190,13 @@ export async function createCourier (options: CourierOptions) {
     /** The portal's record may have changed: any process may accept an install, which ends a park. */
     recheck (): void {
       parks.recheck().catch(reportFailure).finally(() => { alarm.ring() })
+    },
+
+    /** Makes a cheap call, whose answer proves the clock; none while the portal is parked. */
+    callPortal (): void {
+      if (halt.signal.aborted || parks.isParked('portal')) return
+      bucket.take(now(), 1)
+      start(call('app.info', {}, { signal: abort.signal }).then(() => {}))
     },
 
     /** Starts no more calls. Waits `graceMs` for running calls, then aborts them (outcome unknown). Records all outcomes. */

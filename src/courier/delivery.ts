@@ -2,10 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { toWire, UPDATE_MESSAGES } from '../bitrix24/update-messages.ts'
 import type { Session, SessionResult } from '../bitrix24/session.ts'
 import { StoreUnavailable } from '../base/errors.ts'
+import type { PortalClock } from '../base/portal-clock.ts'
 import type { HeldLease } from '../outbox/leases.ts'
 import type { Log } from '../base/log.ts'
 import type { ClaimedEdit, Lane, Outbox, CallOutcome, Attempt } from '../outbox/outbox.ts'
-import { guard } from '../edit/guard.ts'
+import { guard, timesOf } from '../edit/guard.ts'
 import { conclude, type Conclusion } from './conclude.ts'
 
 interface DeliveryOptions {
@@ -16,6 +17,7 @@ interface DeliveryOptions {
   readonly log: Log
   readonly now: () => number
   readonly wallTime: () => number
+  readonly clock: Pick<PortalClock, 'time' | 'presentFor'>
   readonly random: () => number
   readonly lastSuccessAt: () => number | null
   readonly signal: AbortSignal
@@ -32,7 +34,7 @@ export interface Delivered {
 const STORE_RETRY_MS = 1000
 
 /** Delivers claimed edits of one lane to the portal and records their outcomes. */
-export function createDelivery ({ portal, lease, outbox, session, log, now, wallTime, random, lastSuccessAt, signal, observer }: DeliveryOptions) {
+export function createDelivery ({ portal, lease, outbox, session, log, now, wallTime, clock, random, lastSuccessAt, signal, observer }: DeliveryOptions) {
   /** Records outcomes, repeatedly if the database fails. Rejects only once `signal` is aborted. */
   async function record (callId: string, claimed: readonly ClaimedEdit[], outcomes: readonly CallOutcome[], attempt: Attempt | null): Promise<void> {
     for (;;) {
@@ -56,18 +58,36 @@ export function createDelivery ({ portal, lease, outbox, session, log, now, wall
       : { kind: 'unknown', cause: 'FAILED', lastByteAt: now(), retryAfterMs: null, requests: 1, durationMs: 0 }
   }
 
+  /**
+   * Before an edit may end as too old, the portal has to tell its time, since our clock may be wrong. Returns the failure of that call, or the number
+   * of its requests.
+   */
+  async function askTime (claimed: readonly ClaimedEdit[]): Promise<SessionResult | number> {
+    const seemsTooOld = ({ edit, acceptedAt }: ClaimedEdit): boolean => guard(edit, { portalTime: wallTime(), waitedMs: now() - acceptedAt }) === 'too-old'
+    if (clock.time() !== null || !claimed.some(seemsTooOld)) return 0
+    const result = await session.call('app.info', {}, { signal }).catch(withoutAnswer)
+    if (result.kind === 'answered') return result.requests
+    // Nothing of the edits was sent.
+    return result.kind === 'unknown' ? { ...result, kind: 'unreachable' } : result
+  }
+
+  async function send (lane: Lane, sent: readonly ClaimedEdit[], requests: number): Promise<SessionResult> {
+    const wire = toWire(lane, sent.map(({ edit, history }) => ({ edit, omitFiles: history.flags.includes('files-omitted') })))
+    const result = await session.call(UPDATE_MESSAGES, wire, { signal }).catch(withoutAnswer)
+    return { ...result, requests: result.requests + requests }
+  }
+
   return async function deliver (lane: Lane, callId: string, claimed: readonly ClaimedEdit[], learn: (delivered: Delivered) => Promise<void>): Promise<void> {
     const wall = wallTime()
-    const time = now()
+    const told = await askTime(claimed)
     const refused = claimed.flatMap(({ id, version, edit, acceptedAt }): CallOutcome[] => {
-      const reason = guard(edit, { wallTime: wall, waitedMs: time - acceptedAt })
+      const reason = guard(edit, timesOf(acceptedAt, clock))
       return reason === null ? [] : [{ id, version, result: 'dead', reason, words: null, quarantineUntil: null }]
     })
     const sent = claimed.filter(({ id }) => !refused.some(outcome => outcome.id === id))
     if (sent.length === 0) return await record(callId, claimed, refused, null)
 
-    const wire = toWire(lane, sent.map(({ edit, history }) => ({ edit, omitFiles: history.flags.includes('files-omitted') })))
-    const result = await session.call(UPDATE_MESSAGES, wire, { signal }).catch(withoutAnswer)
+    const result = typeof told === 'number' ? await send(lane, sent, told) : told
     const conclusion = conclude(sent, result, { now: now(), random, lastSuccessAt: lastSuccessAt() })
     observer?.onCall({ messages: sent.length, result, action: conclusion.action })
     const outcomes = [...refused, ...conclusion.outcomes]

@@ -1,6 +1,6 @@
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod'
 import { z } from 'zod'
-import { BadRequest, Conflict, Forbidden, NotFound, Overloaded, ShuttingDown, StoreUnavailable, TooManyRequests, Unauthenticated, type FieldFault } from '../base/errors.ts'
+import { BadRequest, ClockUnproven, Conflict, Forbidden, NotFound, Overloaded, ShuttingDown, StoreUnavailable, TooManyRequests, Unauthenticated, type FieldFault } from '../base/errors.ts'
 
 /** An `import` would also load the engine's own `fetch`, 40 ms of each start. */
 const { STATUS_CODES } = process.getBuiltinModule('node:http')
@@ -37,6 +37,7 @@ const STATUS_OF: ReadonlyArray<readonly [new (...args: never[]) => Error, number
   [StoreUnavailable, 503],
   [Overloaded, 503],
   [ShuttingDown, 503],
+  [ClockUnproven, 503],
 ]
 
 export function toProblem (error: unknown): ProblemAnswer {

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { BadRequest } from '../base/errors.ts'
+import { BadRequest, ImpossibleTime } from '../base/errors.ts'
 import { renderBbCode } from '../text/rich.ts'
 import type { RichText } from '../text/rich-text.ts'
 import type { WebhookContent } from './messenger.ts'
@@ -68,20 +68,27 @@ export function readFields<Schema extends z.ZodType> (schema: Schema, value: unk
   throw new BadRequest(`faulty: ${fields.map(field => field === '' ? '/' : field).join(', ')}`)
 }
 
-/** Whether a time is between the year 2000 and a day from now. A time far ahead would block its message: every later edit would be older. */
-export function isPlausibleTime (timeMs: number, nowMs: number): boolean {
-  return timeMs >= EARLIEST_MS && timeMs <= nowMs + MAX_AHEAD_MS
+/** Whether a time is in the year 2000 or later. */
+export function isPlausibleTime (timeMs: number): boolean {
+  return timeMs >= EARLIEST_MS
 }
 
-/** Throws BadRequest unless the time is plausible. */
+/** Whether a time is more than a day ahead of us. It would block its message, because every later edit would be older. */
+export function isImpossibleTime (timeMs: number, nowMs: number): boolean {
+  return timeMs > nowMs + MAX_AHEAD_MS
+}
+
+/** Throws BadRequest for a time before the year 2000, and ImpossibleTime for one that is impossible by our clock. */
 export function requireTime (timeMs: number, nowMs: number, pointer: string): number {
-  if (!isPlausibleTime(timeMs, nowMs)) throw new BadRequest(`faulty: ${pointer} is not a time between the year 2000 and 24 hours from now`)
+  const detail = `faulty: ${pointer} is not a time between the year 2000 and 24 hours from now`
+  if (!isPlausibleTime(timeMs)) throw new BadRequest(detail)
+  if (isImpossibleTime(timeMs, nowMs)) throw new ImpossibleTime(detail)
   return timeMs
 }
 
-/** A time that an edit can do without, such as the original's: undefined unless it is plausible. */
+/** A time that an edit can do without, such as the original's: undefined if it cannot be right. */
 export function optionalTime (timeMs: number, nowMs: number): number | undefined {
-  return isPlausibleTime(timeMs, nowMs) ? timeMs : undefined
+  return isPlausibleTime(timeMs) && !isImpossibleTime(timeMs, nowMs) ? timeMs : undefined
 }
 
 /** The storable BB code of a message. Throws BadRequest if the text is longer than any messenger's. */
@@ -109,6 +116,6 @@ function readOne<Item> (item: Item, read: (item: Item) => Partial<WebhookContent
     return read(item)
   } catch (error) {
     if (!(error instanceof BadRequest)) throw error
-    return { ignored: [{ reason: 'unreadable', detail: error.message }] }
+    return { ignored: [{ reason: 'unreadable', detail: error.message, ...error instanceof ImpossibleTime ? { isImpossible: true } : {} }] }
   }
 }

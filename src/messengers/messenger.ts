@@ -18,6 +18,8 @@ interface IgnoredEvent {
   /** Set if the event should be an edit but cannot be read. `detail` says why and quotes nothing from the client. */
   readonly reason?: 'unreadable'
   readonly detail?: string
+  /** It cannot be read because its time is impossible by our clock. */
+  readonly isImpossible?: boolean
 }
 
 /**
@@ -67,7 +69,7 @@ export interface Messenger<Content extends Parsed = Parsed> {
   readonly hasSecretInBody?: boolean
   /** Throws Unauthenticated. It may not parse the body, or do anything else that grows faster than it, before the sender is authentic. */
   verify (request: WebhookRequest, nowMs: number): void
-  /** Throws or rejects with BadRequest, which names each faulty field. */
+  /** Throws or rejects with BadRequest, which names each faulty field; with ImpossibleTime if our clock may be the reason. */
   parse (request: WebhookRequest, nowMs: number, findAuthor?: FindAuthor): Content
   /**
    * The answer to an authentic webhook that `parse` cannot read. `refuse` answers 400, for a sender that can correct it; `acknowledge`

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import { createAlarm } from '../base/alarm.ts'
 import type { Log } from '../base/log.ts'
+import type { PortalClock } from '../base/portal-clock.ts'
 import { addressProfile } from '../edit/address.ts'
 import { type ClientProfile, isNamed } from '../edit/edit.ts'
-import { guard } from '../edit/guard.ts'
+import { guard, timesOf } from '../edit/guard.ts'
 import type { LookUpAnswer } from '../messengers/profile-lookup.ts'
 import type { HeldLease } from '../outbox/leases.ts'
 import type { Attempt, NamelessEdit, NameOutcome, Outbox } from '../outbox/outbox.ts'
@@ -39,6 +40,7 @@ export interface NamesOptions {
   readonly now: () => number
   /** Milliseconds of the wall clock. */
   readonly wallTime: () => number
+  readonly clock: Pick<PortalClock, 'time' | 'presentFor'>
   /** In [0, 1), for jitter. */
   readonly random: () => number
   readonly onLookUp?: ((report: LookUpReport) => void) | undefined
@@ -51,7 +53,7 @@ export interface NamesOptions {
  * edit becomes due. If not, the edit is dead. While the API fails, the edits wait. Channels are asked in parallel, so a slow API delays no other. A
  * question is recorded only after its answer, so it is asked again after a crash.
  */
-export function createNames ({ portal, lease, outbox, profiles, sources, askApi, log, now, wallTime, random, onLookUp, onNamed }: NamesOptions) {
+export function createNames ({ portal, lease, outbox, profiles, sources, askApi, log, now, wallTime, clock, random, onLookUp, onNamed }: NamesOptions) {
   const { epoch } = lease
   const alarm = createAlarm()
   const halt = new AbortController()
@@ -95,7 +97,7 @@ export function createNames ({ portal, lease, outbox, profiles, sources, askApi,
 
   async function serve (channel: string, edits: readonly NamelessEdit[]): Promise<void> {
     const expired = edits.flatMap(({ id, version, edit, acceptedAt }): NameOutcome[] => {
-      const reason = guard(edit, { wallTime: wallTime(), waitedMs: now() - acceptedAt })
+      const reason = guard(edit, timesOf(acceptedAt, clock))
       return reason === null ? [] : [{ id, version, result: 'dead', reason, words: null }]
     })
     await record(expired)

@@ -1,3 +1,4 @@
+import type { ClockHistory } from '../base/portal-clock.ts'
 import type { BucketLevel, Lane } from './outbox.ts'
 
 export interface PortalTokens {
@@ -14,7 +15,7 @@ export interface ParkedLine extends Lane {
 }
 
 /** What the relay knows about a portal. Tokens are encrypted at rest if ENCRYPTION_KEY is set. */
-export interface PortalRecord {
+export interface PortalRecord extends ClockHistory {
   /** Bitrix24's own id of the portal, from its OAuth server or a proven install. It proves that a new address is the same portal. */
   readonly memberId: string | null
   /** The application whose tokens are stored: its client id. */
@@ -79,6 +80,8 @@ export const EMPTY_RECORD: PortalRecord = {
   parkedLines: [],
   bucket: null,
   restsUntil: null,
+  clockRightAt: 0,
+  clockWrongAt: 0,
 }
 
 /** Reads the JSON column in which both engines store the record. */

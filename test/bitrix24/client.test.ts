@@ -53,6 +53,17 @@ t.test('a call is one JSON POST with the token in its body and nowhere else', as
   t.same(JSON.parse(body), { CONNECTOR: 'relay_demo', LINE: 1, auth: token })
 })
 
+t.test('the portal\'s time is told on, if the answer has one', async t => {
+  const times: number[] = []
+  const bodies = ['{"result":true,"time":{"duration":0.25,"date_start":"2026-11-22T13:00:00+03:00"}}', '{"result":true,"time":{"duration":1,"date_start":"yesterday"}}', '{"result":true}', '{"error":"X"}']
+  for (const body of bodies) {
+    const server = await startRawServer(t, saying(answer(200, body)))
+    const client = createClient({ dispatcher: testDispatcher(t), now: Date.now, userAgent: 'x', onTime: time => { times.push(time) } })
+    await client.call({ endpoint: server.url, method: 'app.info', params: {}, accessToken: token })
+  }
+  t.strictSame(times, [Date.UTC(2026, 10, 22, 10)])
+})
+
 t.test('an answer without a time block, or with a strange one, is still an answer', async t => {
   for (const body of ['{"result":{"a":1}}', '{"result":{"a":1},"time":"soon"}', '\uFEFF{"result":{"a":1},"time":[]}']) {
     const server = await startRawServer(t, saying(answer(200, body)))

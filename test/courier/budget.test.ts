@@ -8,7 +8,7 @@ function build (restsUntil: number | null = null) {
   return { budget, resetIn: (ms: number) => (time + 500_000_000 + ms) / 1000, at: () => time, advance: (ms: number) => { time += ms } }
 }
 
-const answer = (operatingS: number | null, operatingResetAtS: number | null) => ({ durationS: 1, operatingS, operatingResetAtS })
+const answer = (operatingS: number | null, operatingResetAtS: number | null) => ({ startedAt: null, durationS: 1, operatingS, operatingResetAtS })
 
 t.test('below four fifths of the limit nothing is held', async t => {
   const { budget, resetIn } = build()

@@ -2,6 +2,8 @@ import t from 'tap'
 import { eventually, original } from '../portal.ts'
 import { attach, startHarness } from './harness.ts'
 
+const DAY_MS = 24 * 3600_000
+
 const delivered = (row: { state: string } | null): boolean => row?.state === 'delivered'
 
 t.test('an edit becomes the text in the open line, and many edits of one message cost one call', async t => {
@@ -222,17 +224,48 @@ t.test('a portal that refuses the application is parked with all its edits, howe
   t.strictSame(logged.map(line => line.event).filter(event => /^portal/.test(String(event))), ['portal.parked', 'portal.woken'])
 })
 
-t.test('a wall clock that is set ahead makes too old only what bears a date', async t => {
-  const { portal, take, courier, state, setWallClock, now } = await startHarness(t)
-  await (await portal.connector()).send([original('dated'), original('undated')])
+t.test('a clock that is ahead makes nothing too old: the portal is asked for its time first, which decides', async t => {
+  const { portal, take, courier, state, setWallClock, now, logged } = await startHarness(t)
+  await (await portal.connector()).send([original('dated'), original('undated'), original('old')])
   await take({ message: 'dated', text: 'edited', at: 1, date: now() })
   await take({ message: 'undated', text: 'edited', at: 1 })
-  setWallClock(4 * 24 * 3600_000)
+  await take({ message: 'old', text: 'edited', at: 1, date: now() - 4 * DAY_MS })
+  setWallClock(20 * DAY_MS)
   courier.start()
   t.match(await eventually(() => state('undated'), row => row?.state !== 'pending'), { state: 'delivered' })
-  t.match(await eventually(() => state('dated'), row => row?.state !== 'pending'), { state: 'dead', reason: 'too-old' })
-  t.equal(await portal.text('undated'), 'edited')
-  t.equal(await portal.text('dated'), 'original')
+  t.match(await eventually(() => state('dated'), row => row?.state !== 'pending'), { state: 'delivered' })
+  t.match(await eventually(() => state('old'), row => row?.state !== 'pending'), { state: 'dead', reason: 'too-old' })
+  t.equal(await portal.text('dated'), 'edited')
+  t.equal(await portal.text('old'), 'original')
+  t.equal((await portal.calls('app.info')).length, 1)
+  t.match(logged.filter(line => line.event === 'clock.wrong'), [{ level: 50, aheadS: 20 * DAY_MS / 1000 }])
+})
+
+t.test('what seems too old waits while the portal does not tell its time', async t => {
+  const { portal, take, courier, state, now, skip } = await startHarness(t)
+  await (await portal.connector()).send([original('old')])
+  await portal.fault([{ method: 'app.info', fault: '503', times: 1 }])
+  await take({ message: 'old', text: 'edited', at: 1, date: now() - 4 * DAY_MS })
+  courier.start()
+  await eventually(async () => (await portal.calls('app.info')).length, count => count === 1)
+  t.match(await eventually(() => state('old'), row => row?.dueAt !== null), { state: 'pending' })
+  skip(60_000)
+  t.match(await eventually(() => state('old'), row => row?.state !== 'pending'), { state: 'dead', reason: 'too-old' })
+  t.equal((await portal.calls()).length, 0, 'the edit itself is not sent')
+})
+
+t.test('the time that an edit waited does not count if the clock was wrong when it was accepted', async t => {
+  const { portal, databaseUrl, take, store, close, now } = await startHarness(t)
+  await (await portal.connector()).send([original('undated')])
+  await take({ message: 'undated', text: 'edited', at: 1 })
+  // Five days are skipped below. A clock that was that much behind has dated the edit.
+  await store.portals.write(portal.host, { clockWrongAt: now() + 5 * DAY_MS })
+  await close()
+  const next = await attach(t, portal, databaseUrl)
+  next.skip(5 * DAY_MS)
+  await portal.advance(5 * DAY_MS)
+  next.courier.start()
+  t.match(await eventually(() => next.state('undated'), row => row?.state !== 'pending'), { state: 'delivered' })
 })
 
 t.test('a courier whose lease has run out by its own clock claims nothing and calls nothing', async t => {

@@ -5,11 +5,12 @@ import { createOAuth } from '../../src/bitrix24/oauth.ts'
 import { createSession, type SessionResult } from '../../src/bitrix24/session.ts'
 import type { PortalConfig } from '../../src/bitrix24/hosts.ts'
 import { createCourier } from '../../src/courier/courier.ts'
+import { createPortalClock } from '../../src/base/portal-clock.ts'
 import { createNames, type LookUpReport, type NamesOptions } from '../../src/names/names.ts'
 import { messageRowId, type MessageEdit } from '../../src/edit/edit.ts'
 import { openStore } from '../../src/outbox/open.ts'
 import type { IncomingEdit } from '../../src/outbox/outbox.ts'
-import { startPortal } from '../portal.ts'
+import { eventually, startPortal } from '../portal.ts'
 import { portalEdit } from '../portal-edit.ts'
 
 export interface HarnessOptions {
@@ -54,15 +55,17 @@ export async function attach (t: Test, portal: Awaited<ReturnType<typeof startPo
   }
   const responseTimeoutMs = options.responseTimeoutMs ?? 65_000
   const dispatcher = createDispatcher({ responseTimeoutMs })
-  const client = createClient({ dispatcher, now, userAgent: 'imconnector-relay/test', responseTimeoutMs })
+  const wallTime = () => now() + wallAheadMs
+  const clock = createPortalClock({ now, wallTime, save: history => { store.portals.write(store.portal, history).catch(() => {}) }, log })
+  const client = createClient({ dispatcher, now, userAgent: 'imconnector-relay/test', responseTimeoutMs, onTime: clock.answered })
   const oauth = createOAuth({ dispatcher, now, userAgent: 'imconnector-relay/test', responseTimeoutMs })
   const acquired = await store.leases.acquire(store.portal, 'test')
   if (acquired === null) throw new Error('the lease is held')
   const lease = { ...acquired, isHeld: options.isHeld ?? (() => true) }
   const session = createSession({ portalId: store.portal, portal: config, portals: store.portals, client, oauth, lease, now, log })
   await session.open()
+  clock.restore(await store.portals.read(store.portal))
   const lookUps: LookUpReport[] = []
-  const wallTime = () => now() + wallAheadMs
   const deliveries = await createCourier({
     portal: store.portal,
     lease,
@@ -86,6 +89,7 @@ export async function attach (t: Test, portal: Awaited<ReturnType<typeof startPo
     log,
     now,
     wallTime,
+    clock,
     random: () => 0,
   })
   const names = createNames({
@@ -97,6 +101,7 @@ export async function attach (t: Test, portal: Awaited<ReturnType<typeof startPo
     log,
     now,
     wallTime,
+    clock,
     random: () => 0,
     onLookUp: report => { lookUps.push(report) },
     onNamed: () => { deliveries.wake() },
@@ -148,6 +153,11 @@ export async function attach (t: Test, portal: Awaited<ReturnType<typeof startPo
     /** Sets the wall clock, as NTP does after a start: nothing that is waited for comes earlier or later. */
     setWallClock (aheadMs: number) {
       wallAheadMs = aheadMs
+    },
+    /** Lets the portal tell its time. */
+    async proveClock () {
+      deliveries.callPortal()
+      await eventually(async () => clock.isProven(), isProven => isProven)
     },
     take: async (edit: EditOfMessage) => (await store.outbox.accept([incoming(store.portal, edit, now())]))[0]?.outcome,
     takeMany: async (edits: readonly EditOfMessage[]) => { await store.outbox.accept(edits.map(edit => incoming(store.portal, edit, now()))) },

@@ -54,6 +54,7 @@ export async function startScripted (t: Test, { answer, record, ...options }: Sc
     log: { info: note, warn: note, error: note },
     now,
     wallTime: now,
+    clock: { time: now, presentFor: now },
     random: () => 0,
     ...options,
   })

@@ -15,7 +15,7 @@ function edit (changes: { user?: Partial<MessageEdit['user']>, message?: Partial
   }
 }
 
-const ask = (subject: MessageEdit, allowAnonymous = false) => guard(portalEdit(subject, allowAnonymous), { wallTime: NOW, waitedMs: 0 })
+const ask = (subject: MessageEdit, allowAnonymous = false) => guard(portalEdit(subject, allowAnonymous), { portalTime: NOW, waitedMs: 0 })
 
 t.test('an ordinary edit is not refused', async t => {
   t.equal(ask(edit()), null)
@@ -54,7 +54,7 @@ t.test('a message older than three days is refused', async t => {
 })
 
 t.test('an edit of a message of unknown date is too old when it has waited for three days, whatever the wall clock says', async t => {
-  const wait = (waitedMs: number, date?: number) => guard(portalEdit(edit({ message: date === undefined ? {} : { date } })), { wallTime: NOW, waitedMs })
+  const wait = (waitedMs: number, date?: number) => guard(portalEdit(edit({ message: date === undefined ? {} : { date } })), { portalTime: NOW, waitedMs })
   t.equal(wait(3 * DAY), null)
   t.equal(wait(3 * DAY + 1), 'too-old')
   t.equal(wait(30 * DAY, NOW - DAY), null, 'a date that is known decides')

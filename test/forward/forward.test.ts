@@ -32,6 +32,7 @@ function build (changes: { front?: { edits?: boolean, handshakes?: boolean }, pa
     profiles: { find: async () => null, remember: async () => { events.push('remembered') } },
     now: () => NOW,
     wallTime: () => NOW,
+    clock: { isProven: () => true, time: () => NOW },
     onAccepted: () => {},
   })
   const connector = {

@@ -3,6 +3,9 @@ import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import fc from 'fast-check'
+import { ImpossibleTime } from '../../src/base/errors.ts'
+import { loadConfig } from '../../src/config/config.ts'
+import type { WebhookContent } from '../../src/messengers/messenger.ts'
 import { messengers } from '../../src/messengers/registry.ts'
 import { signStandardWebhook } from '../../src/signatures/standard-webhooks.ts'
 import { KEY, SECRET } from '../channel.ts'
@@ -87,9 +90,15 @@ function replaceOne (payload: unknown, at: number, value: unknown): unknown {
   return JSON.parse(text, (_, item: unknown) => index++ === at % count ? value : item)
 }
 
+const channels = Object.entries(senders).map(([name, { channel }]) => ({ id: name, messenger: name, secrets: [TOKEN], ...channel }))
+
 t.test('whatever an authentic sender posts, the relay does not fail, and refuses only who can mend it', async t => {
-  const channels = Object.entries(senders).map(([name, { channel }]) => ({ id: name, messenger: name, secrets: [TOKEN], ...channel }))
-  const { lines, post } = await startMessengers(t, channels)
+  const { lines, post, sendOriginal, drained } = await startMessengers(t, channels)
+  // The portal's answer proves the clock. Until then a time far ahead may be our fault, and is answered with 503.
+  await sendOriginal({ message: 'proof', chat: 'c', user: '42' })
+  const proof = Buffer.from(JSON.stringify({ type: 'message.edited', timestamp: NOW, data: { ...genericEdit, message: { id: 'proof', text: 'Hello' } } }))
+  await post('generic', proof, senders.generic.sign(proof))
+  await drained()
   for (const [name, { sign, payloads = readPayloads(name), prove = (payload: object): unknown => payload, mayRefuse = false }] of Object.entries<Sender>(senders)) {
     const send = async (payload: unknown) => {
       const body = Buffer.from(JSON.stringify(typeof payload === 'object' && payload !== null ? prove(payload) : payload))
@@ -103,4 +112,31 @@ t.test('whatever an authentic sender posts, the relay does not fail, and refuses
     }), { numRuns: 30 }), name)
   }
   t.strictSame(lines.filter(line => line.event === 'webhook.rejected' && Number(line.status) >= 500), [])
+})
+
+t.test('by a clock that is behind, every edit of every messenger has an impossible time, and is told from one that cannot be read', async t => {
+  const { channels: configured } = loadConfig({ BITRIX24_PORTAL_URL: 'https://example.bitrix24.ru', BITRIX24_CONNECTOR: 'relay_demo', BITRIX24_LINE: '1', CHANNELS_FILE: 'channels.json' }, () => JSON.stringify({ channels }))
+  for (const [name, { payloads = readPayloads(name), prove = (payload: object): unknown => payload }] of Object.entries<Sender>(senders)) {
+    const configuredChannel = configured.get(name)
+    if (configuredChannel === undefined) throw new Error(`no channel ${name}`)
+    const messenger = messengers[name as keyof typeof messengers].create(configuredChannel)
+    const read = async (payload: unknown, nowMs: number): Promise<WebhookContent | 'impossible'> => {
+      const request = { method: 'POST' as const, query: '', headers: {}, body: Buffer.from(JSON.stringify(prove(payload as object))) }
+      try {
+        const content = await messenger.parse(request, nowMs)
+        return content.ignored.some(({ isImpossible }) => isImpossible) ? 'impossible' : content
+      } catch (error) {
+        if (error instanceof ImpossibleTime) return 'impossible'
+        throw error
+      }
+    }
+    let edits = 0
+    for (const payload of payloads) {
+      const content = await read(payload, Date.now())
+      const isEdit = content !== 'impossible' && content.edits.length > 0
+      if (isEdit) edits++
+      t.equal(await read(payload, Date.UTC(2001)) === 'impossible', isEdit, name)
+    }
+    t.not(edits, 0, name)
+  }
 })

@@ -169,7 +169,8 @@ t.test('a stop in the middle of a question gives the edit back, and the next lif
 })
 
 t.test('an edit whose channel cannot ask any more is dead, and one that got too old is not asked for', async t => {
-  const { api, portal, take, courier, state, now } = await start(t)
+  const { api, portal, take, courier, state, now, proveClock } = await start(t)
+  await proveClock()
   await take({ ...nameless('m1', 42, 'of a channel that is gone'), channel: 'gone' })
   await take({ ...nameless('m2', 42, 'of last week'), date: now() - 4 * DAY_MS })
   courier.start()

@@ -342,6 +342,14 @@ export function outboxContract (t: Test, open: OpenEngine): void {
     t.strictSame(await store.profiles.find(PORTAL, 'relay_demo', 'u1'), { id: 'u1', name: 'Anna Maria' }, 'an unchanged profile is newer all the same')
   })
 
+  t.test('an edit from the future does not keep its client from being known by a later name', async t => {
+    const store = await open(t)
+    const ahead = incoming({ message: 'm1', at: 90_000_000, now: 1000 })
+    await store.outbox.accept([ahead])
+    await store.profiles.remember([{ portal: PORTAL, connector: 'relay_demo', profile: { id: ahead.edit.user.id, name: 'Maria' }, revision: { at: 1001, tie: 0n }, now: 1001 }])
+    t.match(await store.profiles.find(PORTAL, 'relay_demo', ahead.edit.user.id), { name: 'Maria' })
+  })
+
   t.test('of profiles of one revision the last is known, and the tie decides as it does between edits', async t => {
     const { store } = await start(t)
     const known = async (at: number, tie: bigint, name: string) => {

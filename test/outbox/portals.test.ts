@@ -23,6 +23,8 @@ t.test('of a portal that has no record nothing is known', async t => {
     parkedLines: [],
     bucket: null,
     restsUntil: null,
+    clockRightAt: 0,
+    clockWrongAt: 0,
   }
   t.strictSame(readRecord(null), nothing)
   t.strictSame(readRecord(undefined), nothing)

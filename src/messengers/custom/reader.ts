@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { MessageEdit, SeenClient } from '../../edit/edit.ts'
 import { BadRequest } from '../../base/errors.ts'
-import { isPlausibleTime, readEach } from '../fields.ts'
+import { optionalTime, readEach } from '../fields.ts'
 import { checkMessage, invalid, toClient, toEdit, toFault, toTime } from '../generic/edit.ts'
 import { genericClient, genericId, mappedEdit } from '../generic/schema.ts'
 import type { FindAuthor, WebhookContent } from '../messenger.ts'
@@ -99,7 +99,7 @@ function readEdit (mapped: unknown, nowMs: number): MessageEdit {
   if (!success) throw invalid(error.issues.map(toFault), 'map gives a faulty edit')
   const { message } = data
   const sentAt = toTime(message.date)
-  const edit = sentAt === undefined || isPlausibleTime(sentAt, nowMs) ? data : { ...data, message: { ...message, date: undefined } }
+  const edit = sentAt === undefined || optionalTime(sentAt, nowMs) !== undefined ? data : { ...data, message: { ...message, date: undefined } }
   const faults = checkMessage(edit.message, undefined, '/message', nowMs)
   if (faults.length > 0) throw invalid(faults, 'map gives a faulty edit')
   return toEdit(edit, undefined)

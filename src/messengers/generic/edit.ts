@@ -1,8 +1,8 @@
 import type { z } from 'zod'
 import type { ClientProfile, MessageEdit, SeenClient } from '../../edit/edit.ts'
-import { BadRequest, type FieldFault } from '../../base/errors.ts'
+import { BadRequest, ImpossibleTime, type FieldFault } from '../../base/errors.ts'
 import { formatText } from '../../text/format.ts'
-import { isPlausibleTime } from '../fields.ts'
+import { isImpossibleTime, isPlausibleTime } from '../fields.ts'
 import type { GenericClient, GenericEdit, GenericUser } from './schema.ts'
 
 /*
@@ -10,6 +10,11 @@ import type { GenericClient, GenericEdit, GenericUser } from './schema.ts'
  */
 
 const MAX_FAULTS = 20
+
+/** `isImpossible`: a time that is impossible by our clock. */
+interface Fault extends FieldFault {
+  readonly isImpossible?: boolean
+}
 
 /** An edit without a time of its own gets the envelope's, or 0 if neither is known. */
 export function toEdit ({ user, message, chat }: GenericEdit, sentAt: number | undefined): MessageEdit {
@@ -57,7 +62,7 @@ function isKnownGender (value: unknown): value is 'male' | 'female' {
   return value === 'male' || value === 'female'
 }
 
-export function checkMessage (message: GenericEdit['message'], sentAt: number | undefined, pointer: string, nowMs: number): FieldFault[] {
+export function checkMessage (message: GenericEdit['message'], sentAt: number | undefined, pointer: string, nowMs: number): Fault[] {
   const editedAt = toTime(message.edited_at)
   const faults = [...checkTime(toTime(message.date), `${pointer}/date`, nowMs), ...checkTime(editedAt, `${pointer}/edited_at`, nowMs)]
   if (editedAt === undefined && sentAt === undefined) {
@@ -69,9 +74,10 @@ export function checkMessage (message: GenericEdit['message'], sentAt: number | 
   return faults
 }
 
-export function checkTime (time: number | undefined, pointer: string, nowMs: number): FieldFault[] {
-  if (time === undefined || isPlausibleTime(time, nowMs)) return []
-  return [{ pointer, detail: 'must be between the year 2000 and 24 hours from now' }]
+export function checkTime (time: number | undefined, pointer: string, nowMs: number): Fault[] {
+  if (time === undefined) return []
+  const isImpossible = isImpossibleTime(time, nowMs)
+  return isPlausibleTime(time) && !isImpossible ? [] : [{ pointer, detail: 'must be between the year 2000 and 24 hours from now', isImpossible }]
 }
 
 /** With the path as a JSON Pointer. */
@@ -80,7 +86,8 @@ export function toFault (issue: z.core.$ZodIssue): FieldFault {
 }
 
 /** `what` begins the message, which then lists the fields. */
-export function invalid (faults: readonly FieldFault[], what = 'faulty'): BadRequest {
-  const named = faults.slice(0, MAX_FAULTS)
-  return new BadRequest(`${what}: ${named.map(fault => fault.pointer === '' ? '/' : fault.pointer).join(', ')}`, named)
+export function invalid (faults: readonly Fault[], what = 'faulty'): BadRequest {
+  const named = faults.slice(0, MAX_FAULTS).map(({ pointer, detail }) => ({ pointer, detail }))
+  const Invalid = faults.some(({ isImpossible }) => isImpossible) ? ImpossibleTime : BadRequest
+  return new Invalid(`${what}: ${named.map(fault => fault.pointer === '' ? '/' : fault.pointer).join(', ')}`, named)
 }

@@ -1,5 +1,5 @@
 import type { IncomingEdit, IntakeResult } from '../outbox.ts'
-import { accept, identify, type IdentifiedEdit } from '../rules/accept.ts'
+import { accept, identify, seenProfile, type IdentifiedEdit } from '../rules/accept.ts'
 import type { LedgerDelta } from '../rules/row.ts'
 import type { Client } from './connection.ts'
 import { rememberProfiles } from './profiles.ts'
@@ -23,8 +23,7 @@ export async function acceptBatch (client: Client, replica: string, batch: reado
     if (row !== null) changed.set(incoming.id, { lane: before?.lane ?? laneOf(incoming), stamp: before?.stamp ?? 0, row })
     return result
   })
-  const profiles = edits.map(({ key, edit, now }) => ({ portal: key.portal, connector: key.connector, profile: edit.user, revision: edit.revision, now }))
-  await Promise.all([saveRows(client, [...changed.values()]), rememberProfiles(client, profiles), addToLedger(client, replica, deltas)])
+  await Promise.all([saveRows(client, [...changed.values()]), rememberProfiles(client, edits.map(seenProfile)), addToLedger(client, replica, deltas)])
   return results
 }
 

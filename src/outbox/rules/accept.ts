@@ -1,5 +1,6 @@
 import { compareRevisions, contentDigest, messageRowId, type RefusalReason } from '../../edit/edit.ts'
 import type { IncomingEdit, IntakeResult } from '../outbox.ts'
+import type { SeenProfile } from '../profiles.ts'
 import { dueOrAsked, emptyRow, freshHistory, type LedgerDelta, type OutboxRow } from './row.ts'
 
 /** An edit with its row's id and the digests of its contents. */
@@ -25,6 +26,11 @@ const DEBOUNCE_FACTOR = 5
 export function identify (incoming: IncomingEdit): IdentifiedEdit {
   const { key, edit } = incoming
   return { ...incoming, id: messageRowId(key), digest: contentDigest(edit.message), replaced: edit.replaces === undefined ? null : contentDigest(edit.replaces) }
+}
+
+/** The client of an edit. A profile from the future would hide all later ones, so its time is now at the latest. */
+export function seenProfile ({ key: { portal, connector }, edit: { user, revision }, now }: IncomingEdit): SeenProfile {
+  return { portal, connector, profile: user, revision: { ...revision, at: Math.min(revision.at, now) }, now }
 }
 
 /** Applies one incoming edit to the row of its message, or to none. */

@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { COLUMNS, toColumns, toRow, type Columns } from '../columns.ts'
 import type { ClaimedEdit, ClaimRequest, EndedCall, EndedQuestion, IncomingEdit, IntakeResult, LaneDue, Outbox, Recovery, RedeliveryOutcome } from '../outbox.ts'
-import { accept, identify } from '../rules/accept.ts'
+import { accept, identify, seenProfile } from '../rules/accept.ts'
 import { claim, giveBack, SCAN_FACTOR, toClaimed, travelTogether } from '../rules/claim.ts'
 import { recover } from '../rules/fencing.ts'
 import { recordName } from '../rules/naming.ts'
@@ -76,7 +76,7 @@ export function createSqliteOutbox (db: DatabaseSync, { portals, profiles, lease
         if (row !== null && held === null) insert.run(row.id, laneId(portal, connector, line, incoming.channel), ...written(row))
         if (row !== null && held !== null) update.run(...written(row), row.id)
         deltas.push(delta)
-        profiles.remember([{ portal, connector, profile: incoming.edit.user, revision: incoming.edit.revision, now: incoming.now }])
+        profiles.remember([seenProfile(incoming)])
         return result
       })
       addToLedger(deltas)

@@ -113,7 +113,7 @@ export function createWorld (outbox: Outbox, portalName: string, sent: readonly 
       recover: recovery => mine.durably(() => outbox.recover(recovery)),
     }
     createCourier({
-      portal: portalName, lease: HELD, outbox: gated, portals, session: { call: (_method, params) => call(mine, params), authorizeUrl: () => null }, bucket: { ratePerSecond: 1000, burst: 1000 }, log, now, wallTime: now, random: () => 0,
+      portal: portalName, lease: HELD, outbox: gated, portals, session: { call: (_method, params) => call(mine, params), authorizeUrl: () => null }, bucket: { ratePerSecond: 1000, burst: 1000 }, log, now, wallTime: now, clock: { time: now, presentFor: now }, random: () => 0,
     }).then(created => {
       if (mine !== life) return
       courier = created

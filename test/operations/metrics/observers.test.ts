@@ -39,7 +39,7 @@ t.test('an edit\'s way is measured from its acknowledgement; what is to be repea
 t.test('the operating time is forgotten with the window that it was measured in', async t => {
   const { clock, courier, read } = build()
   const answered = { kind: 'answered' as const, result: {}, status: 200, durationMs: 1500, requests: 1 }
-  courier.onCall({ messages: 3, action: 'none', result: { ...answered, time: { durationS: 1, operatingS: 33, operatingResetAtS: null } } })
+  courier.onCall({ messages: 3, action: 'none', result: { ...answered, time: { startedAt: null, durationS: 1, operatingS: 33, operatingResetAtS: null } } })
   courier.onCall({ messages: 3, action: 'none', result: { ...answered, time: null } })
   clock.now += 10 * 60_000 - 1
   t.equal((await read()).get('relay_operating_used_seconds'), 33)
