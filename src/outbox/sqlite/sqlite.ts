@@ -1,11 +1,11 @@
-import { accessSync, closeSync, constants, existsSync, mkdirSync, openSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { existsSync } from 'node:fs'
 import { createGroupCommit } from '../group-commit.ts'
 import type { IncomingEdit, IntakeResult } from '../outbox.ts'
 import type { CommitObserver, Store, StoreSnapshot } from '../store.ts'
 import { startWorker, type WorkerHandle } from './worker-handle.ts'
 import type { Job } from './worker.ts'
 import { openForReading } from './database.ts'
+import { prepareFile } from './file.ts'
 import { createSqlitePortals } from './portals.ts'
 import { createSqliteQueries } from './queries.ts'
 import { SCHEMA_VERSION, schemaVersion } from './schema.ts'
@@ -28,8 +28,8 @@ function toJson (edits: readonly IncomingEdit[]): string {
 
 /** The embedded store: one file, one process, every write durable at `synchronous=FULL`. */
 export async function openSqliteStore (options: SqliteOptions): Promise<Store> {
-  prepareFile(options.path)
-  const { path, lockWaitMs, now, observeCommit = () => {}, onLost = () => {} } = options
+  const { lockWaitMs, now, observeCommit = () => {}, onLost = () => {} } = options
+  const path = prepareFile(options.path)
   const writer = await startWorker({ path, role: 'writer', lockWaitMs }, onLost)
   const commits = createGroupCommit<Job, unknown>({ commit: writer.commit, observe: observeCommit })
   const write = async <Result>(part: string, verb: string, ...args: readonly unknown[]): Promise<Result> => await commits.run({ part, verb, args }) as Result
@@ -87,22 +87,6 @@ export async function openSqliteStore (options: SqliteOptions): Promise<Store> {
       await (await reader)?.close()
       await writer.close()
     },
-  }
-}
-
-/** Creates the folder and the file, readable only for their owner: they contain customers' texts and the portal's tokens. */
-function prepareFile (path: string): void {
-  const folder = dirname(path)
-  try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 })
-    accessSync(folder, constants.W_OK | constants.X_OK)
-    closeSync(openSync(path, 'a', 0o600))
-  } catch (error) {
-    const uid = process.getuid?.() ?? 'the user of this process'
-    if (error instanceof Error && 'code' in error && error.code === 'EROFS') {
-      throw new Error(`the folder ${folder} is on a file system that is mounted read-only: mount it read-write, or give the database a volume of its own`, { cause: error })
-    }
-    throw new Error(`the folder ${folder} cannot be written by uid ${uid}: run \`chown -R ${uid} ${folder}\` on the host, or set \`fsGroup: ${uid}\` in the pod's securityContext`, { cause: error })
   }
 }
 

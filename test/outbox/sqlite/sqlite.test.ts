@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { statSync, writeFileSync } from 'node:fs'
+import { linkSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { createInterface } from 'node:readline'
@@ -53,6 +53,18 @@ t.test('a second process on the same file is refused, and gets it when the first
   child.kill('SIGKILL')
   const { store } = await second
   await store.probe()
+})
+
+t.test('another name of the file lets no second process in', async t => {
+  const { path } = await open(t)
+  const folder = t.testdirName
+  symlinkSync(path, join(folder, 'link.db'))
+  symlinkSync(folder, join(folder, 'folder'))
+  for (const other of [join(folder, 'link.db'), join(folder, 'folder', 'relay.db'), join(folder, 'folder', '..', 'link.db')]) {
+    await t.rejects(openSqliteStore({ path: other, lockWaitMs: 0, now: () => 1 }), { message: /another process uses the database .*relay\.db/ }, other)
+  }
+  linkSync(path, join(folder, 'hard.db'))
+  await t.rejects(openSqliteStore({ path: join(folder, 'hard.db'), lockWaitMs: 0, now: () => 1 }), { message: /has a second name \(a hard link\)/ })
 })
 
 t.test('two stores of one process do not share a file either', async t => {
