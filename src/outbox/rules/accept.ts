@@ -18,7 +18,8 @@ interface Acceptance {
   readonly delta: LedgerDelta
 }
 
-const MAX_SEEN = 32
+/** The most contents that a row remembers of one revision: more than anybody edits a message. They take 6 kB. */
+const MAX_SEEN = 256
 
 /** A debounce ends after this many times `settleMs`; a message younger than that is young. */
 const DEBOUNCE_FACTOR = 5
@@ -40,7 +41,8 @@ export function accept (held: OutboxRow | null, incoming: IdentifiedEdit): Accep
 
 /**
  * At one revision the last new content wins; content already seen there is late. An edit may also say what it replaces. The replaced content then
- * counts as seen, even if it comes later or never. A return to an earlier content is real if it replaces the last one.
+ * counts as seen, even if it comes later or never. A return to an earlier content is real if it replaces the last one. Once no more contents can be
+ * remembered, an unknown one may be one that was forgotten: then only an edit that replaces the last content is newer.
  */
 function acceptDeliverable (held: OutboxRow | null, incoming: IdentifiedEdit): Acceptance {
   const { id, edit, digest, key, channel, now } = incoming
@@ -49,7 +51,10 @@ function acceptDeliverable (held: OutboxRow | null, incoming: IdentifiedEdit): A
     const order = compareRevisions(edit.revision, held.revision)
     if (order < 0) return unchanged(id, 'stale')
     if (order === 0) {
-      if (held.seen.includes(digest) && !replacesLast(held.seen, incoming)) return repeated(held, incoming)
+      if (!replacesLast(held.seen, incoming)) {
+        if (held.seen.includes(digest)) return repeated(held, incoming)
+        if (isFull(held.seen)) return unchanged(id, 'stale')
+      }
       seen = remember(held.seen, incoming)
     } else if (held.seen.at(-1) === digest && held.state !== 'dead') {
       return { ...unchanged(id, 'duplicate'), row: { ...held, revision: edit.revision, seen } }
@@ -96,6 +101,7 @@ function acceptRefused (held: OutboxRow | null, incoming: IdentifiedEdit, reason
     if (order < 0) return unchanged(id, 'stale')
     if (order === 0) {
       if (held.refused.seen.includes(digest)) return unchanged(id, 'duplicate')
+      if (isFull(held.refused.seen)) return unchanged(id, 'stale')
       seen = remember(held.refused.seen, incoming)
     }
   }
@@ -120,6 +126,10 @@ function debouncedUntil ({ now, settleMs, edit: { message: { date } } }: Identif
   const debounced = Math.min(now + settleMs, waitingSince + DEBOUNCE_FACTOR * settleMs)
   const grown = date === undefined ? 0 : Math.min(date, now) + DEBOUNCE_FACTOR * settleMs
   return Math.max(now, debounced, grown)
+}
+
+function isFull (seen: readonly string[]): boolean {
+  return seen.length >= MAX_SEEN
 }
 
 function replacesLast (seen: readonly string[], { digest, replaced }: IdentifiedEdit): boolean {

@@ -229,12 +229,15 @@ t.test('the first edit that can be delivered replaces what a refused one left', 
   t.strictSame(delta, { accepted: 1, superseded: 0 })
 })
 
-t.test('a crowded revision remembers its last 32 contents', async t => {
-  const texts = Array.from({ length: 40 }, (_, index) => `text ${index}`)
+t.test('a crowded revision takes 256 contents and none that it may have forgotten, so no older text comes back', async t => {
+  const texts = Array.from({ length: 258 }, (_, index) => `text ${index}`)
   for (const refusal of [null, 'too-old'] as const) {
     const held = createRow()
-    for (const text of texts) held.take(incoming({ text, refusal }))
-    t.strictSame(refusal === null ? held.row()?.seen : held.row()?.refused?.seen, texts.slice(-32).map(digestOf))
+    const outcomes = [...texts, ...texts].map(text => held.take(incoming({ text, refusal })))
+    const taken = refusal === null ? 'accepted' : 'refused'
+    t.strictSame(outcomes, [...texts.map((_, index) => index < 256 ? taken : 'stale'), ...texts.map((_, index) => index < 256 ? 'duplicate' : 'stale')])
+    t.strictSame(refusal === null ? held.row()?.seen : held.row()?.refused?.seen, texts.slice(0, 256).map(digestOf))
+    t.match(held.take(incoming({ at: 2, text: 'text 257', refusal })), taken, 'a newer revision has room')
   }
 })
 
@@ -345,9 +348,18 @@ t.test('edits of one revision that say what they replace', async t => {
     t.strictSame(take(edits(['a', 'a', 'a'])).outcomes, ['accepted', 'duplicate'])
   })
 
+  t.test('in a crowded revision each edit that replaces the last one is new, and no earlier one comes back', async t => {
+    const crowd = edits(numbered(300))
+    const { seen, text, outcomes } = take([...crowd, ...crowd])
+    t.equal(text, 'text 300')
+    t.ok(outcomes.slice(0, 300).every(outcome => outcome === 'accepted'))
+    t.strictSame([...new Set(outcomes.slice(300))], ['stale', 'duplicate'])
+    t.strictSame(seen, numbered(300).slice(-256).map(digestOf))
+  })
+
   t.test('a late one finds no room where the revision is crowded', async t => {
-    const crowd = edits(numbered(40))
-    t.strictSame(take([...crowd, incoming({ text: 'text 30', replaces: 'unknown' })]).seen, numbered(40).slice(-32).map(digestOf))
+    const crowd = edits(numbered(300))
+    t.strictSame(take([...crowd, incoming({ text: 'text 290', replaces: 'unknown' })]).seen, numbered(300).slice(-256).map(digestOf))
   })
 
   t.test('without that nothing returns to an earlier text', async t => {
