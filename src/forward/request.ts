@@ -42,8 +42,14 @@ const HOP_BY_HOP: ReadonlySet<string> = new Set([
   'connection', 'keep-alive', 'proxy-connection', 'proxy-authenticate', 'proxy-authorization', 'te', 'trailer', 'transfer-encoding', 'upgrade', 'http2-settings',
 ])
 
-/** Fields that are replaced or dropped: the connector has another host, gets the body in one piece, and trusts what these say about the sender. */
-const REWRITTEN: ReadonlySet<string> = new Set(['host', 'content-length', 'expect', 'forwarded', 'x-real-ip'])
+/** Fields that are replaced or dropped: the connector has another host, and gets the body in one piece. */
+const REWRITTEN: ReadonlySet<string> = new Set(['host', 'content-length', 'expect'])
+
+/**
+ * Fields by which proxies tell the sender's address: `X-Forwarded-…`, `X-Real-IP`, `True-Client-IP`, `CF-Connecting-IPv6`, `X-Azure-ClientIP`,
+ * `Remote-Addr`, `X-Envoy-External-Address` and so on. A connector may trust any of them.
+ */
+const SENDER = /^x-forward|(^|-)forwarded(-for(-ip)?)?$|(^|-)(client|socket)?(ip(v[46])?|addr)$|^(cloudfront-viewer|x-envoy-external)-address$/
 
 /**
  * The header fields for the connector: alternating names and values with their original order, repetitions and spelling. The fields about the
@@ -53,8 +59,8 @@ export function toConnectorHeaders (arrival: Arrival, pseudonym: string): string
   const { rawHeaders, address, host, protocol, httpVersion } = arrival
   const isDropped = hopByHop(valuesOf(rawHeaders, 'connection'))
   const kept = pairs(rawHeaders).filter(([name]) => {
-    const lowerCase = name.toLowerCase()
-    return !isDropped(lowerCase) && !REWRITTEN.has(lowerCase) && !lowerCase.startsWith('x-forwarded-')
+    const known = canonicalField(name)
+    return !isDropped(known) && !REWRITTEN.has(known) && !SENDER.test(known)
   })
   return [
     ...kept.flat(),
@@ -73,11 +79,17 @@ export function hasComeBack ({ rawHeaders }: Arrival, pseudonym: string): boolea
 export function toMessengerHeaders (headers: AnswerHeaders): Record<string, string | string[]> {
   const isDropped = hopByHop([headers.connection ?? []].flat())
   return Object.fromEntries(Object.entries(headers).flatMap(([name, value]) =>
-    value === undefined || name === 'content-length' || isDropped(name.toLowerCase()) ? [] : [[name, value]]))
+    value === undefined || name === 'content-length' || isDropped(canonicalField(name)) ? [] : [[name, value]]))
 }
 
+/** To CGI, PHP and WSGI, `X_Forwarded_For` and `X.Forwarded.For` are `X-Forwarded-For`. */
+function canonicalField (name: string): string {
+  return name.toLowerCase().replace(/[^a-z0-9]/g, '-')
+}
+
+/** Takes canonical names. */
 function hopByHop (connection: readonly string[]): (name: string) => boolean {
-  const named = new Set(connection.flatMap(value => value.split(',')).map(option => option.trim().toLowerCase()))
+  const named = new Set(connection.flatMap(value => value.split(',')).map(option => canonicalField(option.trim())))
   return name => HOP_BY_HOP.has(name) || named.has(name)
 }
 

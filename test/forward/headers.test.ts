@@ -11,7 +11,7 @@ const ADDED = [
 ]
 
 t.test('fields go on in their order, number and spelling', async t => {
-  const own = ['Content-Type', 'application/json; charset=UTF-8', 'X-Signature', 'v0=ab', 'x-list', 'a', 'X-List', 'b', 'Accept-Encoding', 'gzip', 'User-Agent', 'caf\u00e9', 'Cookie', 'a=b']
+  const own = ['X-Membership', '1', 'X-Email-Address', 'a', 'Forwarded-By-Us', '2', 'Content-Type', 'application/json; charset=UTF-8', 'X-Signature', 'v0=ab', 'x-list', 'a', 'X-List', 'b', 'Accept-Encoding', 'gzip', 'User-Agent', 'caf\u00e9', 'Cookie', 'a=b']
   t.strictSame(toConnectorHeaders(arrival(own), 'us'), [...own, ...ADDED])
 })
 
@@ -26,6 +26,12 @@ t.test('what is about one connection ends with it', async t => {
 t.test('nobody but the relay says who the sender is', async t => {
   const fields = ['X-Forwarded-For', '10.0.0.1', 'x-forwarded-for', '10.0.0.2', 'X-Forwarded-Prefix', '/x', 'X-Real-IP', '10.0.0.3', 'Forwarded', 'for=10.0.0.4']
   t.strictSame(toConnectorHeaders(arrival(fields), 'us'), ADDED)
+  const others = [
+    'X-Client-IP', 'True-Client-IP', 'CF-Connecting-IP', 'CF-Connecting-IPv6', 'CF-Pseudo-IPv4', 'Client-IP', 'X-Cluster-Client-IP', 'Fastly-Client-IP', 'Fly-Client-IP', 'X-Azure-ClientIP', 'X-Azure-SocketIP', 'Ali-CDN-Real-IP',
+    'X-Appengine-User-IP', 'X-Forwarded', 'X-Forward-For', 'Forwarded-For', 'X-Original-Forwarded-For', 'X-Vercel-Forwarded-For', 'X-Originating-IP', 'X-Remote-IP', 'Remote-Addr', 'X-Remote-Addr', 'X-Envoy-External-Address', 'CloudFront-Viewer-Address',
+  ]
+  const spelt = [...others, ...['X-Forwarded-For', 'X-Real-IP', 'Forwarded', ...others].flatMap(name => [name.replaceAll('-', '_'), name.toLowerCase().replaceAll('-', '.')])]
+  t.strictSame(toConnectorHeaders(arrival(spelt.flatMap(name => [name, '10.0.0.5'])), 'us'), ADDED)
   const quoted = toConnectorHeaders(arrival([], { address: '2001:db8::7', host: 'relay"\\.example:3000', protocol: 'http' }), 'us')
   t.strictSame(quoted.slice(0, 8), [
     'X-Forwarded-For', '2001:db8::7', 'X-Forwarded-Host', 'relay"\\.example:3000', 'X-Forwarded-Proto', 'http', 'Forwarded', 'for="[2001:db8::7]";host="relay\\"\\\\.example:3000";proto=http',
