@@ -4,6 +4,9 @@ import type { CommitObserver } from './store.ts'
 /** Jobs that may wait for a commit. More are refused: a sender that gets its answer late repeats anyway. */
 const MAX_WAITING = 20_000
 
+/** Characters of the jobs that wait or run, one or two bytes each. A webhook may have a megabyte, and 20,000 of those do not fit into memory. */
+const MAX_CHARACTERS = 32 * 1024 * 1024
+
 /** Nothing else is written while a batch runs. */
 const MAX_BATCH = 2_000
 
@@ -25,6 +28,7 @@ interface GroupCommitOptions<Job, Value> {
  */
 export function createGroupCommit<Job, Value> ({ commit, observe }: GroupCommitOptions<Job, Value>) {
   const waiting: Array<Waiting<Job, Value>> = []
+  let characters = 0
   let running: Promise<void> | null = null
   let isClosed = false
 
@@ -51,8 +55,15 @@ export function createGroupCommit<Job, Value> ({ commit, observe }: GroupCommitO
     /** Runs a job in the next commit. Rejects with StoreUnavailable when it could not be made durable, else with a fault of ours. */
     run: (job: Job): Promise<Value> => new Promise((resolve, reject) => {
       if (isClosed) return reject(new ShuttingDown('the store is closed'))
-      if (waiting.length >= MAX_WAITING) return reject(new StoreUnavailable('too many edits wait for the database'))
-      waiting.push({ job, resolve, reject })
+      const size = charactersIn(job)
+      const isFull = waiting.length >= MAX_WAITING || (characters > 0 && characters + size > MAX_CHARACTERS)
+      if (isFull) return reject(new StoreUnavailable('too many edits wait for the database'))
+      characters += size
+      const free = <Outcome>(settle: (outcome: Outcome) => void) => (outcome: Outcome) => {
+        characters -= size
+        settle(outcome)
+      }
+      waiting.push({ job, resolve: free(resolve), reject: free(reject) })
       running ??= drain()
     }),
 
@@ -62,4 +73,13 @@ export function createGroupCommit<Job, Value> ({ commit, observe }: GroupCommitO
       await running
     },
   }
+}
+
+/** The length of all texts in a value. */
+function charactersIn (value: unknown): number {
+  if (typeof value === 'string') return value.length
+  if (typeof value !== 'object' || value === null) return 0
+  let sum = 0
+  for (const part of Object.values(value)) sum += charactersIn(part)
+  return sum
 }

@@ -116,6 +116,27 @@ t.test('at most 20000 jobs wait, and more are taken when those are committed', a
   t.equal(await group.run(1), 2)
 })
 
+t.test('at most 32 million characters wait or are committed, and more are taken when those are done', async t => {
+  const { promise: opened, resolve: open } = Promise.withResolvers<void>()
+  const million = 'x'.repeat(1024 * 1024)
+  const group = createGroupCommit<{ readonly texts: readonly string[] }, number>({
+    commit: async jobs => {
+      await opened
+      if (jobs.some(({ texts }) => texts.includes('bad'))) throw new Error('bad')
+      return jobs.map(({ texts }) => texts.length)
+    },
+    observe: () => {},
+  })
+  const taken = [group.run({ texts: [million, million] })]
+  await turn()
+  for (let count = 0; count < 30; count++) taken.push(group.run({ texts: [million] }))
+  await t.rejects(group.run({ texts: ['one more'] }), { name: 'StoreUnavailable', message: 'too many edits wait for the database' })
+  open()
+  t.equal((await Promise.all(taken)).length, 31)
+  await t.rejects(group.run({ texts: ['bad', ...Array<string>(31).fill(million)] }), { message: 'bad' })
+  t.equal(await group.run({ texts: Array<string>(40).fill(million) }), 40, 'one job is taken, however long')
+})
+
 t.test('closing waits for the jobs that were taken, and takes no more', async t => {
   const { open, commit } = createGate()
   const { group } = start(commit)
