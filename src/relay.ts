@@ -89,6 +89,8 @@ export async function startRelay ({ config, version, log, onLost, leaseMs }: Rel
     const names = createNames({ portal: portalId, lease, outbox, profiles, sources, askApi, log, now, wallTime, clock, random: Math.random, onLookUp: observers.onLookUp, onNamed: () => courier.wake() })
     courier.start()
     names.start()
+    // The answer proves our clock, so that webhooks are judged by it from the first on.
+    courier.callPortal()
     return {
       wake (dueAt?: number) {
         courier.wake(dueAt)

@@ -135,7 +135,8 @@ t.test('by a clock that is behind, every edit of every messenger has an impossib
       const content = await read(payload, Date.now())
       const isEdit = content !== 'impossible' && content.edits.length > 0
       if (isEdit) edits++
-      t.equal(await read(payload, Date.UTC(2001)) === 'impossible', isEdit, name)
+      // Wazzup's edits have no time: their texts order them.
+      t.equal(await read(payload, Date.UTC(2001)) === 'impossible', isEdit && name !== 'wazzup', name)
     }
     t.not(edits, 0, name)
   }
