@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { isLoopback } from '../base/loopback.ts'
 import type { PortalRecord } from '../outbox/portals.ts'
 import { type PortalConfig, pinnedOrigin } from './hosts.ts'
 import type { Grant } from './oauth.ts'
@@ -51,7 +52,7 @@ export function locate (portal: PortalConfig, record: Place, { memberId, clientE
   const covered = isNew ? [portal.url] : [address, portal.url]
   const origin = named === null
     ? (isNew ? null : address)
-    : covered.find(origin => new URL(origin).host === named.host) ?? (isNew ? null : pinnedOrigin(address, named.href))
+    : covered.find(origin => new URL(origin).host === named.host) ?? (isNew ? null : isSameMachine(address, named) ? address : pinnedOrigin(address, named.href))
   if (origin === null) {
     const found = named === null ? 'does not say where the portal is' : `says that the portal is at ${named.host}`
     return { kind: 'elsewhere', words: `the OAuth server ${found}; BITRIX24_PORTAL_URL is ${portal.url}: correct it, and restart` }
@@ -59,6 +60,11 @@ export function locate (portal: PortalConfig, record: Place, { memberId, clientE
   if (origin === record.address) return { kind: 'proven', patch: { address: origin, formerAddresses: record.formerAddresses, memberId: known ?? memberId } }
   if (known !== null && memberId === null) return { kind: 'elsewhere', words: 'the OAuth server does not say which portal the tokens are of' }
   return { kind: 'proven', patch: { address: origin, formerAddresses: formerAfter(record, origin), memberId: known ?? memberId } }
+}
+
+/** A sandbox on this machine names the host by which it was asked for tokens, and calls may go through another port. */
+function isSameMachine (address: string, named: URL): boolean {
+  return isLoopback(new URL(address)) && isLoopback(named)
 }
 
 /** More renames than this are not remembered. */
