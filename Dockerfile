@@ -1,12 +1,15 @@
 # Targets: `relay` (the default) and `sandbox`, a local Bitrix24 to try the relay with. They share all layers but their own code.
 
-FROM node:26-slim AS dependencies
+# The digest of the tag's list of platforms. CONTRIBUTING.md says how to move to a newer one.
+FROM node:26.10.0-slim@sha256:930557a230abacbc3f4fd9b8648abf8f4bee1e17cb72195dcdfb2f709bc85b33 AS runtime
+
+FROM runtime AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json ./
 # None of these packages needs an install script, so none may run.
 RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund
 
-FROM node:26-slim AS base
+FROM runtime AS base
 # What Node compiles is kept for the next start and the next health check, as far as the folder can be written.
 ENV NODE_ENV=production NODE_COMPILE_CACHE=/tmp/node-compile-cache
 WORKDIR /app

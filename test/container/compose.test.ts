@@ -146,7 +146,8 @@ t.test('the profile sandbox', async t => {
 
 t.test('every service', async t => {
   const compose = readCompose({})
-  for (const [name, { read_only: readOnly, cap_drop: dropped, security_opt: options }] of Object.entries(compose.services)) {
+  for (const [name, { read_only: readOnly, cap_drop: dropped, security_opt: options, mem_limit: memory, pids_limit: processes }] of Object.entries(compose.services)) {
+    t.match({ memory, processes }, { memory: /^(512m|1g)$/, processes: 256 }, `${name} cannot use up the machine`)
     t.match({ readOnly, dropped, options }, { readOnly: true, dropped: ['ALL'], options: ['no-new-privileges:true'] }, `${name} has no more rights than it needs`)
   }
   t.same(Object.entries(compose.services).filter(([, { cap_add: added }]) => added !== undefined).map(([name]) => name), ['caddy'])

@@ -23,6 +23,8 @@ export interface Service {
   readonly cap_drop?: readonly string[]
   readonly cap_add?: readonly string[]
   readonly security_opt?: readonly string[]
+  readonly mem_limit?: string
+  readonly pids_limit?: number
 }
 
 export interface Compose {

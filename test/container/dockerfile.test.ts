@@ -35,9 +35,11 @@ function copied (name: string): string[] {
   return allInstructions(name).filter(([word, rest]) => word === 'COPY' && !rest.startsWith('--from')).flatMap(([, rest]) => rest.split(' ').slice(0, -1))
 }
 
-t.test('the default target is the relay, on the Node that the package asks for', async t => {
+t.test('the default target is the relay, on the Node that the tests run on, pinned by its digest', async t => {
   t.equal(stages.at(-1)?.name, 'relay')
-  t.same(stages.map(({ from }) => from), ['node:26-slim', 'node:26-slim', 'base', 'base'])
+  const [node = '', ...others] = stages.map(({ from }) => from)
+  t.match(node, new RegExp(`^node:${manifest.devDependencies.node}-slim@sha256:[0-9a-f]{64}$`))
+  t.same(others, ['runtime', 'runtime', 'base', 'base'])
   t.equal(manifest.engines.node, '>=26')
 })
 
@@ -61,7 +63,7 @@ t.test('the relay\'s image has neither tests nor the sandbox, nor any folder tha
 })
 
 t.test('dependencies are installed apart from the code, the production ones only', async t => {
-  t.same(stages[0]?.instructions.map(([word, rest]) => `${word} ${rest}`).slice(-2), [
+  t.same(stages.find(({ name }) => name === 'dependencies')?.instructions.map(([word, rest]) => `${word} ${rest}`).slice(-2), [
     'COPY package.json package-lock.json ./',
     'RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund',
   ])
