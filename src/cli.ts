@@ -52,7 +52,7 @@ program.command('doctor')
     const client = createClient({ dispatcher, now: wallClock, userAgent: `imconnector-relay/${packageJson.version}`, responseTimeoutMs: 20_000 })
     const findings = examine({
       load: () => loadConfig(env, readFile),
-      readStore: config => inspectStore(config.databaseUrl, config.encryptionKey),
+      readStore: config => inspectStore({ ...config, mayBeUnsafe: config.postgresUnsafe }),
       client,
     })
     for await (const { state, subject, words } of findings) {

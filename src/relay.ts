@@ -62,7 +62,7 @@ export async function startRelay ({ config, version, log, onLost, leaseMs }: Rel
   const wait = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms))
 
   const { observers, createScrape } = createMetrics({ version, channels: config.channels.values(), now })
-  const store = await openStore({ databaseUrl: config.databaseUrl, encryptionKey: config.encryptionKey, now, observeCommit: observers.onCommit, onLost, leaseMs })
+  const store = await openStore({ databaseUrl: config.databaseUrl, encryptionKey: config.encryptionKey, mayBeUnsafe: config.postgresUnsafe, now, observeCommit: observers.onCommit, onLost, leaseMs })
   const { portal: portalId, outbox, portals, profiles, leases, signals } = store
   const clock = createPortalClock({
     now,

@@ -9,6 +9,8 @@ export interface Config {
   readonly port: number
   readonly logLevel: string
   readonly databaseUrl: string
+  /** Whether the PostgreSQL may lose commits in a crash. */
+  readonly postgresUnsafe: boolean
   readonly portal: PortalConfig
   readonly channels: ReadonlyMap<string, Channel>
   readonly webhookRateLimit: number
@@ -40,6 +42,7 @@ export function loadConfig (env: Environment, readFile: ReadFile): Config {
     port: values.PORT,
     logLevel: values.LOG_LEVEL,
     databaseUrl: values.DATABASE_URL,
+    postgresUnsafe: values.POSTGRES_UNSAFE,
     portal,
     channels,
     webhookRateLimit: values.WEBHOOK_RATE_LIMIT,

@@ -84,6 +84,7 @@ export const variables = {
   LOG_LEVEL: withDefault('info', oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent')),
   LOG_IDS: withDefault('false', boolean),
   DATABASE_URL: { ...withDefault('file:./data/relay.db', databaseUrl), secret: true },
+  POSTGRES_UNSAFE: withDefault('false', boolean),
   RETENTION_DAYS: withDefault('14', number(4, 3650, 'must be from 4 to 3650: the portal accepts edits for three days')),
   ENCRYPTION_KEY: secret(encryptionKey),
   BITRIX24_PORTAL_URL: optional(portalUrl),

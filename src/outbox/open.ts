@@ -10,6 +10,8 @@ const LOCK_WAIT_MS = 30_000
 export interface OpenOptions {
   readonly databaseUrl: string
   readonly encryptionKey: Buffer | null
+  /** Whether a PostgreSQL may be used that can lose commits in a crash. */
+  readonly mayBeUnsafe?: boolean
   readonly now: () => number
   readonly lockWaitMs?: number
   /** How long a lease runs where processes share a server; PostgreSQL's default if absent. */
@@ -20,15 +22,15 @@ export interface OpenOptions {
 
 /** Opens the store that DATABASE_URL names. Rejects with an Error whose message says what to do. */
 export async function openStore (options: OpenOptions): Promise<Store> {
-  const { databaseUrl, encryptionKey, lockWaitMs = LOCK_WAIT_MS, leaseMs, ...rest } = options
+  const { databaseUrl, encryptionKey, mayBeUnsafe, lockWaitMs = LOCK_WAIT_MS, leaseMs, ...rest } = options
   const store = isPostgresUrl(databaseUrl)
-    ? await openPostgres(databaseUrl, lockWaitMs, { leaseMs, ...rest })
+    ? await openPostgres(databaseUrl, lockWaitMs, { mayBeUnsafe, leaseMs, ...rest })
     : await openSqliteStore({ path: databasePath(databaseUrl), lockWaitMs, ...rest })
   return { ...store, portals: sealPortals(store.portals, encryptionKey) }
 }
 
 /** Loads the PostgreSQL client only where it is used. */
-async function openPostgres (databaseUrl: string, waitMs: number, options: Pick<OpenOptions, 'now' | 'leaseMs' | 'observeCommit'>): Promise<Store> {
+async function openPostgres (databaseUrl: string, waitMs: number, options: Pick<OpenOptions, 'mayBeUnsafe' | 'now' | 'leaseMs' | 'observeCommit'>): Promise<Store> {
   const { openPostgresStore } = await import('./postgres/postgres.ts')
   return await openPostgresStore({ databaseUrl, waitMs, ...options })
 }
@@ -39,9 +41,9 @@ export function databasePath (databaseUrl: string): string {
 }
 
 /** Reads the database that DATABASE_URL names and changes nothing; null when there is none yet. Rejects with an Error that says what to do. */
-export async function inspectStore (databaseUrl: string, encryptionKey: Buffer | null): Promise<StoreSnapshot | null> {
+export async function inspectStore ({ databaseUrl, encryptionKey, mayBeUnsafe = false }: Pick<OpenOptions, 'databaseUrl' | 'encryptionKey' | 'mayBeUnsafe'>): Promise<StoreSnapshot | null> {
   const snapshot = isPostgresUrl(databaseUrl)
-    ? await (await import('./postgres/postgres.ts')).inspectPostgres(databaseUrl)
+    ? await (await import('./postgres/postgres.ts')).inspectPostgres(databaseUrl, mayBeUnsafe)
     : inspectSqlite(databasePath(databaseUrl))
   if (snapshot === null) return null
   const sealed = sealPortals({ read: async () => snapshot.record, write: async () => false }, encryptionKey)

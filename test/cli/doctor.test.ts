@@ -26,7 +26,7 @@ async function build (t: Test) {
     const findings: Finding[] = []
     for await (const finding of examine({
       load: () => load(changes),
-      readStore: config => inspectStore(config.databaseUrl, config.encryptionKey),
+      readStore: config => inspectStore(config),
       client: createClient({ dispatcher, now: Date.now, userAgent: 'test', responseTimeoutMs: 2000 }),
     })) findings.push(finding)
     return findings.map(({ state, subject, words }) => `${state} ${subject}: ${words}`)

@@ -41,8 +41,17 @@ export function clientOptions (url: string): pg.ClientConfig {
   } as pg.ClientConfig
 }
 
+/** A server, and whether it may lose commits in a crash: an operator has allowed it. */
+export interface Server extends Address {
+  readonly mayBeUnsafe: boolean
+}
+
+/** The server may lose commits that it has acknowledged. */
+export class UnsafeServer extends StoreUnavailable {}
+
 /** Connects to the host that takes writes. Rejects with StoreUnavailable when none does. */
-export async function connect ({ urls, name }: Address): Promise<Client> {
+export async function connect (server: Server): Promise<Client> {
+  const { urls, name } = server
   let failure: unknown = null
   for (const url of urls) {
     const client = new pg.Client(clientOptions(url))
@@ -50,20 +59,25 @@ export async function connect ({ urls, name }: Address): Promise<Client> {
     client.on('error', () => {})
     try {
       await client.connect()
-      await prepare(client, name)
+      await prepare(client, server)
       return client
     } catch (error) {
-      failure = error
+      if (!(failure instanceof UnsafeServer)) failure = error
     }
     discard(client)
   }
   throw explain(failure, name)
 }
 
-/** Sets up a new connection and checks its settings. Rejects with StoreUnavailable when the host takes no writes. */
-export async function prepare (client: Client, name: string): Promise<void> {
-  const { rows: [server] } = await client.query<{ read_only: string }>('SELECT current_setting(\'transaction_read_only\') AS read_only')
-  if (server?.read_only === 'on') throw new StoreUnavailable(`PostgreSQL at ${name} cannot be used: no host takes writes`)
+/** Sets up a new connection and checks its settings. Rejects with StoreUnavailable when the host takes no writes, or may lose them. */
+export async function prepare (client: Client, { name, mayBeUnsafe }: Server): Promise<void> {
+  const { rows } = await client.query<{ name: string, setting: string }>('SELECT name, setting FROM pg_settings WHERE name IN (\'transaction_read_only\', \'fsync\', \'full_page_writes\')')
+  const settings = new Map(rows.map(({ name, setting }) => [name, setting]))
+  if (settings.get('transaction_read_only') === 'on') throw new StoreUnavailable(`PostgreSQL at ${name} cannot be used: no host takes writes`)
+  const off = ['fsync', 'full_page_writes'].filter(name => settings.get(name) === 'off')
+  if (off.length > 0 && !mayBeUnsafe) {
+    throw new UnsafeServer(`PostgreSQL at ${name} has ${off.join(' and ')} off, so a crash of its machine can lose acknowledged edits: run ${off.map(name => `"ALTER SYSTEM SET ${name} = on"`).join(', ')} and "SELECT pg_reload_conf()", or set POSTGRES_UNSAFE=true if its storage makes up for it`)
+  }
   await client.query(SETTINGS)
   // Set for the session, which overrides the defaults of the server, the database and the role.
   const wanted = await commitSetting(client) === STRICTER ? STRICTER : 'on'

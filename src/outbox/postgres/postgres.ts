@@ -6,7 +6,7 @@ import { createGroupCommit } from '../group-commit.ts'
 import type { IncomingEdit, IntakeResult } from '../outbox.ts'
 import { acceptBatch } from './accept.ts'
 import { readAddress, type Address } from './address.ts'
-import { connect, discard, type Client } from './connection.ts'
+import { connect, discard, UnsafeServer, type Client } from './connection.ts'
 import { explain } from './errors.ts'
 import { createPostgresLeases } from './leases.ts'
 import { createLink } from './link.ts'
@@ -23,6 +23,8 @@ const LEASE_MS = 10_000
 
 export interface PostgresOptions {
   readonly databaseUrl: string
+  /** Whether a server may be used that can lose commits in a crash. */
+  readonly mayBeUnsafe?: boolean | undefined
   /** How long to wait for a server that cannot be used yet. */
   readonly waitMs: number
   readonly now: () => number
@@ -31,10 +33,10 @@ export interface PostgresOptions {
 }
 
 /** The store for many replicas: one PostgreSQL, which has each commit on disk before it is acknowledged. */
-export async function openPostgresStore ({ databaseUrl, waitMs, now, leaseMs = LEASE_MS, observeCommit = () => {} }: PostgresOptions): Promise<Store> {
-  const address = addressOf(databaseUrl)
-  const { name } = address
-  const open = (): Promise<Client> => connect(address)
+export async function openPostgresStore ({ databaseUrl, mayBeUnsafe = false, waitMs, now, leaseMs = LEASE_MS, observeCommit = () => {} }: PostgresOptions): Promise<Store> {
+  const server = { ...addressOf(databaseUrl), mayBeUnsafe }
+  const { name } = server
+  const open = (): Promise<Client> => connect(server)
   const portal = await prepare(open, name, waitMs)
 
   // A connection each, so that webhooks, the courier and the lease do not wait for each other. Parks and the bucket's level rely on the order of
@@ -42,7 +44,7 @@ export async function openPostgresStore ({ databaseUrl, waitMs, now, leaseMs = L
   const writer = createLink({ name, connect: open })
   const courier = createLink({ name, connect: open })
   const leases = createLink({ name, connect: open, onConnected: client => signals.attach(client) })
-  const readers = createReadPool(address)
+  const readers = createReadPool(server)
   const signals = createPostgresSignals(() => leases)
 
   const replica = randomUUID()
@@ -86,16 +88,16 @@ async function prepare (open: () => Promise<Client>, name: string, waitMs: numbe
         discard(client)
       }
     } catch (error) {
-      if (!(error instanceof StoreUnavailable) || performance.now() >= deadline) throw error
+      if (!(error instanceof StoreUnavailable) || error instanceof UnsafeServer || performance.now() >= deadline) throw error
     }
     await sleep(Math.min(500, waitMs))
   }
 }
 
 /** Reads a database's portal and changes nothing; null when no relay has used the database yet. */
-export async function inspectPostgres (databaseUrl: string): Promise<StoreSnapshot | null> {
+export async function inspectPostgres (databaseUrl: string, mayBeUnsafe: boolean): Promise<StoreSnapshot | null> {
   const address = addressOf(databaseUrl)
-  const client = await connect(address)
+  const client = await connect({ ...address, mayBeUnsafe })
   try {
     const version = await schemaVersion(client)
     if (version === 0) return null

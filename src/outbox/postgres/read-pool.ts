@@ -1,7 +1,6 @@
 import pg from 'pg'
 import { ShuttingDown, StoreUnavailable } from '../../base/errors.ts'
-import type { Address } from './address.ts'
-import { clientOptions, CONNECT_TIMEOUT_MS, prepare, type Client } from './connection.ts'
+import { clientOptions, CONNECT_TIMEOUT_MS, prepare, type Client, type Server } from './connection.ts'
 import { explain } from './errors.ts'
 
 /** An operator's query may take long; webhooks and the courier have connections of their own. */
@@ -14,7 +13,8 @@ export interface ReadPool {
 }
 
 /** Connections for the operator's queries, each to the host that takes writes. */
-export function createReadPool ({ urls, name }: Address): ReadPool {
+export function createReadPool (server: Server): ReadPool {
+  const { urls, name } = server
   let host = 0
 
   class HostClient extends pg.Client {
@@ -23,7 +23,7 @@ export function createReadPool ({ urls, name }: Address): ReadPool {
     }
   }
 
-  const pool = new pg.Pool({ Client: HostClient, max: MAX_CONNECTIONS, connectionTimeoutMillis: CONNECT_TIMEOUT_MS, onConnect: (client: Client) => prepare(client, name) } as unknown as pg.PoolConfig)
+  const pool = new pg.Pool({ Client: HostClient, max: MAX_CONNECTIONS, connectionTimeoutMillis: CONNECT_TIMEOUT_MS, onConnect: (client: Client) => prepare(client, server) } as unknown as pg.PoolConfig)
   // The pool replaces an idle connection that breaks.
   pool.on('error', () => {})
 

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { ORPHANED_MS, type Signal, type Lease } from '../../../src/outbox/leases.ts'
 import { type Store } from '../../../src/outbox/store.ts'
 import { readAddress, type Address } from '../../../src/outbox/postgres/address.ts'
-import { connect as connectAsRelay } from '../../../src/outbox/postgres/connection.ts'
+import { connect as connectAsRelay, type Server } from '../../../src/outbox/postgres/connection.ts'
 import { createLink } from '../../../src/outbox/postgres/link.ts'
 import { openPostgresStore } from '../../../src/outbox/postgres/postgres.ts'
 import { SCHEMA_VERSION } from '../../../src/outbox/postgres/schema.ts'
@@ -13,6 +13,8 @@ import { startHarness } from '../../courier/harness.ts'
 import { eventually, original } from '../../portal.ts'
 import { incoming, PORTAL } from '../edits.ts'
 import { connect, LANE, open, startWire, type Wire } from './helper.ts'
+
+const serverOf = (databaseUrl: string): Server => ({ ...readAddress(databaseUrl) as Address, mayBeUnsafe: false })
 
 const postgres = await startPostgres()
 t.teardown(() => postgres.stop())
@@ -257,7 +259,7 @@ t.test('a signal reaches the other replicas, also after their connections were e
 t.test('a connection that cannot be prepared is let go', async t => {
   const databaseUrl = await postgres.schema()
   const pids: number[] = []
-  const address = readAddress(databaseUrl) as Address
+  const address = serverOf(databaseUrl)
   const link = createLink({
     name: address.name,
     connect: async () => await connectAsRelay(address),
@@ -454,9 +456,23 @@ t.test('each connection commits to disk, whatever the user, the database and the
   }
 })
 
+t.test('a server that can lose commits in a crash is refused at once, unless that is allowed', { skip: process.env.TEST_POSTGRES_URL ? 'the server is given' : false }, async t => {
+  const fast = await startPostgres(['fsync=off', 'full_page_writes=off'])
+  t.teardown(() => fast.stop())
+  const options = { databaseUrl: await fast.schema(), encryptionKey: null, now: () => 1000, lockWaitMs: 60_000 }
+  await t.rejects(openStore(options), { message: /^PostgreSQL at \S+ has fsync and full_page_writes off, .* run "ALTER SYSTEM SET fsync = on", "ALTER SYSTEM SET full_page_writes = on" and "SELECT pg_reload_conf\(\)", or set POSTGRES_UNSAFE=true/ })
+  await t.rejects(inspectStore(options), { message: /POSTGRES_UNSAFE=true/ })
+
+  const store = await openStore({ ...options, mayBeUnsafe: true })
+  t.match(await store.outbox.accept([incoming()]), [{ outcome: 'accepted' }])
+  t.match(await inspectStore({ ...options, mayBeUnsafe: true }), { portal: store.portal })
+  t.match(await store.outbox.ledger(), { accepted: 1 }, 'the connections of operators are allowed too')
+  await store.close()
+})
+
 t.test('a stricter synchronous_commit than the relay asks for is left as it is', async t => {
   const url = (await postgres.schema()).replace('search_path', 'synchronous_commit%3Dremote_apply%20-c%20search_path')
-  const client = await connectAsRelay(readAddress(url) as Address)
+  const client = await connectAsRelay(serverOf(url))
   t.teardown(() => client.end())
   t.equal((await client.query('SHOW synchronous_commit')).rows[0].synchronous_commit, 'remote_apply')
 })
@@ -483,9 +499,9 @@ t.test('the parts of the ledger of processes that ended are put together, and th
 
 t.test('the doctor reads the database beside a relay, and changes nothing in an empty one', async t => {
   const databaseUrl = await postgres.schema()
-  t.equal(await inspectStore(databaseUrl, null), null)
+  t.equal(await inspectStore({ databaseUrl, encryptionKey: null }), null)
   const store = await open(t, databaseUrl)
   await store.outbox.accept([incoming()])
   await store.portals.write(store.portal, { memberId: 'member' })
-  t.match(await inspectStore(databaseUrl, null), { name: /^127\.0\.0\.1:\d+\/postgres$/, portal: store.portal, record: { memberId: 'member' } })
+  t.match(await inspectStore({ databaseUrl, encryptionKey: null }), { name: /^127\.0\.0\.1:\d+\/postgres$/, portal: store.portal, record: { memberId: 'member' } })
 })
