@@ -259,7 +259,7 @@ t.test('the time that an edit waited does not count if the clock was wrong when 
   await (await portal.connector()).send([original('undated')])
   await take({ message: 'undated', text: 'edited', at: 1 })
   // Five days are skipped below. A clock that was that much behind has dated the edit.
-  await store.portals.write(portal.host, { clockWrongAt: now() + 5 * DAY_MS })
+  await store.portals.write(store.portal, { clockWrongAt: now() + 5 * DAY_MS })
   await close()
   const next = await attach(t, portal, databaseUrl)
   next.skip(5 * DAY_MS)
