@@ -1,6 +1,6 @@
 import t from 'tap'
 import { createCalls } from '../../sandbox/calls.ts'
-import { build, item } from './helper.ts'
+import { build, item, refresh } from './helper.ts'
 
 t.test('a control that makes no sense is told why', async t => {
   const portal = await build(t)
@@ -64,4 +64,32 @@ t.test('times are those of the sandbox', async t => {
     createdAt: '2026-01-01T00:00:00.000Z',
     history: [{ at: '2026-01-01T00:00:00.000Z' }, { at: '2026-01-01T00:01:00.000Z' }],
   })
+})
+
+t.test('after a renaming the portal answers only at its new address', async t => {
+  const portal = await build(t)
+  await portal.send(item('original'))
+  const renamed = portal.url.replace('127.0.0.1', 'localhost')
+  t.same((await portal.post('/sandbox/rename', { address: `${renamed}/` })).json, { address: renamed })
+
+  const moved = await portal.update(item('at the old address'))
+  t.equal(moved.status, 302)
+  t.equal(moved.headers.get('location'), `${renamed}/rest/imconnector.update.messages`, 'with the method')
+  t.equal((await portal.get('/rest/profile?auth=x')).headers.get('location'), `${renamed}/rest/profile?auth=x`, 'and the query')
+  t.equal((await portal.message('m1')).text, 'original')
+  const answer = await fetch(moved.headers.get('location') ?? '', {
+    method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ CONNECTOR: 'relay_demo', LINE: 1, MESSAGES: [item('at the new one')], auth: portal.token }),
+  })
+  t.equal(answer.status, 200)
+  t.equal((await portal.message('m1')).text, 'at the new one')
+
+  let token = 'relay-refresh'
+  for (const url of [portal.url, renamed]) {
+    t.equal((await fetch(`${url}/sandbox/messages`)).status, 200, `the controls answer at ${url}`)
+    const { headers } = await fetch(`${url}/oauth/authorize/?client_id=local.relay&redirect_uri=http://127.0.0.1:9/`, { redirect: 'manual' })
+    t.equal(new URL(headers.get('location') ?? '').searchParams.get('domain'), new URL(renamed).host)
+    const { json } = await refresh(url, 'local.relay', 'relay-secret', token)
+    t.match(json, { client_endpoint: `${renamed}/rest/`, domain: new URL(url).host })
+    token = (json as { refresh_token: string }).refresh_token
+  }
 })
