@@ -1,3 +1,5 @@
+import { createNewest, type Newest } from './newest.ts'
+
 /** One call in the portal's log. `status` and `error` are null until the answer. */
 export interface Call {
   readonly atMs: number
@@ -10,27 +12,14 @@ export interface Call {
   durationMs: number | null
 }
 
-export interface Calls {
+export interface Calls extends Omit<Newest<Call>, 'add'> {
   add (call: Pick<Call, 'atMs' | 'method' | 'messages'>): Call
-  list (): readonly Call[]
-  clear (): void
 }
 
-const kept = 20_000
-
-/** The newest 20,000 calls. Older ones are removed in blocks, to keep `add` cheap. */
 export function createCalls (): Calls {
-  let calls: Call[] = []
+  const calls = createNewest<Call>()
   return {
-    add (call) {
-      const entry: Call = { ...call, application: null, status: null, error: null, fault: null, durationMs: null }
-      calls.push(entry)
-      if (calls.length >= kept * 1.25) calls = calls.slice(-kept)
-      return entry
-    },
-    list: () => calls.slice(-kept),
-    clear () {
-      calls = []
-    },
+    ...calls,
+    add: call => calls.add({ ...call, application: null, status: null, error: null, fault: null, durationMs: null }),
   }
 }

@@ -1,3 +1,4 @@
+import { createPending, type Pending } from './pending.ts'
 import { entriesOf, field, isArray, toText, type PhpMap } from './portal/php.ts'
 
 export type FaultName =
@@ -40,35 +41,18 @@ export interface Fault {
   readonly retryAfter?: number | undefined
 }
 
-export interface Faults {
-  add (faults: readonly Fault[]): void
-  clear (): void
+export interface Faults extends Omit<Pending<Fault>, 'take'> {
   /** The oldest fault that matches this call; counts one of its `times`. */
   take (method: string, messageIds: readonly string[]): Fault | undefined
-  pending (): readonly Fault[]
 }
 
 export function createFaults (): Faults {
-  let pending: Fault[] = []
-
+  const pending = createPending<Fault>()
   return {
-    add (faults) {
-      pending.push(...faults)
-    },
-    clear () {
-      pending = []
-    },
-    take (method, messageIds) {
-      const at = pending.findIndex(({ method: wanted, match }) =>
-        (wanted === method || (wanted === '*' && method !== 'oauth.token')) &&
-        (match === undefined || messageIds.includes(match.message)))
-      const fault = pending[at]
-      if (fault === undefined) return undefined
-      const left = fault.times - 1
-      pending.splice(at, 1, ...left > 0 ? [{ ...fault, times: left }] : [])
-      return fault
-    },
-    pending: () => pending,
+    ...pending,
+    take: (method, messageIds) => pending.take(({ method: wanted, match }) =>
+      (wanted === method || (wanted === '*' && method !== 'oauth.token')) &&
+      (match === undefined || messageIds.includes(match.message))),
   }
 }
 

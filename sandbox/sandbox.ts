@@ -29,7 +29,10 @@ export function createSandbox (options: SandboxOptions = {}): Sandbox {
   oauthRoutes(app, state)
   controlRoutes(app, state)
   pageRoutes(app, state)
-  app.addHook('onClose', () => { state.clock.reset() })
+  app.addHook('onClose', async () => {
+    state.clock.reset()
+    await state.sender.reset()
+  })
   return { app, state }
 }
 

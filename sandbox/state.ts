@@ -1,10 +1,14 @@
 import { memberId as usualMemberId } from './applications.ts'
 import { createCalls, type Calls } from './calls.ts'
 import { createClock, type Clock } from './clock.ts'
+import { createBindings, type Bindings } from './events/bindings.ts'
+import type { EventFault } from './events/faults.ts'
+import { createSender, type Sender } from './events/sender.ts'
 import { createFaults, type Faults } from './faults.ts'
 import { createBucket, unlimited, type Bucket } from './limits/bucket.ts'
 import { createOperatingTime, type OperatingTime } from './limits/operating.ts'
 import { createTokens, type Tokens } from './oauth/tokens.ts'
+import { createPending, type Pending } from './pending.ts'
 import type { PortalMessage } from './portal/dialogs.ts'
 import { createPortal, type Portal } from './portal/portal.ts'
 
@@ -28,6 +32,11 @@ export interface State {
   readonly memberId: string
   readonly faults: Faults
   readonly calls: Calls
+  readonly bindings: Bindings
+  readonly eventFaults: Pending<EventFault>
+  readonly sender: Sender
+  /** Client ids of applications whose page has not called installFinish. They get no events. */
+  readonly unfinished: Set<string>
   /** The last installed handler by client id: `/oauth/authorize/` redirects to it. */
   readonly handlers: Map<string, string>
   readonly watchers: Set<(message: PortalMessage | undefined) => void>
@@ -36,7 +45,7 @@ export interface State {
   host: string | null
   portal: Portal
   tokens: Tokens
-  reset (): void
+  reset (): Promise<void>
 }
 
 export function createState ({ limits = true, now = Date.now, requestLimitMs = 60_000, memberId = usualMemberId }: SandboxOptions): State {
@@ -53,22 +62,30 @@ export function createState ({ limits = true, now = Date.now, requestLimitMs = 6
     memberId,
     faults: createFaults(),
     calls: createCalls(),
+    bindings: createBindings(),
+    eventFaults: createPending(),
+    sender: createSender(clock),
+    unfinished: new Set(),
     handlers: new Map(),
     watchers,
     load: { msPerMessage: 0 },
     host: null,
     ...fresh(),
-    reset () {
+    async reset () {
       this.clock.reset()
       this.bucket.reset()
       this.operating.reset()
       this.faults.clear()
       this.calls.clear()
+      this.bindings.remove(() => true)
+      this.eventFaults.clear()
+      this.unfinished.clear()
       this.handlers.clear()
       this.load.msPerMessage = 0
       this.host = null
       Object.assign(this, fresh())
       tell(undefined)
+      await this.sender.reset()
     },
   }
 }

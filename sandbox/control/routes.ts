@@ -1,15 +1,11 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { z } from 'zod'
-import { hostOf, portalHost } from '../hosts.ts'
+import type { FastifyInstance } from 'fastify'
+import { hostOf, hostsOf } from '../hosts.ts'
 import type { State } from '../state.ts'
+import { check, jsonOf } from './body.ts'
 import { install } from './install.ts'
-import { clockBody, faultsBody, installBody, loadBody, messagesQuery, renameBody } from './schemas.ts'
-import { findMessages, viewCall, viewMessage, viewUser } from './views.ts'
-
-/** The body of a control request is invalid. */
-class BadControl extends Error {
-  readonly statusCode = 400
-}
+import { operatorRoutes } from './operators.ts'
+import { clockBody, eventFaultsBody, faultsBody, installBody, loadBody, messagesQuery, renameBody } from './schemas.ts'
+import { findMessages, viewBinding, viewCall, viewMessage, viewSent, viewUser } from './views.ts'
 
 /** The sandbox's own controls for tests; a real portal has none. */
 export function controlRoutes (app: FastifyInstance, state: State): void {
@@ -17,13 +13,26 @@ export function controlRoutes (app: FastifyInstance, state: State): void {
     findMessages(state.portal, check(messagesQuery, request.query)).map(viewMessage))
   app.get('/sandbox/users', async () => state.portal.users.list().map(viewUser))
   app.get('/sandbox/calls', async () => state.calls.list().map(viewCall))
-  app.get('/sandbox/faults', async () => ({ faults: state.faults.pending() }))
+  app.get('/sandbox/faults', async () => ({ faults: state.faults.list() }))
 
   app.post('/sandbox/faults', async request => {
     const faults = check(faultsBody, jsonOf(request))
     if (faults.length === 0) state.faults.clear()
     state.faults.add(faults)
-    return { faults: state.faults.pending() }
+    return { faults: state.faults.list() }
+  })
+
+  app.get('/sandbox/events', async () => ({
+    bindings: state.bindings.list().map(viewBinding),
+    faults: state.eventFaults.list(),
+    sent: state.sender.list().map(viewSent),
+  }))
+
+  app.post('/sandbox/events', async request => {
+    const faults = check(eventFaultsBody, jsonOf(request))
+    if (faults.length === 0) state.eventFaults.clear()
+    state.eventFaults.add(faults)
+    return { faults: state.eventFaults.list() }
   })
 
   app.post('/sandbox/load', async request => {
@@ -41,7 +50,7 @@ export function controlRoutes (app: FastifyInstance, state: State): void {
   app.post('/sandbox/install', async (request, reply) => {
     const body = check(installBody, jsonOf(request))
     try {
-      return await install(state, body, { oauth: hostOf(request), portal: portalHost(state, request) })
+      return await install(state, body, hostsOf(state, hostOf(request)))
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error)
       return await reply.code(502).send({ error: 'HANDLER_UNREACHABLE', error_description: `${body.handler}: ${reason}` })
@@ -53,25 +62,10 @@ export function controlRoutes (app: FastifyInstance, state: State): void {
     return { address: `http://${state.host}` }
   })
 
+  operatorRoutes(app, state)
+
   app.post('/sandbox/reset', async () => {
-    state.reset()
+    await state.reset()
     return { reset: true }
   })
-}
-
-function check<Schema extends z.ZodType> (schema: Schema, value: unknown): z.infer<Schema> {
-  const result = schema.safeParse(value)
-  if (result.success) return result.data
-  throw new BadControl(result.error.issues
-    .map(({ path, message }) => `${path.length === 0 ? 'body' : path.join('.')}: ${message}`).join('; '))
-}
-
-function jsonOf (request: FastifyRequest): unknown {
-  const text = Buffer.isBuffer(request.body) ? request.body.toString('utf8') : ''
-  if (text === '') return {}
-  try {
-    return JSON.parse(text)
-  } catch {
-    throw new BadControl('body: not JSON')
-  }
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { applications } from '../applications.ts'
+import { eventFaultNames } from '../events/faults.ts'
 import { faultTable, type FaultName } from '../faults.ts'
 
 const names = Object.keys(faultTable) as [FaultName, ...FaultName[]]
@@ -25,8 +26,31 @@ const fault = z.preprocess(nestCode, z.strictObject({
   retryAfter: z.int().min(0).optional(),
 }))
 
+const asList = (body: unknown): unknown => Array.isArray(body) ? body : [body]
+
 /** Added to the pending faults; an empty list removes them all. */
-export const faultsBody = z.preprocess(body => Array.isArray(body) ? body : [body], z.array(fault))
+export const faultsBody = z.preprocess(asList, z.array(fault))
+
+/** The same for what the portal sends. */
+export const eventFaultsBody = z.preprocess(asList, z.array(z.strictObject({
+  event: z.string().default('*').transform(event => event.toUpperCase()),
+  fault: z.enum(eventFaultNames),
+  times,
+  afterMs: z.number().min(0).default(5_000),
+})))
+
+/** The message by its external id, with its chat if other chats have the same id, or by the portal's own. */
+export const operatorEditBody = z.strictObject({
+  message: z.coerce.string().optional(),
+  chat: z.coerce.string().optional(),
+  id: z.int().optional(),
+  text: z.string().regex(/\S/, 'an empty text would delete the message'),
+  /** The event has a list as DATA, as the documentation shows it. */
+  list: z.boolean().default(false),
+}).refine(({ message, id }) => (message === undefined) !== (id === undefined), 'needs either message or id')
+
+/** Ends the session of one chat or of all. The next message of a client begins another one. */
+export const closeSessionBody = z.strictObject({ chat: z.coerce.string().optional() })
 
 export const loadBody = z.strictObject({
   msPerMessage: z.number().min(0).max(120_000).optional(),
@@ -56,6 +80,8 @@ export const installBody = z.strictObject({
   admin: z.boolean().default(true),
   domain: z.string().min(1).optional(),
   memberId: z.string().min(1).optional(),
+  /** False: the administrator closes the page before it can call installFinish. */
+  finish: z.boolean().default(true),
   /** Tokens and application token that this portal never issued. */
   forge: z.boolean().default(false),
 })

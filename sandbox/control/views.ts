@@ -1,4 +1,6 @@
 import type { Call } from '../calls.ts'
+import type { Binding } from '../events/bindings.ts'
+import type { Sent } from '../events/sender.ts'
 import { type PortalMessage, storedMessageId } from '../portal/dialogs.ts'
 import type { Portal } from '../portal/portal.ts'
 import type { PortalUser } from '../portal/users.ts'
@@ -56,6 +58,14 @@ export function viewUser ({ hash, ...user }: PortalUser): Omit<PortalUser, 'hash
 
 export function viewCall ({ atMs, application, method, status, error, messages, durationMs, fault }: Call): object {
   return { at: toIso(atMs), application, method, status, error, messages, durationMs, fault }
+}
+
+export function viewBinding ({ application, event, handler, userId }: Binding): object {
+  return { application: application.clientId, event, handler, userId }
+}
+
+export function viewSent ({ atMs, ...sent }: Sent): object {
+  return { at: toIso(atMs), ...sent }
 }
 
 /** A line is a number to everyone; one written otherwise ("0107") is another dialog and shows as it was written. */

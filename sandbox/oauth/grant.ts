@@ -1,4 +1,5 @@
 import { findApplication, type Application } from '../applications.ts'
+import type { Hosts } from '../hosts.ts'
 import { toText, type PhpMap } from '../portal/php.ts'
 import { accessTokenSeconds, type Grant, type Tokens } from './tokens.ts'
 
@@ -6,11 +7,6 @@ interface TokenAnswer {
   readonly status: number
   readonly body: Readonly<Record<string, string | number>>
   readonly grant?: Grant
-}
-
-interface Hosts {
-  readonly oauth: string
-  readonly portal: string
 }
 
 /** The token endpoint's answer. For an unknown client it has HTTP 200, as on the live server. */

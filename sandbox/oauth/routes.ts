@@ -6,7 +6,7 @@ import { toText } from '../portal/php.ts'
 import { encodeJson } from '../rest/php-json.ts'
 import { parseForm } from '../rest/request.ts'
 import { note, queryOf } from '../rest/routes.ts'
-import { hostOf, portalHost } from '../hosts.ts'
+import { hostOf, hostsOf } from '../hosts.ts'
 import type { State } from '../state.ts'
 import { grantTokens, scopeOf } from './grant.ts'
 
@@ -21,7 +21,7 @@ export function oauthRoutes (app: FastifyInstance, state: State): void {
       call.application = toText(parameters['client_id']) || null
       const startedMs = performance.now()
       const apply = async (): Promise<Answer> => {
-        const { status, body } = grantTokens(state.tokens, parameters, { oauth: hostOf(request), portal: portalHost(state, request) })
+        const { status, body } = grantTokens(state.tokens, parameters, hostsOf(state, hostOf(request)))
         const error = 'error' in body ? toText(body['error']) : null
         return { status, body: encodeJson(body), headers: { 'content-type': 'application/json; charset=utf-8' }, error }
       }
@@ -45,13 +45,14 @@ export function oauthRoutes (app: FastifyInstance, state: State): void {
       return await reply.code(400).send({ error: 'invalid_request', error_description: 'The application has no handler: install it first, or give redirect_uri' })
     }
     const target = new URL(handler)
+    const hosts = hostsOf(state, hostOf(request))
     const answer = {
       code: state.tokens.issueCode(application, administrator),
       state: toText(parameters['state']),
-      domain: portalHost(state, request),
+      domain: hosts.portal,
       member_id: state.memberId,
       scope: scopeOf(application),
-      server_domain: hostOf(request),
+      server_domain: hosts.oauth,
     }
     for (const [name, value] of Object.entries(answer)) target.searchParams.set(name, value)
     return await reply.redirect(target.href, 302)

@@ -7,20 +7,27 @@ export interface PortalMessage {
   /** The external id as stored (the portal's CONNECTOR_MID), empty when none was given. */
   readonly externalId: string
   readonly user: PortalUser
+  readonly sessionId: number
   readonly files: readonly string[]
   readonly createdAtMs: number
   readonly history: Array<{ readonly atMs: number, readonly text: string }>
   text: string
+  /** The newest text as it came. The portal may have changed or refused it. */
+  sent: string
   edited: boolean
   deleted: boolean
 }
 
-interface Dialog {
+export interface Dialog {
   readonly id: number
+  /** `connector|line|chat|user`, the portal's ENTITY_ID. The user is the portal's id, or 0 for a CHAT_GROUP connector. */
+  readonly code: string
   readonly connector: string
   readonly line: string
   readonly externalId: string
-  readonly sessionId: number
+  /** The last session. The next message opens another one once it is closed. */
+  sessionId: number
+  closed: boolean
   name: string
   readonly messages: PortalMessage[]
   readonly byExternalId: Map<string, PortalMessage[]>
@@ -43,6 +50,7 @@ export interface Dialogs {
 
 export function createDialogs (): Dialogs {
   const dialogs = new Map<string, Dialog>()
+  let lastSessionId = 322
   const code = (key: DialogKey, user: number): string => [key.connector, key.line, key.chat, user].join('|')
 
   function find (key: DialogKey): Dialog | undefined {
@@ -56,18 +64,23 @@ export function createDialogs (): Dialogs {
     list: () => dialogs.values(),
     open (key, name) {
       const known = find(key)
-      if (known !== undefined) return known
+      if (known !== undefined) {
+        if (known.closed) Object.assign(known, { sessionId: ++lastSessionId, closed: false })
+        return known
+      }
       const dialog: Dialog = {
         id: 1767 + dialogs.size,
+        code: code(key, key.group ? 0 : key.userId),
         connector: key.connector,
         line: key.line,
         externalId: key.chat,
-        sessionId: 323 + dialogs.size,
+        sessionId: ++lastSessionId,
+        closed: false,
         name,
         messages: [],
         byExternalId: new Map(),
       }
-      dialogs.set(code(key, key.group ? 0 : key.userId), dialog)
+      dialogs.set(dialog.code, dialog)
       return dialog
     },
   }

@@ -8,5 +8,7 @@ export const phrases = {
   incomplete: 'Incomplete data',
   noUser: 'Cannot create or get user mapped to external messenger user.',
   invalidEmail: 'Incorrect e-mail.',
+  noHistory: 'You cannot open this conversation because you do not have sufficient rights.',
+  deletedMessage: 'This message was deleted.',
   originalPost: (url: string) => `Link to original post: ${url}`,
 } as const

@@ -18,8 +18,13 @@ export interface Portal {
   readonly dialogs: Dialogs
   readonly nextFileId: () => number
   add (key: DialogKey, message: NewMessage): PortalMessage
-  /** Edits every message the ids stand for. Nothing says whether there was one: the real portal does not say either. */
-  edit (key: DialogKey, externalIds: readonly string[], text: string): void
+  /**
+   * Edits every message the ids stand for. Gives the text that was sent before, or undefined if there is no such message. The answer of the
+   * portal does not say which; only the event does.
+   */
+  edit (key: DialogKey, externalIds: readonly string[], text: string): string | undefined
+  /** False if the portal allows no edit: the message is deleted or too old. */
+  editAsOperator (message: PortalMessage, text: string): boolean
   remove (key: DialogKey, externalIds: readonly string[]): void
 }
 
@@ -44,9 +49,16 @@ export function createPortal (clock: Clock, changed: (message: PortalMessage) =>
     changed(message)
   }
 
+  function show (message: PortalMessage, text: string): void {
+    message.text = decodeEntities(text)
+    message.edited = true
+    message.history.push({ atMs: clock.now(), text: message.text })
+    changed(message)
+  }
+
   // The age is counted in whole seconds from the portal's own time of creation, not from the messenger's date.
-  const tooOld = (message: PortalMessage): boolean =>
-    Math.floor(message.createdAtMs / 1000) + editableForSeconds < Math.floor(clock.now() / 1000)
+  const isEditable = (message: PortalMessage): boolean =>
+    !message.deleted && Math.floor(message.createdAtMs / 1000) + editableForSeconds >= Math.floor(clock.now() / 1000)
 
   return {
     connectors,
@@ -62,10 +74,12 @@ export function createPortal (clock: Clock, changed: (message: PortalMessage) =>
         dialog,
         externalId: externalId === '0' ? '' : storedMessageId(externalId),
         user,
+        sessionId: dialog.sessionId,
         files,
         createdAtMs,
         history: [{ atMs: createdAtMs, text: shown }],
         text: shown,
+        sent: text,
         edited: false,
         deleted: false,
       }
@@ -80,16 +94,21 @@ export function createPortal (clock: Clock, changed: (message: PortalMessage) =>
     },
     edit (key, externalIds, given) {
       const text = normalizeText(given)
-      for (const message of found(key, externalIds)) {
+      const messages = found(key, externalIds)
+      const before = messages[0]?.sent
+      for (const message of messages) {
+        message.sent = given
         // The delete comes first, so the three days do not protect an old message from an empty text.
         if (text === '') remove(message)
-        else if (!message.deleted && !tooOld(message)) {
-          message.text = decodeEntities(text)
-          message.edited = true
-          message.history.push({ atMs: clock.now(), text: message.text })
-          changed(message)
-        }
+        else if (isEditable(message)) show(message, text)
       }
+      return before
+    },
+    editAsOperator (message, given) {
+      if (!isEditable(message)) return false
+      message.sent = given
+      show(message, normalizeText(given))
+      return true
     },
     remove (key, externalIds) {
       for (const message of found(key, externalIds)) remove(message)

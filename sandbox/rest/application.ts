@@ -4,12 +4,12 @@ import type { RestMethod } from './method.ts'
 /** Clients call it at the portal or, with the same token, at the OAuth server. The sandbox is both, so MEMBER_ID is always present. */
 export const appInfo: RestMethod = {
   scopes: [],
-  run: ({ session }) => ({
+  run: ({ session, installed }) => ({
     ID: session.application.name === 'relay' ? 21 : 22,
     CODE: session.application.clientId,
     VERSION: 1,
     STATUS: 'L',
-    INSTALLED: true,
+    INSTALLED: installed,
     PAYMENT_EXPIRED: 'N',
     DAYS: null,
     LANGUAGE_ID: 'en',

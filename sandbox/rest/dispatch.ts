@@ -1,6 +1,8 @@
 import { setTimeout } from 'node:timers/promises'
 import type { Answer } from '../answer.ts'
+import { announce } from '../events/announce.ts'
 import { jsonError } from '../faulty.ts'
+import { hostsOf } from '../hosts.ts'
 import { operatingLimitSeconds } from '../limits/operating.ts'
 import { PhpFatal, type PhpMap } from '../portal/php.ts'
 import type { State } from '../state.ts'
@@ -46,6 +48,9 @@ export function admit (state: State, request: RestRequest): Admitted {
       session,
       portal: state.portal,
       clock: state.clock,
+      bindings: state.bindings,
+      installed: !state.unfinished.has(session.application.clientId),
+      announce: event => announce(state, event, { operator: session.operator, hosts: hostsOf(state, request.host) }),
       beforeItem: pacer(state.load.msPerMessage, breakAt),
       invoke,
     }

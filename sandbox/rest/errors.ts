@@ -35,6 +35,7 @@ export const restErrors = {
   operatingLimit: () => new RestError(429, 'OPERATION_TIME_LIMIT', 'Method is blocked due to operation time limit.'),
   internal: () => new RestError(500, 'INTERNAL_SERVER_ERROR', 'Internal server error'),
   invalidCredentials: () => new RestError(403, 'INVALID_CREDENTIALS', 'Invalid request credentials'),
+  accessDenied: (reason: string) => new RestError(403, 'ACCESS_DENIED', `Access denied! ${reason}`),
   wrongAuthType: () => new RestError(403, 'WRONG_AUTH_TYPE', 'Current authorization type is denied for this method Application context required'),
   missing: (name: string) => new RestError(400, 'ERROR_ARGUMENT', `Argument '${name}' is null or empty`, { argument: name }),
   argument: (description: string, name = '') => new RestError(400, 'ERROR_ARGUMENT', description, { argument: name }),

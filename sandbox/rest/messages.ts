@@ -1,3 +1,4 @@
+import { clientEdit } from '../events/edits.ts'
 import type { DialogKey } from '../portal/dialogs.ts'
 import { fileUrls, readMessage, readUserAndChat, type Incoming, type IncomingResult } from '../portal/incoming.ts'
 import { entriesOf, field, fromEntries, isArray, isFalsy, isSet, lowerKeys, PhpFatal, toInteger, toText, type PhpArray, type PhpValue } from '../portal/php.ts'
@@ -43,7 +44,9 @@ export const updateMessages: RestMethod = {
     return await eachItem(call, batch, item => {
       const incoming = readMessage(call.portal.users, batch.connector, item, call.portal.nextFileId)
       if ('errors' in incoming) return incoming
-      call.portal.edit(batch.dialogKey(incoming), messageIds(incoming.message), toText(field(incoming.message, 'text')))
+      const text = toText(field(incoming.message, 'text'))
+      const before = call.portal.edit(batch.dialogKey(incoming), messageIds(incoming.message), text)
+      if (before !== undefined) call.announce(clientEdit(batch, incoming, text, before))
       return incoming
     })
   },

@@ -4,6 +4,8 @@ import { decodeJson } from './php-json.ts'
 
 /** A call, from any transport. Parameters are as sent; the body's override the query's. */
 export interface RestRequest {
+  /** As the client addressed the portal. */
+  readonly host: string
   readonly method: string
   readonly parameters: Readonly<PhpMap>
   readonly token: string
@@ -12,6 +14,7 @@ export interface RestRequest {
 }
 
 interface RawRequest {
+  readonly host: string
   readonly path: string
   readonly query: string
   readonly contentType: string
@@ -23,6 +26,7 @@ export function readRequest (raw: RawRequest): RestRequest {
   const parameters = { ...parseForm(raw.query), ...parseBody(raw) }
   const [, webhook, path = raw.path] = /^\/*(\d+\/\w+)\/+(.+)$/.exec(raw.path) ?? []
   return {
+    host: raw.host,
     method: methodName(path),
     parameters,
     token: findToken(raw.authorization, parameters),

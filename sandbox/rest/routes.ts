@@ -80,6 +80,7 @@ export function note (call: Call, reaction: Reaction, durationMs: number): void 
 
 function toRestRequest (request: FastifyRequest<{ Params: { '*': string } }>): RestRequest {
   return readRequest({
+    host: hostOf(request),
     path: request.params['*'],
     query: queryOf(request),
     contentType: request.headers['content-type'] ?? '',

@@ -1,8 +1,6 @@
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import t from 'tap'
-import type { Test } from 'tap'
 import { build, refresh } from './helper.ts'
+import { receive } from './receiver.ts'
 
 interface Pair { access_token: string, refresh_token: string }
 
@@ -110,25 +108,9 @@ t.test('authorize sends the browser back with a code that is good once and for 3
   t.match(await portal.get('/oauth/authorize/?client_id=local.relay'), { status: 400, json: { error: 'invalid_request' } })
 })
 
-interface Received { url: string, type: string | undefined, form: URLSearchParams }
-
-async function handler (t: Test): Promise<{ url: string, received: Received[] }> {
-  const received: Received[] = []
-  const server = createServer((request, response) => {
-    let body = ''
-    request.setEncoding('utf8').on('data', chunk => { body += chunk }).on('end', () => {
-      received.push({ url: request.url ?? '', type: request.headers['content-type'], form: new URLSearchParams(body) })
-      response.writeHead(201).end('thanks')
-    })
-  })
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  t.teardown(() => server.close())
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/bitrix24/install`, received }
-}
-
 t.test('an installation is announced as a portal announces it, with tokens that work', async t => {
   const portal = await build(t)
-  const { url, received } = await handler(t)
+  const { url, received } = await receive(t)
   t.same((await portal.post('/sandbox/install', { handler: url, application: 'local.relay' })).json, { status: 201, body: 'thanks' })
   const [{ form, type } = { form: new URLSearchParams(), type: '' }] = received
   t.equal(type, 'application/x-www-form-urlencoded')
@@ -152,7 +134,7 @@ t.test('an installation is announced as a portal announces it, with tokens that 
 
 t.test('an installation by someone who is no administrator says so when asked', async t => {
   const portal = await build(t)
-  const { url, received } = await handler(t)
+  const { url, received } = await receive(t)
   await portal.post('/sandbox/install', { handler: url, application: 'relay', admin: false })
   const auth = received[0]?.form.get('auth[access_token]')
   t.match((await portal.get(`/rest/profile?auth=${auth}`)).json, { result: { ID: '2', ADMIN: false } })
@@ -161,7 +143,7 @@ t.test('an installation by someone who is no administrator says so when asked', 
 
 t.test('an installation can be forged, or come from another portal', async t => {
   const portal = await build(t)
-  const { url, received } = await handler(t)
+  const { url, received } = await receive(t)
   await portal.post('/sandbox/install', { handler: url, forge: true })
   t.equal((await portal.get(`/rest/profile?auth=${received[0]?.form.get('auth[access_token]')}`)).status, 401)
   await portal.post('/sandbox/install', { handler: url, domain: 'other.bitrix24.com', memberId: 'f'.repeat(32) })
@@ -172,7 +154,7 @@ t.test('an installation can be forged, or come from another portal', async t => 
 
 t.test('the install page is opened with its own form', async t => {
   const portal = await build(t)
-  const { url, received } = await handler(t)
+  const { url, received } = await receive(t)
   await portal.post('/sandbox/install', { handler: `${url}?mine=1`, form: 'page' })
   const query = Object.fromEntries(new URL(received[0]?.url ?? '', url).searchParams)
   t.match(query, { mine: '1', DOMAIN: portal.url.replace('http://', ''), PROTOCOL: '0', LANG: 'en', APP_SID: String })
