@@ -1,4 +1,4 @@
-/* global document, EventSource */
+/* global document, EventSource, fetch */
 
 /** The newest of a chat are enough for eyes; `GET /sandbox/messages` has all of them. */
 const shownMessages = 300
@@ -74,8 +74,36 @@ function drawMessage (message, fresh) {
     item.append(element('ul', { class: 'files' }, ...message.files.map(file => element('li', {}, file))))
   }
   if (message.edited || message.deleted) item.append(drawHistory(message))
+  if (!message.deleted) {
+    const button = element('button', { class: 'edit', type: 'button' }, 'edit as the operator')
+    button.addEventListener('click', () => openEditor(message))
+    item.append(button)
+  }
   return item
 }
+
+let editedId
+
+function openEditor (message) {
+  editedId = message.id
+  byId('editor-text').value = message.text
+  byId('editor-problem').textContent = ''
+  byId('editor').showModal()
+}
+
+byId('editor-cancel').addEventListener('click', () => byId('editor').close())
+
+byId('editor').addEventListener('submit', async event => {
+  event.preventDefault()
+  const body = JSON.stringify({ id: editedId, text: byId('editor-text').value })
+  try {
+    const response = await fetch('/sandbox/operator-edit', { method: 'POST', headers: { 'content-type': 'application/json' }, body })
+    if (!response.ok) throw new Error((await response.json()).message)
+    byId('editor').close()
+  } catch (error) {
+    byId('editor-problem').textContent = error.message
+  }
+})
 
 function draw (fresh) {
   const list = byId('messages')

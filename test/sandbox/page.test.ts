@@ -28,6 +28,17 @@ t.test('the page is told what happens while it happens', { timeout: 10_000 }, as
   await events.return(undefined)
 })
 
+t.test('an operator edits a message on the page, which shows the result', { timeout: 10_000 }, async t => {
+  const portal = await build(t)
+  await portal.send(item('original'))
+  t.match((await portal.get('/page.js')).text, /fetch\('\/sandbox\/operator-edit'/)
+  const events = readEvents(await fetch(`${portal.url}/live`))
+  const { value } = await events.next() as { value: { data: Array<{ id: number }> } }
+  t.equal((await portal.post('/sandbox/operator-edit', { id: value.data[0]?.id, text: 'by the operator' })).status, 200)
+  t.match(await events.next(), { value: { event: 'messages', data: [{ text: 'by the operator', edited: true }] } })
+  await events.return(undefined)
+})
+
 async function * readEvents (response: Response): AsyncGenerator<{ event: string, data: unknown }> {
   if (response.body === null) return
   let buffered = ''
