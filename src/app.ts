@@ -6,6 +6,7 @@ import { editRoutes } from '../routes/edits.ts'
 import { healthRoutes } from '../routes/health.ts'
 import { metricsRoutes } from '../routes/metrics.ts'
 import { registerOpenapi } from '../routes/openapi.ts'
+import { previewRoutes } from '../routes/preview.ts'
 import { sendProblem } from '../routes/problems.ts'
 import { registerRateLimit } from '../routes/rate-limits.ts'
 import { webhookRoutes } from '../routes/webhooks.ts'
@@ -93,6 +94,7 @@ export function buildApp (config: Config, dependencies: Dependencies, patience =
   app.register(healthRoutes, { probe, condition, stopping, now })
   app.register(bitrix24Routes, { install })
   if (config.adminToken !== null) app.register(editRoutes, { adminToken: config.adminToken, outbox, redelivery, status })
+  if (config.adminToken !== null) app.register(previewRoutes, { adminToken: config.adminToken, intake })
   if (config.adminToken !== null && scrape !== undefined) app.register(metricsRoutes, { adminToken: config.adminToken, scrape })
   return app
 }

@@ -8,8 +8,8 @@ const { Command } = await import('commander')
 const { wallClock } = await import('./base/clock.ts')
 const { createClient, createDispatcher } = await import('./bitrix24/client.ts')
 const { examine } = await import('./cli/doctor.ts')
-const { mapPayload } = await import('./cli/map.ts')
 const { addOperatorCommands } = await import('./cli/operator.ts')
+const { preview, previewOffline } = await import('./cli/preview.ts')
 const { send } = await import('./cli/send.ts')
 const { loadConfig } = await import('./config/config.ts')
 const { readText } = await import('./config/environment.ts')
@@ -62,15 +62,20 @@ program.command('doctor')
     await dispatcher.close()
   })
 
-program.command('map')
-  .description('show how a channel reads a payload; stores and sends nothing')
-  .argument('<channels-file>', 'a CHANNELS_FILE; its secrets need not be set')
-  .argument('<channel>', 'the id of a channel in it')
-  .argument('<payload>', 'JSON as the messenger sends it; - reads standard input')
-  .action(async (path: string, channel: string, payload: string) => {
-    const { text, isFaulty } = await mapPayload({ path, channel, payload: readFileSync(payload === '-' ? 0 : payload), env, readFile, now: wallClock() })
-    console.log(text)
-    if (isFaulty) process.exitCode = 1
+program.command('preview')
+  .description('show what the relay would do with a webhook; stores and sends nothing')
+  .argument('<channel>', 'the channel\'s id')
+  .argument('<payload>', 'the body as the messenger sends it; - reads standard input')
+  .option('--url <url>', 'the relay\'s address', relayUrl)
+  .option('--header <header>', 'a header of the webhook, such as \'x-signature: abc\'; may be repeated', (header: string, others: string[]) => [...others, header], [])
+  .option('--offline <channels-file>', 'without a relay, for a channel of this CHANNELS_FILE; its secrets need not be set')
+  .action(async (channel: string, path: string, { url, header: headers, offline }: { url: string, header: string[], offline?: string }) => {
+    const webhook = { channel, headers, payload: readFileSync(path === '-' ? 0 : path) }
+    const answer = offline === undefined
+      ? await preview({ url, token: findToken() }, webhook)
+      : await previewOffline({ ...webhook, path: offline, env, readFile, now: wallClock() })
+    console.log(JSON.stringify(answer, null, 2))
+    if (answer.ignored.some(({ reason }) => reason === 'unreadable')) process.exitCode = 1
   })
 
 addOperatorCommands(program, relayUrl, findToken)

@@ -1,4 +1,4 @@
-import { BadRequest, ClockUnproven, ImpossibleTime, NotFound } from './base/errors.ts'
+import { BadRequest, ClockUnproven, ImpossibleTime, NotFound, Unauthenticated } from './base/errors.ts'
 import type { PortalClock } from './base/portal-clock.ts'
 import type { Channel } from './config/channels.ts'
 import { address, addressClient } from './edit/address.ts'
@@ -39,6 +39,20 @@ export interface Receipt {
   readonly edits: ReadonlyArray<{ readonly edit: PortalEdit | null, readonly result: EditResult, readonly detail?: string | undefined }>
 }
 
+/** How the intake reads a webhook. */
+export interface Preview {
+  readonly channel: Channel
+  /** Why the request does not prove its sender, or null if it does. */
+  readonly unproven: string | null
+  /** What `accept` would give to the outbox. */
+  readonly edits: readonly IncomingEdit[]
+  readonly ignored: WebhookContent['ignored']
+  /** With the portal's ids, as they would be stored. */
+  readonly clients: readonly ClientProfile[]
+  /** The answer if the webhook is a question, otherwise null. */
+  readonly reply: WebhookReply | null
+}
+
 export type Intake = ReturnType<typeof createIntake>
 
 /** A webhook's path into the outbox: verify, parse, map ids, guard, accept. */
@@ -46,15 +60,15 @@ export function createIntake ({ portal, channels, outbox, profiles, now, wallTim
   const sources = new Map([...channels].map(([id, channel]) => [id, { channel, messenger: messengers[channel.messenger].create(channel) }]))
 
   /** An unreadable webhook is refused or ignored, as its messenger requires to go on sending. With a connector behind us it is ignored. */
-  async function parse ({ channel, messenger, request }: VerifiedWebhook): Promise<WebhookContent> {
+  async function parse ({ channel, messenger, request }: VerifiedWebhook, mayRefuse = messenger.unreadable === 'refuse' && channel.upstream === null): Promise<WebhookContent> {
     try {
       const content = await messenger.parse(request, wallTime(), authorsOf(channel))
       if (content.ignored.some(({ isImpossible }) => isImpossible)) doubtClock()
       return content
     } catch (error) {
       if (error instanceof ImpossibleTime) doubtClock()
-      if (!(error instanceof BadRequest) || (messenger.unreadable === 'refuse' && channel.upstream === null)) throw error
-      return { edits: [], ignored: [{ reason: 'unreadable', detail: error.message }], clients: [] }
+      if (!(error instanceof BadRequest) || mayRefuse) throw error
+      return { edits: [], ignored: [{ reason: 'unreadable', detail: error.message, faults: error.faults }], clients: [] }
     }
   }
 
@@ -80,11 +94,11 @@ export function createIntake ({ portal, channels, outbox, profiles, now, wallTim
     }
   }
 
-  /** Maps the ids to the portal's. A client without a name gets the profile of an earlier webhook. */
-  async function toPortalEdit (edit: MessageEdit, channel: Channel): Promise<PortalEdit> {
+  /** Maps the ids to the portal's. A client without a name gets the profile of an earlier webhook, or one of `seen`, which are not stored. */
+  async function toPortalEdit (edit: MessageEdit, channel: Channel, seen: readonly ClientProfile[] = []): Promise<PortalEdit> {
     const addressed = address(edit, channel)
     if (isNamed(addressed.user)) return addressed
-    const profile = await profiles.find(portal, channel.connector, addressed.user.id)
+    const profile = seen.find(({ id }) => id === addressed.user.id) ?? await profiles.find(portal, channel.connector, addressed.user.id)
     return profile === null ? addressed : { ...addressed, user: profile }
   }
 
@@ -93,7 +107,7 @@ export function createIntake ({ portal, channels, outbox, profiles, now, wallTim
     return { key, channel: channel.id, edit, refusal: guard(edit, { portalTime: clock.time(), waitedMs: 0 }), now: now(), settleMs: channel.settleMs }
   }
 
-  return {
+  const intake = {
     /** Whether a webhook of the channel can be verified only after its body was received and read. */
     hasSecretInBody: (channelId: string): boolean => sources.get(channelId)?.messenger.hasSecretInBody === true,
 
@@ -131,7 +145,29 @@ export function createIntake ({ portal, channels, outbox, profiles, now, wallTim
       ]
       return { kind: kindOf(content), reply: content.reply ?? messenger.reply(edits.map(({ result }) => result)), edits }
     },
+
+    /** Reads a POST as `accept` does, even if it does not prove its sender. Stores and sends nothing. Rejects with NotFound or StoreUnavailable. */
+    async preview (channelId: string, request: WebhookRequest): Promise<Preview> {
+      const source = sources.get(channelId)
+      if (source === undefined) throw new NotFound('no such channel')
+      const { channel } = source
+      let unproven: string | null = null
+      let webhook: VerifiedWebhook = { ...source, request, greeting: null }
+      try {
+        webhook = intake.verify(channelId, request)
+      } catch (error) {
+        if (!(error instanceof Unauthenticated)) throw error
+        unproven = error.message
+      }
+      if (webhook.greeting !== null) return { channel, unproven, edits: [], ignored: [], clients: [], reply: webhook.greeting }
+
+      const content = await parse(webhook, false)
+      const clients = content.clients.map(client => addressClient(client, channel)).filter(client => client !== null)
+      const addressed = await Promise.all(content.edits.map(edit => toPortalEdit(edit, channel, clients.filter(isNamed))))
+      return { channel, unproven, edits: addressed.map(edit => toIncoming(edit, channel)), ignored: content.ignored, clients, reply: content.reply ?? null }
+    },
   }
+  return intake
 }
 
 /** A message's author in the form of a profile, whose table has what it needs: the newest counts, and it is kept as long as a client. */

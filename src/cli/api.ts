@@ -6,14 +6,22 @@ export interface ApiOptions {
   readonly token: string
 }
 
+interface ApiRequest {
+  readonly method?: string
+  /** Names in lower case. */
+  readonly headers?: Readonly<Record<string, string>>
+  /** Bytes are sent unchanged, anything else as JSON. */
+  readonly body?: object
+}
+
 interface Problem { readonly detail?: string, readonly errors?: ReadonlyArray<{ readonly pointer: string, readonly detail: string }> }
 
 /** Calls the relay's API. Rejects with an Error that has the relay's error message, or says that it cannot be reached. */
-export async function askApi<Answer> ({ url, token }: ApiOptions, path: string, init: { readonly method?: string, readonly body?: object } = {}): Promise<Answer> {
+export async function askApi<Answer> ({ url, token }: ApiOptions, path: string, { method = 'GET', headers = {}, body }: ApiRequest = {}): Promise<Answer> {
   const response = await fetch(new URL(path, url), {
-    method: init.method ?? 'GET',
-    headers: { authorization: `Bearer ${token}`, ...(init.body === undefined ? {} : { 'content-type': 'application/json' }) },
-    ...(init.body === undefined ? {} : { body: JSON.stringify(init.body) }),
+    method,
+    headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers, authorization: `Bearer ${token}` },
+    ...(body === undefined ? {} : { body: body instanceof Uint8Array ? body : JSON.stringify(body) }),
     redirect: 'manual',
     signal: AbortSignal.timeout(30_000),
   })

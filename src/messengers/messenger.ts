@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { z } from 'zod'
+import type { FieldFault } from '../base/errors.ts'
 import type { Author, MessageEdit, RefusalReason, SeenClient, WebhookOutcome } from '../edit/edit.ts'
 import type { ProfileLookup } from './profile-lookup.ts'
 
@@ -15,9 +16,10 @@ export interface WebhookRequest {
 
 /** An event that is not for the relay. */
 interface IgnoredEvent {
-  /** Set if the event should be an edit but cannot be read. `detail` says why and quotes nothing from the client. */
+  /** Set if the event should be an edit but cannot be read. `detail` says why and quotes nothing from the client; so do `faults`, field by field. */
   readonly reason?: 'unreadable'
   readonly detail?: string
+  readonly faults?: readonly FieldFault[]
   /** It cannot be read because its time is impossible by our clock. */
   readonly isImpossible?: boolean
 }
