@@ -13,6 +13,7 @@ const { preview, previewOffline } = await import('./cli/preview.ts')
 const { send } = await import('./cli/send.ts')
 const { loadConfig } = await import('./config/config.ts')
 const { readText } = await import('./config/environment.ts')
+const { channelsJsonSchema } = await import('./config/schema.ts')
 const { inspectStore } = await import('./outbox/open.ts')
 const { generateSecret, readSecret } = await import('./signatures/standard-webhooks.ts')
 
@@ -77,6 +78,10 @@ program.command('preview')
     console.log(JSON.stringify(answer, null, 2))
     if (answer.ignored.some(({ reason }) => reason === 'unreadable')) process.exitCode = 1
   })
+
+program.command('schema')
+  .description('print the JSON Schema of a CHANNELS_FILE, for editors')
+  .action(() => console.log(JSON.stringify(channelsJsonSchema(), null, 2)))
 
 addOperatorCommands(program, relayUrl, findToken)
 

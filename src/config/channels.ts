@@ -33,32 +33,47 @@ interface ChannelDefaults {
 
 /** Without one of `needs`, different users, chats or messages would get the same id. */
 function template (...needs: string[]) {
-  const remedy = `must contain ${needs.join(' or ')}, and no placeholder but {user}, {chat} and {message}`
-  return z.string(remedy).min(1, remedy).max(200, remedy)
-    .refine(value => needs.some(need => value.includes(need)) && !/[{}]/.test(value.replace(/\{(user|chat|message)\}/g, '')), remedy)
+  const remedy = `must contain ${needs.map(need => `{${need}}`).join(' or ')}, and no placeholder but {user}, {chat} and {message}`
+  return z.string(remedy).max(200, remedy).regex(new RegExp(`^(?=.*\\{(?:${needs.join('|')})\\})(?:[^{}]|\\{(?:user|chat|message)\\})*$`, 's'), remedy)
 }
 
 const flag = z.boolean('must be true or false')
 
+/** The keys that are the same for every messenger. Their `id` and `description` are for the JSON Schema. */
+const commonKeys = {
+  id: z.string('must be a name').regex(/^[a-z0-9][a-z0-9_-]{0,63}$/, 'must be 1 to 64 lower-case letters, digits, _ and -: it is part of the webhook\'s URL')
+    .meta({ id: 'id', description: 'the name in the webhook\'s URL, /webhooks/<id>' }),
+  connector: connectorSchema.optional()
+    .meta({ id: 'connector', description: 'the connector of the original messages; BITRIX24_CONNECTOR if absent' }),
+  line: z.union([z.int().min(1).max(999_999_999), lineSchema], 'must be the number of an open line').optional()
+    .meta({ id: 'line', description: 'the open line of the original messages; BITRIX24_LINE if absent' }),
+  files: z.enum(['send', 'omit'], 'must be send or omit').default('send')
+    .meta({ id: 'files', description: 'omit sends no files, which the portal would download and not show' }),
+  userFields: z.array(z.enum(USER_FIELDS, `must be one of ${USER_FIELDS.join(', ')}`), 'must be a list of user fields').default([...USER_FIELDS])
+    .meta({ id: 'userFields', description: 'the fields of a client that the original connector sends' }),
+  cleanNames: flag.default(false)
+    .meta({ id: 'cleanNames', description: 'reduces names to 25 letters, spaces, hyphens and apostrophes' }),
+  allowAnonymous: flag.default(false)
+    .meta({ id: 'allowAnonymous', description: 'sends edits without a name; the portal then renames the client to "Guest"' }),
+  settleMs: z.int().min(0).max(600_000, 'must be at most 600000').optional()
+    .meta({ id: 'settleMs', description: 'how long an edit waits for a newer one; SETTLE_MS if absent' }),
+  ...upstreamKeys,
+}
+
 function channelSchema (name: string, { secret, keys, ids }: MessengerModule) {
   const templates = { ...IDS, ...ids }
+  const { id, ...others } = commonKeys
   const common = z.strictObject({
-    id: z.string('must be a name').regex(/^[a-z0-9][a-z0-9_-]{0,63}$/, 'must be 1 to 64 lower-case letters, digits, _ and -: it is part of the webhook\'s URL'),
-    messenger: z.literal(name),
-    secrets: z.array(z.string('must be a string').refine(secret.isGood, secret.remedy), 'must be a list of secrets').min(1, 'must hold at least one secret'),
-    connector: connectorSchema.optional(),
-    line: z.union([z.int().min(1).max(999_999_999), lineSchema], 'must be the number of an open line').optional(),
+    id,
+    messenger: z.literal(name).describe('who sends the webhooks'),
+    secrets: z.array(z.string('must be a string').refine(secret.isGood, secret.remedy).describe(secret.remedy), 'must be a list of secrets').min(1, 'must hold at least one secret')
+      .describe('how the messenger proves itself; several while you rotate them'),
     ids: z.strictObject({
-      user: template('{user}', '{chat}').default(templates.user),
-      chat: template('{chat}', '{user}').default(templates.chat),
-      message: template('{message}').default(templates.message),
-    }).default(templates),
-    files: z.enum(['send', 'omit'], 'must be send or omit').default('send'),
-    userFields: z.array(z.enum(USER_FIELDS, `must be one of ${USER_FIELDS.join(', ')}`), 'must be a list of user fields').default([...USER_FIELDS]),
-    cleanNames: flag.default(false),
-    allowAnonymous: flag.default(false),
-    settleMs: z.int().min(0).max(600_000, 'must be at most 600000').optional(),
-    ...upstreamKeys,
+      user: template('user', 'chat').default(templates.user),
+      chat: template('chat', 'user').default(templates.chat),
+      message: template('message').default(templates.message),
+    }).default(templates).describe('how the original connector writes the ids'),
+    ...others,
   })
   // `complete` finds the messenger's own keys by their names, so the type omits them.
   return common.extend(keys) as unknown as typeof common
@@ -74,7 +89,11 @@ const entrySchema = z.discriminatedUnion('messenger', channelSchemas, {
   error: issue => issue.code === 'invalid_union' ? `names no messenger that this version knows: ${Object.keys(messengers).join(', ')}` : 'must be an object',
 })
 
-const fileSchema = z.strictObject({ channels: z.array(entrySchema, 'must be a list of channels') }, 'must be an object with channels')
+/** A CHANNELS_FILE, after `${NAME}` is replaced. */
+export const fileSchema = z.strictObject({
+  $schema: z.string('must be a text').optional().describe('where an editor finds this schema; the relay ignores it'),
+  channels: z.array(entrySchema, 'must be a list of channels'),
+}, 'must be an object with channels').meta({ title: 'CHANNELS_FILE of imconnector-relay' })
 
 /** The channel of WEBHOOK_SECRET. */
 export function defaultChannel (secrets: readonly string[], defaults: ChannelDefaults, faults: string[]): Channel | null {

@@ -9,11 +9,16 @@ const RANGE_REMEDY = 'must be an IP address or a range, such as 10.0.0.5 or 172.
 
 /** The keys of a channel in front of a connector. */
 export const upstreamKeys = {
-  upstream: z.string(URL_REMEDY).max(2000, URL_REMEDY).refine(isWebhookUrl, URL_REMEDY).optional(),
-  upstreamEdits: z.boolean('must be true or false').optional(),
-  upstreamHandshakes: z.boolean('must be true or false').optional(),
-  upstreamPrivate: z.array(z.string(RANGE_REMEDY).refine(isAddressRange, RANGE_REMEDY), 'must be a list of addresses').max(100, 'must have at most 100 addresses').optional(),
-  upstreamTimeoutMs: z.int().min(100, 'must be from 100 to 120000').max(120_000, 'must be from 100 to 120000').optional(),
+  upstream: z.string(URL_REMEDY).max(2000, URL_REMEDY).refine(isWebhookUrl, URL_REMEDY).optional()
+    .meta({ id: 'upstream', description: 'the URL of the connector that gets every webhook that is not only edits' }),
+  upstreamEdits: z.boolean('must be true or false').optional()
+    .meta({ id: 'upstreamEdits', description: 'the connector also gets webhooks with only edits' }),
+  upstreamHandshakes: z.boolean('must be true or false').optional()
+    .meta({ id: 'upstreamHandshakes', description: 'the connector answers the messenger\'s questions' }),
+  upstreamPrivate: z.array(z.string(RANGE_REMEDY).refine(isAddressRange, RANGE_REMEDY), 'must be a list of addresses').max(100, 'must have at most 100 addresses').optional()
+    .meta({ id: 'upstreamPrivate', description: 'the private addresses and ranges that the connector may have' }),
+  upstreamTimeoutMs: z.int().min(100, 'must be from 100 to 120000').max(120_000, 'must be from 100 to 120000').optional()
+    .meta({ id: 'upstreamTimeoutMs', description: 'how long the connector may take to answer; 30000 if absent' }),
 }
 
 type UpstreamEntry = z.output<z.ZodObject<typeof upstreamKeys>>

@@ -64,7 +64,7 @@ export const greenApi = defineMessenger({
     remedy: 'must have 16 to 512 visible ASCII characters and equal the instance\'s webhookUrlToken; "openssl rand -hex 32" makes one',
   },
   keys: {
-    instanceId: z.union([z.string().regex(/^\d{1,20}$/, INSTANCE_REMEDY), z.int(INSTANCE_REMEDY)], INSTANCE_REMEDY).transform(String),
+    instanceId: z.union([z.string().regex(/^\d{1,20}$/, INSTANCE_REMEDY), z.int(INSTANCE_REMEDY)], INSTANCE_REMEDY).transform(String).describe('the instance\'s idInstance'),
     idSuffix,
   },
   create: ({ secrets, settings }) => ({

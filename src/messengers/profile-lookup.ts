@@ -31,7 +31,7 @@ export interface ProfileLookup {
 
 /** The keys of a channel whose messenger can be asked for clients' names. */
 export const API_KEYS = {
-  apiToken: z.string('must be a string').regex(/^[\x21-\x7e]{16,1000}$/, 'must be an access token of the messenger\'s API').optional(),
+  apiToken: z.string('must be a string').regex(/^[\x21-\x7e]{16,1000}$/, 'must be an access token of the messenger\'s API').optional().describe('a token with which the relay asks the messenger for clients\' names'),
   // The token is sent to this address, so production always uses the vendor's own.
-  apiUrl: z.string().refine(value => /^https?:/.test(value) && URL.canParse(value) && isLoopback(new URL(value)), 'is for tests only and must name this machine, such as http://127.0.0.1:4010').optional(),
+  apiUrl: z.string().refine(value => /^https?:/.test(value) && URL.canParse(value) && isLoopback(new URL(value)), 'is for tests only and must name this machine, such as http://127.0.0.1:4010').optional().describe('for tests only'),
 }

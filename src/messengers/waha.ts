@@ -75,8 +75,8 @@ export const waha = defineMessenger({
     remedy: 'must have 16 to 512 visible ASCII characters and equal the webhook\'s hmac.key; "openssl rand -hex 32" makes one',
   },
   keys: {
-    session: z.string('must be the name of a session').min(1, 'must be the name of a session').max(100, 'must have at most 100 characters').optional(),
-    messageIds: z.enum(['auto', 'full', 'bare'], 'must be auto, full or bare').default('auto'),
+    session: z.string('must be the name of a session').min(1, 'must be the name of a session').max(100, 'must have at most 100 characters').optional().describe('the WAHA session whose events this channel takes; all if absent'),
+    messageIds: z.enum(['auto', 'full', 'bare'], 'must be auto, full or bare').default('auto').describe('the form in which the original connector writes the ids of messages'),
     idSuffix,
   },
   create: ({ secrets, settings }) => ({

@@ -60,8 +60,8 @@ export const wazzup = defineMessenger({
     remedy: 'must have 16 to 120 characters of A-Z, a-z, 0-9, ., _, ~ and -, and equal the crmKey given to Wazzup; "openssl rand -hex 32" makes one',
   },
   keys: {
-    secretIn: z.enum(['header', 'query'], 'must be header or query').default('header'),
-    channelIds: z.array(z.string('must be the id of a channel at Wazzup').min(1).max(100), 'must be a list of channels at Wazzup').min(1, 'must name at least one channel at Wazzup').optional(),
+    secretIn: z.enum(['header', 'query'], 'must be header or query').default('header').describe('query reads the secret from ?secret= in the URL'),
+    channelIds: z.array(z.string('must be the id of a channel at Wazzup').min(1).max(100), 'must be a list of channels at Wazzup').min(1, 'must name at least one channel at Wazzup').optional().describe('the accounts at Wazzup whose edits go to this line; all if absent'),
   },
   create: ({ secrets, settings }) => ({
     greet: answerTest,

@@ -10,7 +10,7 @@ const SUFFIX = /@[a-z.]{1,30}$/
 const ACCOUNT = /^(\d{5,15})@(?:c\.us|s\.whatsapp\.net)$/
 
 /** A channel's key: whether the original connector kept the kind at the end of user and chat ids. */
-export const idSuffix = z.enum(['keep', 'strip'], 'must be keep or strip').default('keep')
+export const idSuffix = z.enum(['keep', 'strip'], 'must be keep or strip').default('keep').describe('strip removes @c.us, @g.us and the like from the ids of users and chats')
 
 export function writeId (id: string, suffix: z.output<typeof idSuffix>): string {
   return suffix === 'strip' ? id.replace(SUFFIX, '') : id

@@ -31,14 +31,14 @@ const reply = z.strictObject({
 
 /** The keys of a custom channel. Reading them compiles the expressions: a faulty one stops the start. */
 export const keys = {
-  verify: verificationSchema,
-  handshakes: handshakesSchema,
-  reply: reply.default({ status: 200, body: '' }),
-  forEach: expression('forEach').optional(),
-  filter: expression('filter').optional(),
-  map: expression('map'),
-  client: expression('client').optional(),
-  unreadable: z.enum(['acknowledge', 'refuse'], 'must be acknowledge or refuse').default('acknowledge'),
+  verify: verificationSchema.describe('how a webhook proves its sender'),
+  handshakes: handshakesSchema.describe('the messenger\'s questions and their answers'),
+  reply: reply.default({ status: 200, body: '' }).describe('the answer to every accepted webhook'),
+  forEach: expression('forEach').optional().describe('JSONata: the items of a body with several events'),
+  filter: expression('filter').optional().describe('JSONata: true for an item that announces an edit'),
+  map: expression('map').describe('JSONata: makes the edit from an item'),
+  client: expression('client').optional().describe('JSONata: finds the client in an item that is no edit'),
+  unreadable: z.enum(['acknowledge', 'refuse'], 'must be acknowledge or refuse').default('acknowledge').describe('refuse answers 400 to an authentic webhook that cannot be read'),
 }
 
 export type Settings = z.output<z.ZodObject<typeof keys>>

@@ -25,8 +25,8 @@ export const meta = defineMessenger({
     remedy: 'must be the app secret, 32 hexadecimal digits, from App settings, Basic',
   },
   keys: {
-    verifyToken: z.string().regex(/^[\x21-\x7e]{16,256}$/, 'must have 16 to 256 visible ASCII characters and equal the verify token in the app\'s dashboard; "openssl rand -hex 16" makes one'),
-    accounts: z.array(z.string(ACCOUNT_REMEDY).regex(/^\d{1,40}$/, ACCOUNT_REMEDY), ACCOUNT_REMEDY).min(1, ACCOUNT_REMEDY).optional(),
+    verifyToken: z.string().regex(/^[\x21-\x7e]{16,256}$/, 'must have 16 to 256 visible ASCII characters and equal the verify token in the app\'s dashboard; "openssl rand -hex 16" makes one').describe('what Meta sends when it asks whether the address is ours'),
+    accounts: z.array(z.string(ACCOUNT_REMEDY).regex(/^\d{1,40}$/, ACCOUNT_REMEDY), ACCOUNT_REMEDY).min(1, ACCOUNT_REMEDY).optional().describe('the accounts that this channel serves; all if absent'),
     ...API_KEYS,
   },
   create: ({ secrets, settings }) => {

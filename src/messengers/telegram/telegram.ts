@@ -39,8 +39,8 @@ export const telegram = defineMessenger({
     remedy: 'must have 16 to 256 characters of A-Z, a-z, 0-9, _ and -, and equal the secret_token given to setWebhook; "openssl rand -hex 32" makes one',
   },
   keys: {
-    businessChat: chatTemplate('connection'),
-    topicChat: chatTemplate('topic'),
+    businessChat: chatTemplate('connection').describe('the id of a chat of a business account, such as {connection}:{chat}'),
+    topicChat: chatTemplate('topic').describe('the id of a topic, such as {chat}_{topic}'),
   },
   create: ({ secrets, settings }) => ({
     verify: createVerifier([SCHEME], secrets),

@@ -60,9 +60,9 @@ export const vk = defineMessenger({
     remedy: 'must have 16 to 50 visible ASCII characters, and equal the secret key of the server in the community\'s settings; "openssl rand -hex 16" makes one',
   },
   keys: {
-    groupId: z.union([z.int(GROUP_REMEDY).min(1, GROUP_REMEDY), z.string().regex(/^[1-9]\d{0,18}$/, GROUP_REMEDY)], GROUP_REMEDY),
-    confirmation: z.string().regex(/^[A-Za-z0-9]{1,64}$/, 'must be the string that the community\'s settings ask the server to return'),
-    messageId: z.enum(['conversation_message_id', 'id'], 'must be conversation_message_id or id, whichever the original connector used').default('conversation_message_id'),
+    groupId: z.union([z.int(GROUP_REMEDY).min(1, GROUP_REMEDY), z.string().regex(/^[1-9]\d{0,18}$/, GROUP_REMEDY)], GROUP_REMEDY).describe('the number of the community'),
+    confirmation: z.string().regex(/^[A-Za-z0-9]{1,64}$/, 'must be the string that the community\'s settings ask the server to return').describe('the string that VK expects when it asks whether the address is ours'),
+    messageId: z.enum(['conversation_message_id', 'id'], 'must be conversation_message_id or id, whichever the original connector used').default('conversation_message_id').describe('which of VK\'s two ids the original connector sends'),
     ...API_KEYS,
   },
   create: ({ secrets, settings }) => {
