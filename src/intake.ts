@@ -102,9 +102,9 @@ export function createIntake ({ portal, channels, outbox, profiles, now, wallTim
     return profile === null ? addressed : { ...addressed, user: profile }
   }
 
-  function toIncoming (edit: PortalEdit, channel: Channel): IncomingEdit {
+  function toIncoming (edit: PortalEdit, channel: Channel, portalTime = clock.time()): IncomingEdit {
     const key = { portal, connector: channel.connector, line: channel.line, chat: edit.chat.id, message: edit.message.id }
-    return { key, channel: channel.id, edit, refusal: guard(edit, { portalTime: clock.time(), waitedMs: 0 }), now: now(), settleMs: channel.settleMs }
+    return { key, channel: channel.id, edit, refusal: guard(edit, { portalTime, waitedMs: 0 }), now: now(), settleMs: channel.settleMs }
   }
 
   const intake = {
@@ -164,7 +164,7 @@ export function createIntake ({ portal, channels, outbox, profiles, now, wallTim
       const content = await parse(webhook, false)
       const clients = content.clients.map(client => addressClient(client, channel)).filter(client => client !== null)
       const addressed = await Promise.all(content.edits.map(edit => toPortalEdit(edit, channel, clients.filter(isNamed))))
-      return { channel, unproven, edits: addressed.map(edit => toIncoming(edit, channel)), ignored: content.ignored, clients, reply: content.reply ?? null }
+      return { channel, unproven, edits: addressed.map(edit => toIncoming(edit, channel, clock.time() ?? wallTime())), ignored: content.ignored, clients, reply: content.reply ?? null }
     },
   }
   return intake

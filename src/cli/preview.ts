@@ -48,6 +48,7 @@ export async function previewOffline ({ path, channel: id, payload, headers, env
     profiles: { find: async () => null, remember: async () => {} },
     now: () => now,
     wallTime: () => now,
+    clock: { isProven: () => true, time: () => now },
     onAccepted: () => {},
   })
   return toAnswer(await intake.preview(id, { method: 'POST', query: '', headers: readHeaders(headers), body: payload }))
