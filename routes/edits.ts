@@ -4,7 +4,9 @@ import { z } from 'zod'
 import { Conflict, NotFound } from '../src/base/errors.ts'
 import type { Redelivery } from '../src/operations/redelivery.ts'
 import type { Status } from '../src/operations/status.ts'
-import type { EditRow, Outbox } from '../src/outbox/outbox.ts'
+import type { EditFilter, EditRow, Outbox, ReportWindow } from '../src/outbox/outbox.ts'
+import { confirmationOf } from '../src/outbox/rules/confirm.ts'
+import type { Confirmations } from '../src/operations/confirmations.ts'
 import { requireAdmin } from './admin.ts'
 import { describeProblems } from './problems.ts'
 
@@ -15,9 +17,12 @@ interface EditRoutesOptions {
   readonly outbox: Pick<Outbox, 'find' | 'attempts' | 'list'>
   readonly redelivery: Redelivery
   readonly status: () => Promise<Status>
+  readonly confirmations: Pick<Confirmations, 'window' | 'find'>
 }
 
 const reasonSchema = z.enum(['empty-text', 'too-old', 'id-too-long', 'anonymous-user', 'outgoing', 'rejected', 'poison'])
+
+const confirmationSchema = z.enum(['confirmed', 'unconfirmed', 'unknown'])
 
 /** Strict: if a misspelt field were ignored, all edits would match. */
 const filterSchema = z.strictObject({
@@ -26,6 +31,7 @@ const filterSchema = z.strictObject({
   channel: z.string().max(64).optional(),
   chat: z.string().max(1000).optional(),
   message: z.string().max(1000).optional(),
+  confirmation: confirmationSchema.optional().describe('of delivered edits: whether the portal has reported that it found the message'),
 })
 
 const pageSchema = filterSchema.extend({
@@ -51,6 +57,8 @@ const editSchema = z.object({
   acceptedAt: z.string(),
   settledAt: z.string().nullable(),
   dueAt: z.string().nullable(),
+  confirmation: confirmationSchema.nullable().describe('confirmed: the portal has reported that it found the message; unconfirmed: it ought to have; null: not delivered'),
+  confirmedAt: z.string().nullable(),
   refused: z.object({ reason: z.string(), revision: revisionSchema }).nullable().describe('the newest revision that a guard refused'),
 })
 
@@ -63,6 +71,7 @@ const statusSchema = z.object({
   backlog: z.object({ pending: z.number(), oldestPendingAt: z.string().nullable() }),
   portal: z.object({ host: z.string(), condition: z.string(), since: z.string().nullable(), authorizeUrl: z.string().nullable() }),
   lines: z.array(z.object({ connector: z.string(), line: z.number(), code: z.string(), since: z.string() })),
+  confirmations: z.object({ enabled: z.boolean(), boundAt: z.string().nullable(), lastEventAt: z.string().nullable(), confirmed: z.number(), unconfirmed: z.number(), unknown: z.number() }),
 })
 
 export type StatusAnswer = z.infer<typeof statusSchema>
@@ -71,17 +80,18 @@ const refusals = { 401: 'Not the ADMIN_TOKEN', 429: 'Too many requests' }
 const filterRefusals = { 400: 'A filter is faulty or unknown; see errors', ...refusals }
 
 /** `/api/*`: the operator's API. */
-export async function editRoutes (app: FastifyInstance, { adminToken, outbox, redelivery, status }: EditRoutesOptions): Promise<void> {
+export async function editRoutes (app: FastifyInstance, { adminToken, outbox, redelivery, status, confirmations }: EditRoutesOptions): Promise<void> {
   requireAdmin(app, adminToken)
   const api = app.withTypeProvider<ZodTypeProvider>()
 
   api.get('/api/status', { schema: { summary: 'The ledger, the portal and its lines', response: { 200: statusSchema, ...describeProblems(refusals) } } }, async () => {
-    const { ledger, backlog, portal, lines } = await status()
+    const { ledger, backlog, portal, lines, confirmations: confirmed } = await status()
     return {
       ledger,
       backlog: { ...backlog, oldestPendingAt: toIso(backlog.oldestPendingAt) },
       portal: { ...portal, since: toIso(portal.since) },
       lines: lines.map(line => ({ ...line, since: toIso(line.since) ?? '' })),
+      confirmations: { ...confirmed, boundAt: toIso(confirmed.boundAt), lastEventAt: toIso(confirmed.lastEventAt) },
     }
   })
 
@@ -89,21 +99,23 @@ export async function editRoutes (app: FastifyInstance, { adminToken, outbox, re
     schema: { summary: 'Edits that match, the newest message first', querystring: pageSchema, response: { 200: z.object({ edits: z.array(editSchema), next: z.string().nullable() }), ...describeProblems(filterRefusals) } },
   }, async request => {
     const { limit, cursor, ...filter } = request.query
-    const page = await outbox.list(filter, { after: cursor ?? null, limit })
-    return { edits: page.edits.map(toJson), next: page.next === null ? null : String(page.next) }
+    const window = await confirmations.window()
+    const page = await outbox.list(toFilter(filter, window), { after: cursor ?? null, limit })
+    return { edits: page.edits.map(edit => toJson(edit, window)), next: page.next === null ? null : String(page.next) }
   })
 
   api.get('/api/edits/:id', {
     schema: {
       summary: 'One edit with its last calls',
       params: z.object({ id: z.string().max(64) }),
-      response: { 200: editSchema.extend({ attempts: z.array(attemptSchema) }), ...describeProblems({ ...refusals, 404: 'No such edit' }) },
+      response: { 200: editSchema.extend({ attempts: z.array(attemptSchema), cause: z.string().nullable().describe('why it is not confirmed, as far as the relay can tell') }), ...describeProblems({ ...refusals, 404: 'No such edit' }) },
     },
   }, async request => {
     const { id } = request.params
     const [edit, attempts] = await Promise.all([outbox.find(id), outbox.attempts(id)])
     if (edit === null) throw new NotFound('no such edit: it never existed, or its retention is over')
-    return { ...toJson(edit), attempts: attempts.map(attempt => ({ ...attempt, at: new Date(attempt.at).toISOString() })) }
+    const [window, { cause }] = await Promise.all([confirmations.window(), confirmations.find(edit)])
+    return { ...toJson(edit, window), cause, attempts: attempts.map(attempt => ({ ...attempt, at: new Date(attempt.at).toISOString() })) }
   })
 
   api.post('/api/edits/:id/redeliver', {
@@ -120,7 +132,7 @@ export async function editRoutes (app: FastifyInstance, { adminToken, outbox, re
     if (outcome === 'pending') throw new Conflict('the edit already waits for its call')
     if (outcome === 'nothing-held') throw new Conflict(`a guard refused the edit (${edit.reason ?? 'unknown'}), so nothing may be sent`)
     reply.code(202)
-    return toJson(edit)
+    return toJson(edit, await confirmations.window())
   })
 
   api.post('/api/edits/redeliver', {
@@ -133,7 +145,7 @@ export async function editRoutes (app: FastifyInstance, { adminToken, outbox, re
   }, async (request, reply) => {
     const filter = { state: 'dead' as const, ...withoutAbsent(request.query), ...withoutAbsent(request.body ?? {}) }
     reply.code(202)
-    return await redelivery.matching(filter)
+    return await redelivery.matching(toFilter(filter, await confirmations.window()))
   })
 }
 
@@ -141,9 +153,15 @@ function withoutAbsent<Fields extends object> (fields: Fields): Fields {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Fields
 }
 
-function toJson (row: EditRow) {
+function toFilter ({ confirmation, ...filter }: z.infer<typeof filterSchema>, window: ReportWindow): EditFilter {
+  return { ...filter, ...confirmation === undefined ? {} : { confirmation: { is: confirmation, window } } }
+}
+
+function toJson ({ calledAt, portalUser, ...row }: EditRow, window: ReportWindow) {
   return {
     ...row,
+    confirmation: confirmationOf({ ...row, calledAt }, window),
+    confirmedAt: toIso(row.confirmedAt),
     flags: [...row.flags],
     revision: toRevision(row.revision),
     acceptedAt: new Date(row.acceptedAt).toISOString(),

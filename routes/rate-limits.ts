@@ -58,6 +58,22 @@ export function createWebhookLimits (app: FastifyInstance, channels: ReadonlyMap
   }
 }
 
+/** One full call brings 50 events, and a portal accepts up to five calls a second. */
+const MAX_EVENTS = 20_000
+
+/** Failures count against an address; authentic events count together, because they may come from any server of Bitrix24. */
+export function createEventLimits (app: FastifyInstance): { readonly count: Count, readonly countFailure: Count } {
+  const all = app.createRateLimit({ max: MAX_EVENTS, timeWindow: WINDOW_MS, keyGenerator: () => 'events' })
+  const failed = app.createRateLimit({ max: MAX_FAILURES, timeWindow: WINDOW_MS, keyGenerator: request => normalizeIP(request.ip) })
+  const countBy = (limiter: typeof all): Count => async (request, reply) => {
+    const state = await limiter(request)
+    if (state.isAllowed || !state.isExceeded) return
+    setHeaders(reply, state)
+    throw tooMany(state.ttlInSeconds)
+  }
+  return { count: countBy(all), countFailure: countBy(failed) }
+}
+
 function setHeaders (reply: FastifyReply, state: { readonly max: number, readonly remaining: number, readonly ttlInSeconds: number }): void {
   reply.header('ratelimit-limit', state.max)
   reply.header('ratelimit-remaining', state.remaining)

@@ -10,6 +10,7 @@ import { previewRoutes } from '../routes/preview.ts'
 import { sendProblem } from '../routes/problems.ts'
 import { registerRateLimit } from '../routes/rate-limits.ts'
 import { webhookRoutes } from '../routes/webhooks.ts'
+import type { Events } from './bitrix24/events.ts'
 import type { Install } from './bitrix24/install.ts'
 import type { Config } from './config/config.ts'
 import type { PortalCondition } from './courier/parks.ts'
@@ -17,6 +18,7 @@ import { NotFound } from './base/errors.ts'
 import { answerClientError, trackResponses } from './http/client-error.ts'
 import { createIdMask } from './base/log.ts'
 import type { WebhookObserver } from './operations/metrics/metrics.ts'
+import type { Confirmations } from './operations/confirmations.ts'
 import type { Redelivery } from './operations/redelivery.ts'
 import type { Status } from './operations/status.ts'
 import type { Outbox } from './outbox/outbox.ts'
@@ -32,8 +34,10 @@ export interface Dependencies {
   readonly intake: Intake
   readonly forwarders: ReadonlyMap<string, Forwarder>
   readonly install: Install
+  readonly events: Events
   readonly redelivery: Redelivery
   readonly status: () => Promise<Status>
+  readonly confirmations: Confirmations
   readonly condition: () => Promise<PortalCondition>
   readonly webhookObserver?: WebhookObserver
   /** Returns the text of all metrics; if absent, there is no /metrics. */
@@ -56,7 +60,7 @@ const PATIENCE: Patience = { requestTimeoutMs: 15_000, checkEveryMs: 5_000 }
 
 /** The HTTP server with all its routes. */
 export function buildApp (config: Config, dependencies: Dependencies, patience = PATIENCE): FastifyInstance {
-  const { version, log, probe, outbox, intake, forwarders, install, redelivery, status, condition, webhookObserver: observer, scrape, stopping, now } = dependencies
+  const { version, log, probe, outbox, intake, forwarders, install, events, redelivery, status, confirmations, condition, webhookObserver: observer, scrape, stopping, now } = dependencies
 
   const app = Fastify({
     loggerInstance: log as FastifyBaseLogger,
@@ -92,8 +96,8 @@ export function buildApp (config: Config, dependencies: Dependencies, patience =
   registerOpenapi(app, version)
   app.register(webhookRoutes, { intake, forwarders, channels: config.channels, maxPerMinute: config.webhookRateLimit, stopping, maskId: config.logIds ? id => id : createIdMask([...config.channels.values()].map(({ secrets }) => secrets)), observer, log })
   app.register(healthRoutes, { probe, condition, stopping, now })
-  app.register(bitrix24Routes, { install })
-  if (config.adminToken !== null) app.register(editRoutes, { adminToken: config.adminToken, outbox, redelivery, status })
+  app.register(bitrix24Routes, { install, events, log })
+  if (config.adminToken !== null) app.register(editRoutes, { adminToken: config.adminToken, outbox, redelivery, status, confirmations })
   if (config.adminToken !== null) app.register(previewRoutes, { adminToken: config.adminToken, intake })
   if (config.adminToken !== null && scrape !== undefined) app.register(metricsRoutes, { adminToken: config.adminToken, scrape })
   return app

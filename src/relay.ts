@@ -3,6 +3,8 @@ import type { AddressInfo } from 'node:net'
 import type { Logger } from 'pino'
 import { buildApp } from './app.ts'
 import { createClient, createDispatcher } from './bitrix24/client.ts'
+import { createBinding } from './bitrix24/binding.ts'
+import { createEvents } from './bitrix24/events.ts'
 import { createInstall } from './bitrix24/install.ts'
 import { createOAuth } from './bitrix24/oauth.ts'
 import { createSession } from './bitrix24/session.ts'
@@ -14,6 +16,7 @@ import { createCourier } from './courier/courier.ts'
 import { conditionOf, type PortalCondition } from './courier/parks.ts'
 import { StoreUnavailable } from './base/errors.ts'
 import { createIntake } from './intake.ts'
+import { createConfirmations } from './operations/confirmations.ts'
 import { createJanitor } from './operations/janitor.ts'
 import { createLeadership } from './courier/leadership.ts'
 import type { HeldLease } from './outbox/leases.ts'
@@ -87,8 +90,11 @@ export async function startRelay ({ config, version, log, onLost, leaseMs }: Rel
     clock.restore(await portals.read(portalId))
     const courier = await createCourier({ portal: portalId, lease, outbox, portals, session, bucket: portal.bucket, log, now, wallTime, clock, random: Math.random, observer: observers.courier })
     const names = createNames({ portal: portalId, lease, outbox, profiles, sources, askApi, log, now, wallTime, clock, random: Math.random, onLookUp: observers.onLookUp, onNamed: () => courier.wake() })
+    const binding = createBinding({ portalId, portals, session, lease, publicUrl: config.publicUrl, onCall: courier.countCall, now, log })
     courier.start()
     names.start()
+    binding.start()
+    confirmations.start()
     // The answer proves our clock, so that webhooks are judged by it from the first on.
     courier.callPortal()
     return {
@@ -99,13 +105,14 @@ export async function startRelay ({ config, version, log, onLost, leaseMs }: Rel
       recheck () {
         courier.recheck()
         names.wake()
+        binding.recheck()
       },
       countCall: courier.countCall,
       callPortal: courier.callPortal,
       condition: courier.condition,
       bucketLevel: courier.bucketLevel,
       async stop (graceMs: number) {
-        await Promise.all([courier.stop(graceMs), names.stop()])
+        await Promise.all([courier.stop(graceMs), names.stop(), binding.stop(), confirmations.stop()])
         await session.idle()
       },
     }
@@ -133,14 +140,17 @@ export async function startRelay ({ config, version, log, onLost, leaseMs }: Rel
   const condition = async () => leadership.leader()?.condition() ?? await portals.read(portalId).then(conditionOf, withoutStore)
   const janitor = createJanitor({ outbox, profiles, retentionDays: config.retentionDays, now, clock, callPortal: () => leadership.leader()?.callPortal(), log })
   const install = createInstall({ portalId, portals, client, oauth, portal, onInstalled, onCall, now: wallTime, wait, log })
+  const connectorIds = new Set([...config.channels.values()].map(({ connector }) => connector))
+  const events = createEvents({ portalId, portals, outbox, connectors: connectorIds, onEvent: observers.onEvent, now, log })
   const intake = createIntake({ portal: portalId, channels: config.channels, outbox, profiles, now, wallTime, clock, onAccepted: onDue })
   const connectors = createForwarders({ channels: config.channels.values(), now: wallTime, onForwarded: observers.onForwarded })
   const redelivery = createRedelivery({ outbox, now, onDue })
-  const status = createStatus({ portalId, portal, outbox, portals, condition })
+  const confirmations = createConfirmations({ portalId, portals, outbox, isEnabled: config.publicUrl !== null, now, log })
+  const status = createStatus({ portalId, portal, outbox, portals, condition, confirmations })
   const scrape = createScrape({ portal: portalId, outbox, leader: leadership.leader, burst: portal.bucket.burst, now })
 
   let isStopping = false
-  const app = buildApp(config, { version, log, probe: store.probe, outbox, intake, forwarders: connectors.forwarders, install, redelivery, status, condition, webhookObserver: observers.webhooks, scrape, stopping: () => isStopping, now })
+  const app = buildApp(config, { version, log, probe: store.probe, outbox, intake, forwarders: connectors.forwarders, install, events, redelivery, status, confirmations, condition, webhookObserver: observers.webhooks, scrape, stopping: () => isStopping, now })
   async function stop (): Promise<void> {
     isStopping = true
     await Promise.all([leadership.stop(GRACE_MS), janitor.stop(), connectors.stop(GRACE_MS)])

@@ -42,6 +42,11 @@ export async function startPortal (t: Test, options: { limits?: boolean, memberI
     calls: async (method = 'imconnector.update.messages') => (await read<PortalCall[]>('calls')).filter(call => call.method === method),
     fault: async (faults: object | object[]) => await control('faults', Array.isArray(faults) ? faults : [faults]),
     advance: async (advanceMs: number) => await control('clock', { advanceMs }),
+    /** What befalls the next events. */
+    eventFaults: async (faults: object[]) => await control('events', faults),
+    sentEvents: async () => (await read<{ sent: Array<Record<string, unknown>> }>('events')).sent,
+    bindings: async () => (await read<{ bindings: Array<{ readonly event: string, readonly handler: string }> }>('events')).bindings,
+    operatorEdit: async (edit: object) => await control('operator-edit', edit),
     rename: async (address: string) => await control('rename', { address }),
     load: async (load: object) => await control('load', load),
     connector: async (line = 1) => await createConnector({ portalUrl: url, line }),

@@ -6,6 +6,7 @@ import { createIntake } from '../src/intake.ts'
 import { createLog } from '../src/base/log.ts'
 import type { PortalClock } from '../src/base/portal-clock.ts'
 import { signStandardWebhook } from '../src/signatures/standard-webhooks.ts'
+import { createConfirmations } from '../src/operations/confirmations.ts'
 import { createRedelivery } from '../src/operations/redelivery.ts'
 import { createStatus } from '../src/operations/status.ts'
 import { openStore } from '../src/outbox/open.ts'
@@ -45,15 +46,18 @@ export async function buildRelay (t: Test, changes: RelayChanges = {}) {
   const lines: Array<Record<string, unknown>> = []
   const log = createLog('debug', { write: line => { lines.push(JSON.parse(line)) } })
   const accept = changes.accept?.(store.outbox.accept) ?? store.outbox.accept
+  const confirmations = createConfirmations({ portalId: store.portal, portals: store.portals, outbox: store.outbox, isEnabled: false, now, log })
   const app = buildApp(settings, {
     version: '0.0.0',
     log,
     probe: store.probe,
     outbox: store.outbox,
     redelivery: createRedelivery({ outbox: store.outbox, now, onDue: () => {} }),
-    status: createStatus({ portalId: store.portal, portal: settings.portal, outbox: store.outbox, portals: store.portals, condition: async () => ({ portal: 'ready', since: null, lines: [] }) }),
+    status: createStatus({ portalId: store.portal, portal: settings.portal, outbox: store.outbox, portals: store.portals, condition: async () => ({ portal: 'ready', since: null, lines: [] }), confirmations }),
+    confirmations,
     intake: createIntake({ portal: store.portal, channels: settings.channels, outbox: { accept }, profiles: store.profiles, now, wallTime: now, clock: changes.portalClock ?? { isProven: () => true, time: now }, onAccepted: () => {} }),
     forwarders: new Map(),
+    events: { verify: async () => {}, take: async () => 'other' },
     install: { post: async () => ({ answer: 'event', portalOrigin: settings.portal.url }), code: async () => {} },
     condition: async () => ({ portal: 'ready', since: null, lines: [] }),
     stopping: () => false,

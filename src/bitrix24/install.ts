@@ -1,8 +1,8 @@
-import { createHash, timingSafeEqual } from 'node:crypto'
 import { z } from 'zod'
 import { type PortalConfig, allowedOAuthOrigin } from './hosts.ts'
 import { Forbidden, TooManyRequests } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
+import { isSameSecret } from '../base/secret.ts'
 import type { PortalPatch, PortalRecord, Portals } from '../outbox/portals.ts'
 import type { CallResult, Client } from './client.ts'
 import { readInstallForm, type EventForm, type InstallForm } from './install-form.ts'
@@ -98,8 +98,8 @@ export function createInstall (options: InstallOptions): Install {
     return clientId
   }
 
-  async function store (patch: PortalPatch, source: string) {
-    await portals.write(portalId, { ...patch, parked: null, refreshStartedAt: null, refreshTries: 0 })
+  async function store (patch: PortalPatch, { installs }: PortalRecord, source: string) {
+    await portals.write(portalId, { ...patch, installs: installs + 1, parked: null, refreshStartedAt: null, refreshTries: 0 })
     log.info({ event: 'install.accepted', source }, 'the application is installed')
     onInstalled()
   }
@@ -122,7 +122,7 @@ export function createInstall (options: InstallOptions): Install {
       // A new address of a portal that is known is proven by the next refresh.
       address: record.memberId === null ? place : address,
       oauthUrl,
-    }, form.source)
+    }, record, form.source)
     return place
   }
 
@@ -130,7 +130,7 @@ export function createInstall (options: InstallOptions): Install {
   async function take ({ event, applicationToken }: EventForm): Promise<string> {
     const record = await portals.read(portalId)
     if (portal.clientId === null || record.clientId !== portal.clientId) refuse('no installation of BITRIX24_CLIENT_ID is known')
-    if (record.applicationToken === null || !isSame(record.applicationToken, applicationToken)) refuse('the application_token is not the known one')
+    if (record.applicationToken === null || !isSameSecret(record.applicationToken, applicationToken)) refuse('the application_token is not the known one')
     if (event !== 'ONAPPUNINSTALL') return addressOf(portal, record)
     await portals.write(portalId, { tokens: null, applicationToken: null, parked: { code: 'not-installed', since: now() }, refreshStartedAt: null, refreshTries: 0 })
     log.warn({ event: 'install.removed' }, 'the application was uninstalled; edits are kept until it is installed again')
@@ -159,7 +159,7 @@ export function createInstall (options: InstallOptions): Install {
       if (proof.kind !== 'proven') return refuse(proof.words)
       await prove(accessToken, proof.patch.address, record)
       const applicationToken = record.clientId === clientId ? record.applicationToken : null
-      await store({ ...proof.patch, tokens: { accessToken, refreshToken, accessExpiresAt }, clientId, applicationToken, beforeImport: null, oauthUrl }, 'code')
+      await store({ ...proof.patch, tokens: { accessToken, refreshToken, accessExpiresAt }, clientId, applicationToken, beforeImport: null, oauthUrl }, record, 'code')
     },
   }
 }
@@ -169,9 +169,4 @@ function isHostOf (origin: string, domain: string): boolean {
   const { protocol, host } = new URL(origin)
   const candidate = `${protocol}//${domain}`
   return URL.canParse(candidate) && new URL(candidate).href === `${protocol}//${host}/`
-}
-
-function isSame (a: string, b: string): boolean {
-  const digest = (value: string) => createHash('sha256').update(value).digest()
-  return timingSafeEqual(digest(a), digest(b))
 }

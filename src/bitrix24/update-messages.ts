@@ -59,14 +59,14 @@ function withoutAbsent (fields: Readonly<Record<string, unknown>>): Record<strin
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
 }
 
-/** `unknownUser`: the portal created a user for this edit, so it did not know the client or the message. */
+/** `unknownUser`: the portal created a user for this edit, so it did not know the client or the message. `portalUser`: the portal's own id of the client. */
 export type ItemOutcome =
-  | { readonly kind: 'delivered', readonly unknownUser: boolean }
+  | { readonly kind: 'delivered', readonly unknownUser: boolean, readonly portalUser: string | undefined }
   | { readonly kind: 'rejected', readonly words: string }
 
 /** An existing user comes back as a string and a newly created one as an integer (CUser::Add). */
 const deliveredSchema = z.object({ SUCCESS: z.literal(true), user: z.unknown() })
-  .transform((item): ItemOutcome => ({ kind: 'delivered', unknownUser: Number.isInteger(item.user) }))
+  .transform(({ user }): ItemOutcome => ({ kind: 'delivered', unknownUser: Number.isInteger(user), portalUser: /^\d{1,20}$/.test(String(user)) ? String(user) : undefined }))
 
 const rejectedSchema = z.object({ SUCCESS: z.literal(false), ERRORS: z.array(z.string()).catch([]) })
   .transform((item): ItemOutcome => ({ kind: 'rejected', words: item.ERRORS.join('; ').replace(/[\p{Cc}\s]+/gu, ' ').trim().slice(0, 500) }))

@@ -1,3 +1,4 @@
+import { isLoopback } from '../base/loopback.ts'
 import { type Channel, defaultChannel, readChannels } from './channels.ts'
 import { type PortalConfig, allowedOAuthOrigin } from '../bitrix24/hosts.ts'
 import { findUnknownNames, isSet, readValues, type Environment, type ReadFile } from './environment.ts'
@@ -13,6 +14,8 @@ export interface Config {
   readonly postgresUnsafe: boolean
   readonly portal: PortalConfig
   readonly channels: ReadonlyMap<string, Channel>
+  /** The relay's own address without a trailing slash; null if the portal shall not report edits. */
+  readonly publicUrl: string | null
   readonly webhookRateLimit: number
   readonly trustProxy: false | number | readonly string[]
   readonly adminToken: string | null
@@ -34,6 +37,9 @@ export function loadConfig (env: Environment, readFile: ReadFile): Config {
   const values = readValues(env, readFile, faults)
   const channels = loadChannels(values, env, readFile, faults)
   const portal = loadPortal(values, env, faults)
+  if (values.PUBLIC_URL !== null && portal !== null && isLoopback(new URL(values.PUBLIC_URL)) && !isLoopback(new URL(portal.url))) {
+    faults.push('PUBLIC_URL names this machine, but the portal is elsewhere and cannot reach it: set the address that Bitrix24 can reach, or remove it')
+  }
   if (faults.length > 0 || portal === null) throw new ConfigError(faults)
 
   for (const channel of channels.values()) freeze(channel)
@@ -45,6 +51,7 @@ export function loadConfig (env: Environment, readFile: ReadFile): Config {
     postgresUnsafe: values.POSTGRES_UNSAFE,
     portal,
     channels,
+    publicUrl: values.PUBLIC_URL,
     webhookRateLimit: values.WEBHOOK_RATE_LIMIT,
     trustProxy: values.TRUST_PROXY,
     adminToken: values.ADMIN_TOKEN,

@@ -41,6 +41,15 @@ function isPortalUrl (url: URL): boolean {
   return isSafe && url.pathname === '/' && url.search === '' && url.hash === '' && url.username === '' && url.password === ''
 }
 
+// `loadConfig` checks again, with the real portal, whether a loopback address is allowed.
+const publicUrl = z.string().refine(value => URL.canParse(value) && isPublicUrl(new URL(value)),
+  'must be the https address at which Bitrix24 and messengers reach the relay, such as https://relay.example.com (http only on this machine, for a sandbox)')
+  .transform(value => new URL(value).href.replace(/\/+$/, ''))
+
+function isPublicUrl (url: URL): boolean {
+  return (url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url))) && url.search === '' && url.hash === '' && url.username === '' && url.password === ''
+}
+
 const OAUTH_REMEDY = 'must be https://oauth.bitrix.info or https://oauth.bitrix24.tech (or on this machine, for a sandbox)'
 // `loadConfig` checks again, with the real portal, whether a loopback server is allowed.
 const oauthUrl = z.string().transform(value => allowedOAuthOrigin('http://127.0.0.1', value)).refine(origin => origin !== null, OAUTH_REMEDY)
@@ -100,6 +109,7 @@ export const variables = {
   WEBHOOK_SECRET: secret(webhookSecrets),
   CHANNELS_FILE: optional(z.string()),
   SETTLE_MS: withDefault('2000', number(0, 600_000)),
+  PUBLIC_URL: optional(publicUrl),
   WEBHOOK_RATE_LIMIT: withDefault('6000', number(0, 1_000_000)),
   TRUST_PROXY: withDefault('false', trustProxy),
   ADMIN_TOKEN: secret(z.string().regex(/^[\x21-\x7e]{16,512}$/, 'must be 16 to 512 visible ASCII characters')),

@@ -56,9 +56,9 @@ function itemOutcome (claimed: ClaimedEdit, item: ItemOutcome, now: number): Cal
   if (item.kind === 'rejected') return { id, version, result: 'dead', reason: 'rejected', words: item.words, quarantineUntil: null }
   // The first update creates the unknown client, so the answers to repeats look good even if the message is missing. All repeats are made.
   const doubtful = item.unknownUser || history.unknownUserRepeats > 0
-  if (!doubtful) return { id, version, result: 'delivered', flags: history.flags }
+  if (!doubtful) return { id, version, result: 'delivered', flags: history.flags, portalUser: item.portalUser }
   const waitMs = UNKNOWN_USER_REPEATS_MS[history.unknownUserRepeats]
-  if (waitMs === undefined) return { id, version, result: 'delivered', flags: [...history.flags, 'unknown-user'] }
+  if (waitMs === undefined) return { id, version, result: 'delivered', flags: [...history.flags, 'unknown-user'], portalUser: item.portalUser }
   return again(claimed, now + waitMs, { ...history, attempts: history.attempts + 1, unknownUserRepeats: history.unknownUserRepeats + 1 }, null)
 }
 

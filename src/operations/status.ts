@@ -4,6 +4,7 @@ import { addressOf } from '../bitrix24/place.ts'
 import { authorizeUrl } from '../bitrix24/session.ts'
 import type { Backlog, Ledger, Outbox } from '../outbox/outbox.ts'
 import type { Portals } from '../outbox/portals.ts'
+import type { Confirmations, ConfirmationSummary } from './confirmations.ts'
 
 interface StatusOptions {
   readonly portalId: string
@@ -11,6 +12,7 @@ interface StatusOptions {
   readonly outbox: Pick<Outbox, 'ledger' | 'backlog'>
   readonly portals: Pick<Portals, 'read'>
   readonly condition: () => Promise<PortalCondition>
+  readonly confirmations: Pick<Confirmations, 'summary'>
 }
 
 export interface Status {
@@ -25,12 +27,13 @@ export interface Status {
     readonly authorizeUrl: string | null
   }
   readonly lines: PortalCondition['lines']
+  readonly confirmations: ConfirmationSummary
 }
 
-export function createStatus ({ portalId, portal, outbox, portals, condition }: StatusOptions): () => Promise<Status> {
+export function createStatus ({ portalId, portal, outbox, portals, condition, confirmations }: StatusOptions): () => Promise<Status> {
   return async () => {
-    const [ledger, backlog, record, { portal: code, since, lines }] = await Promise.all([outbox.ledger(), outbox.backlog(portalId), portals.read(portalId), condition()])
+    const [ledger, backlog, record, { portal: code, since, lines }, confirmed] = await Promise.all([outbox.ledger(), outbox.backlog(portalId), portals.read(portalId), condition(), confirmations.summary()])
     const address = addressOf(portal, record)
-    return { ledger, backlog, portal: { host: new URL(address).host, condition: code, since, authorizeUrl: code === 'ready' ? null : authorizeUrl(address, portal) }, lines }
+    return { ledger, backlog, portal: { host: new URL(address).host, condition: code, since, authorizeUrl: code === 'ready' ? null : authorizeUrl(address, portal) }, lines, confirmations: confirmed }
   }
 }

@@ -8,7 +8,7 @@ import type { OutboxRow } from './rules/row.ts'
  */
 
 export const COLUMNS = ['id', 'channel', 'chat', 'message', 'version', 'state', 'reason', 'refused_reason', 'due_at', 'ask_at', 'waiting_since', 'finished_at',
-  'call_id', 'call_version', 'quarantine_version', 'quarantine_until', 'rest'] as const
+  'call_id', 'call_version', 'quarantine_version', 'quarantine_until', 'called_at', 'confirmed_at', 'rest'] as const
 
 export interface Columns {
   id: string
@@ -27,11 +27,13 @@ export interface Columns {
   call_version: number | null
   quarantine_version: number | null
   quarantine_until: number | null
+  called_at: number | null
+  confirmed_at: number | null
   rest: string
 }
 
 /** The fields without a column, as JSON. */
-type Rest = Pick<OutboxRow, 'seen' | 'edit' | 'words' | 'acceptedAt' | 'history' | 'overtaken' | 'calls'> & {
+type Rest = Pick<OutboxRow, 'seen' | 'edit' | 'words' | 'acceptedAt' | 'history' | 'overtaken' | 'texts' | 'textDiffers' | 'portalUser' | 'calls'> & {
   readonly revision: JsonRevision | null
   readonly refused: Omit<NonNullable<OutboxRow['refused']>, 'revision'> & { readonly revision: JsonRevision } | null
 }
@@ -45,7 +47,7 @@ interface JsonRevision {
 export function toColumns (row: OutboxRow): Columns {
   const {
     id, channel, chat, message, version, state, reason, dueAt, askAt, waitingSince, finishedAt, callId, callVersion, quarantineVersion, quarantineUntil,
-    revision, refused, ...rest
+    confirmedAt, revision, refused, ...rest
   } = row
   return {
     id,
@@ -64,6 +66,8 @@ export function toColumns (row: OutboxRow): Columns {
     call_version: callVersion,
     quarantine_version: quarantineVersion,
     quarantine_until: quarantineUntil,
+    called_at: row.texts.at(-1)?.calledAt ?? null,
+    confirmed_at: confirmedAt,
     rest: JSON.stringify({ ...rest, revision: revision && toJson(revision), refused: refused && { ...refused, revision: toJson(refused.revision) } }),
   }
 }
@@ -88,6 +92,7 @@ export function toRow (sql: Columns): OutboxRow {
     callVersion: sql.call_version,
     quarantineVersion: sql.quarantine_version,
     quarantineUntil: sql.quarantine_until,
+    confirmedAt: sql.confirmed_at,
     refused: refused && { ...refused, revision: fromJson(refused.revision) },
   }
 }
@@ -104,7 +109,10 @@ export function toEditRow (sql: Columns & { readonly connector: string, readonly
     state: row.state,
     reason: row.reason,
     words: row.words,
-    flags: row.history.flags,
+    flags: row.textDiffers ? [...row.history.flags, 'text-differs'] : row.history.flags,
+    calledAt: sql.called_at,
+    confirmedAt: row.confirmedAt,
+    portalUser: row.portalUser,
     revision: row.revision ?? (row.refused as { revision: Revision }).revision,
     attempts: row.history.attempts,
     acceptedAt: row.acceptedAt,

@@ -73,7 +73,8 @@ export interface DeliveryHistory {
   readonly flags: readonly EditFlag[]
 }
 
-export type EditFlag = 'unknown-user' | 'files-omitted'
+/** `text-differs`: the portal reported another text than the one that was sent. */
+export type EditFlag = 'unknown-user' | 'files-omitted' | 'text-differs'
 
 export interface ClaimedEdit {
   readonly id: string
@@ -87,7 +88,7 @@ export interface ClaimedEdit {
 
 /** The outcome of one call for one message. */
 export type CallOutcome = { readonly id: string, readonly version: number } & (
-  | { readonly result: 'delivered', readonly flags: readonly EditFlag[] }
+  | { readonly result: 'delivered', readonly flags: readonly EditFlag[], readonly portalUser?: string | undefined }
   | { readonly result: 'dead', readonly reason: DeadReason, readonly words: string | null, readonly quarantineUntil: number | null }
   | { readonly result: 'retry', readonly dueAt: number, readonly history: DeliveryHistory, readonly quarantineUntil: number | null }
 )
@@ -162,8 +163,48 @@ export interface EditRow {
   readonly acceptedAt: number
   readonly settledAt: number | null
   readonly dueAt: number | null
+  /** The first call of the present version, and the portal's report that it found the message. */
+  readonly calledAt: number | null
+  readonly confirmedAt: number | null
+  /** The portal's own id of the client, if a call has brought it. */
+  readonly portalUser: string | null
   /** The newest revision that a guard refused. */
   readonly refused: { readonly revision: Revision, readonly reason: RefusalReason } | null
+}
+
+/** `confirmed`: found. `unconfirmed`: the portal ought to have reported it by now. `unknown`: nothing can be said. */
+export type Confirmation = 'confirmed' | 'unconfirmed' | 'unknown'
+
+/** Delivered edits that were first called after `calledSince` and delivered before `deliveredBefore` ought to be confirmed. */
+export interface ReportWindow {
+  readonly calledSince: number
+  readonly deliveredBefore: number
+}
+
+/** The portal has found a message by its ids. `text`: the text of the edit that it reports. */
+export interface PortalReport {
+  readonly key: MessageKey
+  readonly text: string
+  readonly receivedAt: number
+}
+
+/**
+ * `confirmed`: the delivered edit, or the one in a call, was found. `repeated`: that was known. `older`: the report is of an older version. `early`: it
+ * came before the present version was called. `unmatched`: no call has carried the message.
+ */
+export type ReportOutcome = 'confirmed' | 'repeated' | 'older' | 'early' | 'unmatched'
+
+/** `confirmedAfterMs`: how long after its delivery a confirmed edit was reported; 0 if its call still runs. */
+export interface ReportResult {
+  readonly outcome: ReportOutcome
+  readonly confirmedAfterMs: number | null
+}
+
+/** How many delivered edits of a channel for one connector and line are confirmed, ought to be, or neither. */
+export interface ConfirmationTally extends ChannelLane {
+  readonly confirmed: number
+  readonly unconfirmed: number
+  readonly unknown: number
 }
 
 export interface Recovery extends UnderLease {
@@ -179,6 +220,7 @@ export interface EditFilter {
   readonly channel?: string | undefined
   readonly chat?: string | undefined
   readonly message?: string | undefined
+  readonly confirmation?: { readonly is: Confirmation, readonly window: ReportWindow } | undefined
 }
 
 /** A page of rows, the newest first; `next` is the cursor of the page after it, null on the last one. */
@@ -196,6 +238,12 @@ export interface Outbox {
    * revision is `duplicate`, and so is a newer revision of the held content.
    */
   accept (edits: readonly IncomingEdit[]): Promise<IntakeResult[]>
+
+  /** Takes reports of the portal and answers in the given order. In the same group commit as `accept`. */
+  confirm (reports: readonly PortalReport[]): Promise<ReportResult[]>
+
+  /** Counts the delivered edits of each lane. */
+  tallyConfirmations (portal: string, window: ReportWindow): Promise<readonly ConfirmationTally[]>
 
   /** The portal's lanes with an edit that waits for a call, in a stable order, each with the time at which its next edit is due. */
   lanes (portal: string): Promise<LaneDue[]>

@@ -39,6 +39,14 @@ export interface PortalRecord extends ClockHistory {
   /** Committed before a refresh is sent, cleared with the new pair. If it stays, the answer to the refresh was lost. */
   readonly refreshStartedAt: number | null
   readonly refreshTries: number
+  /** The secret in the address to which the portal reports edits; made once. */
+  readonly eventKey: string | null
+  /** Grows with each install, after which the portal has forgotten our binding. */
+  readonly installs: number
+  /** The PUBLIC_URL that is bound for events, and since when. Null: none of ours. */
+  readonly eventBinding: { readonly publicUrl: string, readonly boundAt: number } | null
+  /** When the last authentic event came, of whatever kind. */
+  readonly lastEventAt: number | null
   readonly parked: { readonly code: string, readonly since: number } | null
   readonly parkedLines: readonly ParkedLine[]
   readonly bucket: BucketLevel | null
@@ -76,6 +84,10 @@ export const EMPTY_RECORD: PortalRecord = {
   refusedConfig: null,
   refreshStartedAt: null,
   refreshTries: 0,
+  eventKey: null,
+  installs: 0,
+  eventBinding: null,
+  lastEventAt: null,
   parked: null,
   parkedLines: [],
   bucket: null,

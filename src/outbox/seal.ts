@@ -18,6 +18,7 @@ export function sealPortals (portals: Portals, key: Buffer | null): Portals {
         tokens: openTokens(record.tokens, portal, key),
         beforeImport: record.beforeImport && { ...record.beforeImport, tokens: openTokens(record.beforeImport.tokens, portal, key) },
         applicationToken: openSecret(record.applicationToken, portal, key),
+        eventKey: openSecret(record.eventKey, portal, key),
       }
     },
     async write (portal, patch, condition) {
@@ -26,6 +27,7 @@ export function sealPortals (portals: Portals, key: Buffer | null): Portals {
       if (patch.tokens) sealed.tokens = sealTokens(patch.tokens, portal, key)
       if (patch.beforeImport?.tokens) sealed.beforeImport = { ...patch.beforeImport, tokens: sealTokens(patch.beforeImport.tokens, portal, key) }
       if (patch.applicationToken) sealed.applicationToken = sealSecret(patch.applicationToken, portal, key)
+      if (patch.eventKey) sealed.eventKey = sealSecret(patch.eventKey, portal, key)
       return await portals.write(portal, sealed, condition)
     },
   }

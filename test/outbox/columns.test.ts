@@ -24,6 +24,10 @@ const FULL: OutboxRow = {
   quarantineVersion: 11,
   quarantineUntil: 12,
   overtaken: true,
+  texts: [{ version: 2, digest: 'x', calledAt: 20 }, { version: 3, digest: 'y', calledAt: 21 }],
+  confirmedAt: 22,
+  textDiffers: true,
+  portalUser: '585',
   refused: { revision: { at: 6, tie: -9007199254740993n }, reason: 'too-old', seen: ['c'] },
   calls: [{ callId: 'first', at: 1, durationMs: 2, code: 'ok', words: null }, { callId: 'second', at: 3, durationMs: 4, code: 'rejected', words: 'no' }],
 }
@@ -80,12 +84,15 @@ t.test('an operator sees a row with its lane', async t => {
     state: 'dead',
     reason: 'rejected',
     words: 'no',
-    flags: ['files-omitted'],
+    flags: ['files-omitted', 'text-differs'],
     revision: { at: 5, tie: 9007199254740993n },
     attempts: 5,
     acceptedAt: 1,
     settledAt: 3,
     dueAt: 4,
+    calledAt: 21,
+    confirmedAt: 22,
+    portalUser: '585',
     refused: { revision: { at: 6, tie: -9007199254740993n }, reason: 'too-old' },
   }
   const lane = { connector: 'relay_demo', line: 7 }

@@ -500,6 +500,39 @@ export function outboxContract (t: Test, open: OpenEngine): void {
     t.equal(await store.outbox.oldestPending('elsewhere.bitrix24.ru'), null)
   })
 
+  t.test('a report of the portal confirms the delivered edit, and the list and the counts tell it from the others', async t => {
+    const { take, store, claim } = await start(t)
+    for (const message of ['found', 'lost', 'late', 'dead', 'waits']) await take({ message, text: message })
+    const claimed = await claim('call', { limit: 10 })
+    const of = (message: string) => claimed.filter(({ edit }) => edit.message.id === message)
+    await recordAll(store, claimed.filter(({ edit }) => ['found', 'lost'].includes(edit.message.id)), { result: 'delivered', flags: [], portalUser: '585' })
+    await recordAll(store, of('dead'), { result: 'dead', reason: 'rejected', words: null, quarantineUntil: null })
+    const report = (message: string, receivedAt = 3000) => ({ key: incoming({ message }).key, text: message, receivedAt })
+    t.match(await store.outbox.confirm([report('found'), report('found'), report('nobody'), report('lost', 1)]), [
+      { outcome: 'confirmed', confirmedAfterMs: 500 }, { outcome: 'repeated', confirmedAfterMs: null }, { outcome: 'unmatched' }, { outcome: 'early' },
+    ])
+    t.match(await store.outbox.confirm([report('late')]), [{ outcome: 'confirmed', confirmedAfterMs: 0 }], 'its call still runs')
+    t.match(await stateOf(store, 'found'), { state: 'delivered', confirmedAt: 3000, portalUser: '585', calledAt: 2000 })
+    t.match(await store.outbox.ledger(), { delivered: 2 }, 'a confirmation is counted inside delivered')
+
+    const window = { calledSince: 2000, deliveredBefore: 2501 }
+    const listed = async (is: 'confirmed' | 'unconfirmed' | 'unknown', within = window) => (await store.outbox.list({ confirmation: { is, window: within } }, { after: null, limit: 10 })).edits.map(({ message }) => message)
+    t.strictSame([await listed('confirmed'), await listed('unconfirmed'), await listed('unknown')], [['found'], ['lost'], []])
+    for (const within of [{ ...window, calledSince: 2001 }, { ...window, deliveredBefore: 2500 }]) t.strictSame([await listed('unconfirmed', within), await listed('unknown', within)], [[], ['lost']])
+    t.strictSame(await store.outbox.tallyConfirmations(PORTAL, window), [{ ...LANE, confirmed: 1, unconfirmed: 1, unknown: 0 }])
+    t.strictSame(await store.outbox.tallyConfirmations('other', window), [])
+  })
+
+  t.test('a report and a webhook that share a commit both hold', async t => {
+    const { take, store, claim } = await start(t)
+    await take({ text: 'one' })
+    await recordAll(store, await claim(), { result: 'delivered', flags: [] })
+    const [[accepted], [confirmed]] = await Promise.all([store.outbox.accept([incoming({ message: 'other', text: 'x' })]), store.outbox.confirm([{ key: incoming().key, text: 'one', receivedAt: 3000 }])])
+    t.match([accepted?.outcome, confirmed?.outcome], ['accepted', 'confirmed'])
+    await store.outbox.accept([incoming({ at: 2, text: 'two' })])
+    t.match(await stateOf(store, 'm1'), { confirmedAt: null }, 'a new version is not confirmed yet')
+  })
+
   t.test('a portal of which nothing is known has an empty record, and a patch changes only what it names', async t => {
     const { store: { portals } } = await start(t)
     t.match(await portals.read(PORTAL), { tokens: null, parked: null, refreshTries: 0, bucket: null })

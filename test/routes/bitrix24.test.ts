@@ -7,7 +7,9 @@ import { createInstall } from '../../src/bitrix24/install.ts'
 import { BadRequest, Forbidden, TooManyRequests } from '../../src/base/errors.ts'
 import type { PortalConfig } from '../../src/bitrix24/hosts.ts'
 import type { PortalRecord } from '../../src/outbox/portals.ts'
+import { createEvents } from '../../src/bitrix24/events.ts'
 import { bitrix24Routes } from '../../routes/bitrix24.ts'
+import { registerRateLimit } from '../../routes/rate-limits.ts'
 import { startSandbox } from '../../sandbox/sandbox.ts'
 import { openSession } from '../bitrix24/scripted-portal.ts'
 
@@ -28,7 +30,9 @@ async function listen (t: Test, { config, record }: { config?: Partial<PortalCon
     const status = error instanceof Forbidden ? 403 : error instanceof TooManyRequests ? 429 : error instanceof BadRequest ? 400 : error.statusCode ?? 500
     return reply.code(status).send({ detail: error.message })
   })
-  await app.register(bitrix24Routes, { install })
+  registerRateLimit(app)
+  const events = createEvents({ portalId: 'portal', portals: opened.portals, outbox: { confirm: async () => [] }, connectors: new Set(), onEvent: () => {}, now: Date.now, log: opened.log })
+  await app.register(bitrix24Routes, { install, events, log: opened.log })
   await app.listen({ host: '127.0.0.1', port: 0 })
   t.teardown(() => app.close())
   const handler = `${app.listeningOrigin}/bitrix24/install`

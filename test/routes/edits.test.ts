@@ -99,7 +99,7 @@ t.test('a filter that nobody knows names itself, and nothing is delivered again'
 t.test('the OpenAPI document names the filters, and that there are no others', async t => {
   const { get } = await start(t)
   const { paths } = (await get('/openapi.json')).json()
-  const filters = ['state', 'reason', 'channel', 'chat', 'message']
+  const filters = ['state', 'reason', 'channel', 'chat', 'message', 'confirmation']
   t.strictSame(paths['/api/edits'].get.parameters.map((parameter: { name: string }) => parameter.name), [...filters, 'limit', 'cursor'])
   t.strictSame(Object.keys(paths['/api/edits'].get.responses), ['200', '400', '401', '429'])
   const { parameters, requestBody } = paths['/api/edits/redeliver'].post

@@ -1,4 +1,5 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
+import type { EventOutcome } from '../../bitrix24/events.ts'
 import type { Renewal } from '../../bitrix24/refresher.ts'
 import type { Channel } from '../../config/channels.ts'
 import type { CommitObserver } from '../../outbox/store.ts'
@@ -44,6 +45,7 @@ export function createMetrics ({ version, channels, now }: MetricsOptions): Metr
       onLookUp: createLookUpMetrics(registry, known.map(({ id }) => id)),
       onCommit: createCommitObserver(registry),
       onRenewal: createRenewalObserver(registry),
+      onEvent: createEventObserver(registry),
     },
     createScrape: options => createScrape(registry, options),
   }
@@ -83,6 +85,28 @@ function createRenewalObserver (registry: Registry): (renewal: Renewal) => void 
   }
 }
 
+const EVENT_OUTCOMES: readonly EventOutcome[] = ['confirmed', 'repeated', 'older', 'early', 'unmatched', 'foreign', 'operator', 'other', 'unknown']
+
+function createEventObserver (registry: Registry): (outcome: EventOutcome, confirmedAfterMs: number | null) => void {
+  const events = new Counter({
+    name: 'relay_portal_events_total',
+    help: 'Authentic events of the portal: confirmed, repeated, older (text of an older version), early, unmatched (never called), foreign (connector), operator, other, unknown (form).',
+    labelNames: ['outcome'],
+    registers: [registry],
+  })
+  const delay = new Histogram({
+    name: 'relay_confirmation_seconds',
+    help: 'From the delivery of an edit to the portal\'s report that it found the message.',
+    buckets: [0.1, 0.5, 1, 2, 5, 10, 30, 60, 300, 600],
+    registers: [registry],
+  })
+  for (const outcome of EVENT_OUTCOMES) events.inc({ outcome }, 0)
+  return (outcome, confirmedAfterMs) => {
+    events.inc({ outcome })
+    if (confirmedAfterMs !== null) delay.observe(confirmedAfterMs / 1000)
+  }
+}
+
 /** Called by the webhook routes. `channel` is null if there is no such channel. */
 export interface WebhookObserver {
   onReceived (channel: string, edits: ReadonlyArray<{ readonly result: EditResult }>): void
@@ -97,6 +121,7 @@ interface Observers {
   readonly onLookUp: (report: LookUpReport) => void
   readonly onCommit: CommitObserver
   readonly onRenewal: (renewal: Renewal) => void
+  readonly onEvent: (outcome: EventOutcome, confirmedAfterMs: number | null) => void
 }
 
 /** No channel can have this name. */

@@ -1,30 +1,38 @@
-import type { IncomingEdit, IntakeResult } from '../outbox.ts'
+import type { IncomingEdit, IntakeResult, PortalReport, ReportResult } from '../outbox.ts'
 import { accept, identify, seenProfile, type IdentifiedEdit } from '../rules/accept.ts'
+import { confirm, confirmedAfterMs, identifyReport } from '../rules/confirm.ts'
 import type { LedgerDelta } from '../rules/row.ts'
 import type { Client } from './connection.ts'
 import { rememberProfiles } from './profiles.ts'
 import { addToLedger, lockRows, saveRows, type Held } from './rows.ts'
 
 /**
- * Accepts a batch within a transaction: locks the rows that exist, applies the rules edit by edit in order of arrival, and writes the results.
+ * Accepts a batch of edits and reports within a transaction: locks the rows that exist, applies the rules one by one, and writes the results.
  * Another replica may meanwhile write a row that is new here, which is a WriteConflict.
  */
-export async function acceptBatch (client: Client, replica: string, batch: readonly IncomingEdit[]): Promise<IntakeResult[]> {
+export async function acceptBatch (client: Client, replica: string, batch: readonly IncomingEdit[], portalReports: readonly PortalReport[]): Promise<{ readonly accepted: IntakeResult[], readonly confirmed: ReportResult[] }> {
   const edits = batch.map(identify)
-  const [found, held] = await Promise.all([findLanes(client, edits), lockRows(client, [...new Set(edits.map(edit => edit.id))])])
+  const reports = portalReports.map(identifyReport)
+  const [found, held] = await Promise.all([findLanes(client, edits), lockRows(client, [...new Set([...edits, ...reports].map(({ id }) => id))])])
   const lanes = edits.every(edit => found.has(nameOf(edit))) ? found : await makeLanes(client, edits)
   const laneOf = (edit: IdentifiedEdit): number => lanes.get(nameOf(edit)) as number
   const changed = new Map<string, Held>()
   const deltas: LedgerDelta[] = []
-  const results = edits.map(incoming => {
+  const accepted = edits.map(incoming => {
     const before = changed.get(incoming.id) ?? held.get(incoming.id)
     const { result, row, delta } = accept(before?.row ?? null, incoming)
     deltas.push(delta)
     if (row !== null) changed.set(incoming.id, { lane: before?.lane ?? laneOf(incoming), stamp: before?.stamp ?? 0, row })
     return result
   })
+  const confirmed = reports.map(report => {
+    const before = changed.get(report.id) ?? held.get(report.id)
+    const { outcome, row } = confirm(before?.row ?? null, report)
+    if (row !== null && before !== undefined) changed.set(report.id, { ...before, row })
+    return { outcome, confirmedAfterMs: confirmedAfterMs(row) }
+  })
   await Promise.all([saveRows(client, [...changed.values()]), rememberProfiles(client, edits.map(seenProfile)), addToLedger(client, replica, deltas)])
-  return results
+  return { accepted, confirmed }
 }
 
 const ASKED = 'unnest($1::text[], $2::text[], $3::integer[], $4::text[]) AS asked (portal, connector, line, channel)'

@@ -59,7 +59,7 @@ export function createPostgresOutbox ({ link, replica }: OutboxParts): Pick<Outb
     const chosen = travelTogether(stillDue, limit)
     const [known] = await Promise.all([
       findProfiles(client, portal, lane.connector, chosen.map(row => (row.edit as HeldEdit).user.id)),
-      saveRows(client, chosen.map(row => ({ ...rows.get(row.id) as Held, row: claim(row, callId) }))),
+      saveRows(client, chosen.map(row => ({ ...rows.get(row.id) as Held, row: claim(row, callId, now) }))),
       writePortal(client, portal, held.record, { bucket }),
     ])
     return chosen.map(row => toClaimed(row, known.get((row.edit as HeldEdit).user.id) ?? null))

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { StoreUnavailable } from '../../base/errors.ts'
 import type { CommitObserver, Store, StoreSnapshot } from '../store.ts'
 import { createGroupCommit } from '../group-commit.ts'
-import type { IncomingEdit, IntakeResult } from '../outbox.ts'
+import type { IncomingEdit, IntakeResult, PortalReport, ReportResult } from '../outbox.ts'
 import { acceptBatch } from './accept.ts'
 import { readAddress, type Address } from './address.ts'
 import { connect, discard, UnsafeServer, type Client } from './connection.ts'
@@ -32,6 +32,11 @@ export interface PostgresOptions {
   readonly observeCommit?: CommitObserver
 }
 
+/** What shares a commit: the edits of a webhook, or reports of the portal. */
+type Job =
+  | { readonly edits: readonly IncomingEdit[], readonly reports?: undefined }
+  | { readonly edits?: undefined, readonly reports: readonly PortalReport[] }
+
 /** The store for many replicas: one PostgreSQL, which has each commit on disk before it is acknowledged. */
 export async function openPostgresStore ({ databaseUrl, mayBeUnsafe = false, waitMs, now, leaseMs = LEASE_MS, observeCommit = () => {} }: PostgresOptions): Promise<Store> {
   const server = { ...addressOf(databaseUrl), mayBeUnsafe }
@@ -48,17 +53,22 @@ export async function openPostgresStore ({ databaseUrl, mayBeUnsafe = false, wai
   const signals = createPostgresSignals(() => leases)
 
   const replica = randomUUID()
-  const commits = createGroupCommit<readonly IncomingEdit[], IntakeResult[]>({
+  const commits = createGroupCommit<Job, IntakeResult[] | ReportResult[]>({
     async commit (jobs) {
-      const results = await writer.transact(client => acceptBatch(client, replica, jobs.flat()))
-      return jobs.map(job => results.splice(0, job.length))
+      const { accepted, confirmed } = await writer.transact(client => acceptBatch(client, replica, jobs.flatMap(({ edits }) => edits ?? []), jobs.flatMap(({ reports }) => reports ?? [])))
+      return jobs.map(({ edits, reports }) => edits === undefined ? confirmed.splice(0, reports.length) : accepted.splice(0, edits.length))
     },
     observe: observeCommit,
   })
 
   return {
     portal,
-    outbox: { accept: edits => commits.run(edits), ...createPostgresOutbox({ link: courier, replica }), ...createPostgresQueries(readers) },
+    outbox: {
+      accept: async edits => await commits.run({ edits }) as IntakeResult[],
+      confirm: async reports => await commits.run({ reports }) as ReportResult[],
+      ...createPostgresOutbox({ link: courier, replica }),
+      ...createPostgresQueries(readers)
+    },
     portals: createPostgresPortals(courier),
     profiles: createPostgresProfiles(writer, courier),
     leases: createPostgresLeases(leases, leaseMs, now),

@@ -1,5 +1,6 @@
 import { COLUMNS, searchable, toAttempts, toEditRow, type Columns } from '../columns.ts'
-import type { Backlog, Ledger, Outbox } from '../outbox.ts'
+import type { Backlog, ConfirmationTally, Ledger, Outbox } from '../outbox.ts'
+import { NOBODY_LISTENS } from '../rules/confirm.ts'
 import type { PendingLane } from '../store.ts'
 import type { Client } from './connection.ts'
 import type { ReadPool } from './read-pool.ts'
@@ -8,14 +9,27 @@ type NamedColumns = Columns & { readonly seq: number, readonly connector: string
 
 const NAMED = `SELECT seq, ${COLUMNS.map(name => `outbox.${name}`).join(', ')}, connector, line FROM outbox JOIN lanes ON lanes.id = lane`
 
+/** A delivered row's confirmation, as `confirmationOf` derives it. */
+function confirmationSql (calledSince: string, deliveredBefore: string): string {
+  return `CASE WHEN confirmed_at IS NOT NULL THEN 'confirmed' WHEN called_at >= ${calledSince}::bigint AND finished_at < ${deliveredBefore}::bigint THEN 'unconfirmed' ELSE 'unknown' END`
+}
+
+const TALLY = ['confirmed', 'unconfirmed', 'unknown'].map(each => `count(*) FILTER (WHERE ${confirmationSql('$2', '$3')} = '${each}') AS ${each}`).join(', ')
+
 /** The operator's queries. They may read many rows, so they have connections of their own. */
-export function createPostgresQueries (pool: ReadPool): Pick<Outbox, 'ledger' | 'backlog' | 'oldestPending' | 'find' | 'attempts' | 'list'> {
+export function createPostgresQueries (pool: ReadPool): Pick<Outbox, 'tallyConfirmations' | 'ledger' | 'backlog' | 'oldestPending' | 'find' | 'attempts' | 'list'> {
   const find = (id: string): Promise<NamedColumns | undefined> => pool.run(async client => {
     const { rows: [row] } = await client.query<NamedColumns>(`${NAMED} WHERE outbox.id = $1`, [searchable(id)])
     return row
   })
 
   return {
+    tallyConfirmations: (portal, { calledSince, deliveredBefore }) => pool.run(async client => {
+      const { rows } = await client.query<ConfirmationTally>(`SELECT connector, line, lanes.channel, ${TALLY} FROM lanes JOIN outbox ON lane = lanes.id
+        WHERE portal = $1 AND finished_at IS NOT NULL AND state = 'delivered' GROUP BY lanes.id ORDER BY lanes.id`, [portal, calledSince, deliveredBefore])
+      return rows
+    }),
+
     ledger: () => pool.run(async client => {
       const { rows: [row] } = await client.query<Ledger>(`SELECT accepted, superseded, delivered, dead, accepted - superseded - delivered - dead AS pending FROM (
         SELECT coalesce(sum(accepted), 0)::bigint AS accepted, coalesce(sum(superseded), 0)::bigint AS superseded,
@@ -44,11 +58,13 @@ export function createPostgresQueries (pool: ReadPool): Pick<Outbox, 'ledger' | 
     },
 
     list: (filter, { after, limit }) => pool.run(async client => {
-      const { state, reason, channel, chat, message } = filter
+      const { state, reason, channel, chat, message, confirmation } = filter
+      const { calledSince, deliveredBefore } = confirmation?.window ?? NOBODY_LISTENS
       const { rows } = await client.query<NamedColumns>(`${NAMED} WHERE seq < coalesce($1::bigint, seq + 1)
         AND ($2::text IS NULL OR state = $2) AND ($3::text IS NULL OR reason = $3 OR refused_reason = $3)
         AND ($4::text IS NULL OR outbox.channel = $4) AND ($5::text IS NULL OR chat = $5) AND ($6::text IS NULL OR message = $6)
-        ORDER BY seq DESC LIMIT $7`, [after, ...[state, reason, channel, chat, message].map(asked => asked === undefined ? null : searchable(asked)), limit + 1])
+        AND ($8::text IS NULL OR state = 'delivered' AND $8 = ${confirmationSql('$9', '$10')})
+        ORDER BY seq DESC LIMIT $7`, [after, ...[state, reason, channel, chat, message].map(asked => asked === undefined ? null : searchable(asked)), limit + 1, confirmation?.is, calledSince, deliveredBefore])
       const edits = rows.slice(0, limit)
       return { edits: edits.map(toEditRow), next: rows.length > limit ? edits.at(-1)?.seq ?? null : null }
     }),

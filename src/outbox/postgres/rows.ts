@@ -13,7 +13,7 @@ export interface Held {
 
 type StoredColumns = Columns & { readonly lane: number, readonly stamp: number }
 
-const NUMBERS: readonly string[] = ['version', 'due_at', 'ask_at', 'waiting_since', 'finished_at', 'call_version', 'quarantine_version', 'quarantine_until']
+const NUMBERS: readonly string[] = ['version', 'due_at', 'ask_at', 'waiting_since', 'finished_at', 'call_version', 'quarantine_version', 'quarantine_until', 'called_at', 'confirmed_at']
 
 const SELECT = `SELECT ${COLUMNS.join(', ')}, lane, stamp FROM outbox`
 

@@ -38,13 +38,16 @@ const SCHEMA = `
     call_version bigint,
     quarantine_version bigint,
     quarantine_until bigint,
+    called_at bigint,
+    confirmed_at bigint,
     rest text NOT NULL
   );
   CREATE INDEX outbox_due ON outbox (lane, due_at, seq) WHERE due_at IS NOT NULL AND call_id IS NULL;
   CREATE INDEX outbox_nameless ON outbox (lane, ask_at) WHERE ask_at IS NOT NULL;
   CREATE INDEX outbox_calls ON outbox (lane) WHERE call_id IS NOT NULL;
   CREATE INDEX outbox_quarantine ON outbox (lane) WHERE quarantine_until IS NOT NULL;
-  CREATE INDEX outbox_finished ON outbox (finished_at) WHERE finished_at IS NOT NULL;
+  -- Holds all that counting confirmations needs.
+  CREATE INDEX outbox_finished ON outbox (finished_at, lane, state, confirmed_at, called_at) WHERE finished_at IS NOT NULL;
 
   -- A row for each process, because processes that share a row would wait for each other. The sum of all rows is the ledger.
   CREATE TABLE ledger (

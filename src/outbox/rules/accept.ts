@@ -1,7 +1,7 @@
 import { compareRevisions, contentDigest, messageRowId, type RefusalReason } from '../../edit/edit.ts'
 import type { IncomingEdit, IntakeResult } from '../outbox.ts'
 import type { SeenProfile } from '../profiles.ts'
-import { dueOrAsked, emptyRow, freshHistory, type LedgerDelta, type OutboxRow } from './row.ts'
+import { dueOrAsked, emptyRow, freshHistory, UNCONFIRMED, type LedgerDelta, type OutboxRow } from './row.ts'
 
 /** An edit with its row's id and the digests of its contents. */
 export interface IdentifiedEdit extends IncomingEdit {
@@ -78,6 +78,7 @@ function acceptDeliverable (held: OutboxRow | null, incoming: IdentifiedEdit): A
     finishedAt: null,
     ...dueOrAsked(edit.user, at),
     history: freshHistory(edit.message.files.length),
+    ...UNCONFIRMED,
   }
   return { result: { id, outcome: 'accepted', dueAt: at }, row, delta: { accepted: 1, superseded: supersedes ? 1 : 0 } }
 }

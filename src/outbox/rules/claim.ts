@@ -1,5 +1,6 @@
 import type { ClientProfile, PortalEdit } from '../../edit/edit.ts'
 import type { ClaimedEdit } from '../outbox.ts'
+import { addText } from './confirm.ts'
 import { endCall } from './outcome.ts'
 import type { Change, HeldEdit, OutboxRow } from './row.ts'
 
@@ -18,7 +19,7 @@ export function travelTogether (due: readonly OutboxRow[], limit: number): Outbo
   return chosen
 }
 
-export function claim (held: OutboxRow, callId: string): OutboxRow {
+export function claim (held: OutboxRow, callId: string, now: number): OutboxRow {
   // Another version than the quarantined one is due only after the quarantine.
   const isQuarantined = held.quarantineVersion === held.version
   return {
@@ -26,6 +27,7 @@ export function claim (held: OutboxRow, callId: string): OutboxRow {
     callId,
     callVersion: held.version,
     dueAt: null,
+    texts: addText(held, now),
     quarantineVersion: isQuarantined ? held.quarantineVersion : null,
     quarantineUntil: isQuarantined ? held.quarantineUntil : null,
   }

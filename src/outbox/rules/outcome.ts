@@ -12,7 +12,7 @@ export function endCall (held: OutboxRow, callId: string, outcome: CallOutcome, 
   switch (outcome.result) {
     case 'delivered':
       if (held.overtaken && !newerWaits) return { row: { ...row, dueAt: Math.max(now, notBefore) }, delta: {} }
-      return { row: newerWaits ? row : finished(row, now, 'delivered', null, null, outcome.flags), delta: { delivered: 1 } }
+      return { row: newerWaits ? row : { ...finished(row, now, 'delivered', null, null, outcome.flags), portalUser: outcome.portalUser ?? row.portalUser }, delta: { delivered: 1 } }
     case 'dead':
       return { row: newerWaits ? row : finished(row, now, 'dead', outcome.reason, outcome.words, row.history.flags), delta: { dead: 1 } }
     case 'retry':

@@ -39,6 +39,13 @@ export interface OutboxRow {
   /** A late call of a former leader may have shown an older version during the present call. So the message is sent once more. */
   readonly overtaken: boolean
   readonly refused: RefusedRevision | null
+  /** The texts of the last versions that calls have carried, with the time of each one's first call. */
+  readonly texts: ReadonlyArray<{ readonly version: number, readonly digest: string, readonly calledAt: number }>
+  /** When the portal reported that it found the message with the present version; and whether the report's text was another. */
+  readonly confirmedAt: number | null
+  readonly textDiffers: boolean
+  /** The portal's own id of the client, from the answer to the last call. */
+  readonly portalUser: string | null
   /** The last calls that carried the message, the oldest first. */
   readonly calls: ReadonlyArray<Attempt & { readonly callId: string }>
 }
@@ -90,9 +97,14 @@ export function emptyRow (id: string, { chat, message }: MessageKey, channel: st
     quarantineUntil: null,
     overtaken: false,
     refused: null,
+    texts: [],
+    ...UNCONFIRMED,
+    portalUser: null,
     calls: [],
   }
 }
+
+export const UNCONFIRMED = { confirmedAt: null, textDiffers: false } as const
 
 /** When the edit is due for its call; or, if its client has no name yet, when to look that up. */
 export function dueOrAsked (user: ClientProfile, at: number): Pick<OutboxRow, 'dueAt' | 'askAt'> {

@@ -1,8 +1,9 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { COLUMNS, toColumns, toRow, type Columns } from '../columns.ts'
-import type { ClaimedEdit, ClaimRequest, EndedCall, EndedQuestion, IncomingEdit, IntakeResult, LaneDue, Outbox, Recovery, RedeliveryOutcome } from '../outbox.ts'
+import type { ClaimedEdit, ClaimRequest, EndedCall, EndedQuestion, IncomingEdit, IntakeResult, LaneDue, Outbox, PortalReport, Recovery, RedeliveryOutcome, ReportResult } from '../outbox.ts'
 import { accept, identify, seenProfile } from '../rules/accept.ts'
 import { claim, giveBack, SCAN_FACTOR, toClaimed, travelTogether } from '../rules/claim.ts'
+import { confirm, confirmedAfterMs, identifyReport } from '../rules/confirm.ts'
 import { recover } from '../rules/fencing.ts'
 import { recordName } from '../rules/naming.ts'
 import { recordOutcome } from '../rules/record.ts'
@@ -83,6 +84,14 @@ export function createSqliteOutbox (db: DatabaseSync, { portals, profiles, lease
       return results
     },
 
+    confirm (reports: readonly PortalReport[]): ReportResult[] {
+      return reports.map(identifyReport).map(report => {
+        const { outcome, row } = confirm(load(report.id), report)
+        if (row !== null) update.run(...written(row), row.id)
+        return { outcome, confirmedAfterMs: confirmedAfterMs(row) }
+      })
+    },
+
     lanes (portal: string): LaneDue[] {
       return lanesOf.all(portal).flatMap(lane => {
         const dueAt = nextDue.get(lane.id as number)?.due as number | null
@@ -94,7 +103,7 @@ export function createSqliteOutbox (db: DatabaseSync, { portals, profiles, lease
       if (!leases.isCurrent(portal, epoch)) return []
       const candidates = due.all(laneId(portal, lane.connector, lane.line, lane.channel), now, limit * SCAN_FACTOR)
       const chosen = travelTogether(candidates.map(read), limit)
-      apply(chosen.map(row => ({ row: claim(row, callId), delta: {} })))
+      apply(chosen.map(row => ({ row: claim(row, callId, now), delta: {} })))
       portals.write(portal, { bucket })
       return chosen.map(row => toClaimed(row, profiles.find(portal, lane.connector, (row.edit as HeldEdit).user.id)))
     },

@@ -1,9 +1,15 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { COLUMNS, searchable, toAttempts, toEditRow, type Columns } from '../columns.ts'
-import type { Attempt, Backlog, EditFilter, EditPage, EditRow, Ledger } from '../outbox.ts'
+import { NOBODY_LISTENS } from '../rules/confirm.ts'
+import type { Attempt, Backlog, ConfirmationTally, EditFilter, EditPage, EditRow, Ledger, ReportWindow } from '../outbox.ts'
 import type { PendingLane } from '../store.ts'
 
 type NamedColumns = Columns & { readonly seq: number, readonly connector: string, readonly line: number }
+
+/** A delivered row's confirmation, as `confirmationOf` derives it. */
+const CONFIRMATION = "CASE WHEN confirmed_at IS NOT NULL THEN 'confirmed' WHEN called_at >= :calledSince AND finished_at < :deliveredBefore THEN 'unconfirmed' ELSE 'unknown' END"
+
+const TALLY = ['confirmed', 'unconfirmed', 'unknown'].map(each => `sum(${CONFIRMATION} = '${each}') AS ${each}`).join(', ')
 
 /** The operator's queries. They may read many rows, so they run beside the writer. */
 export function createSqliteQueries (db: DatabaseSync) {
@@ -12,12 +18,15 @@ export function createSqliteQueries (db: DatabaseSync) {
   const page = db.prepare(`${named} WHERE seq < :after
     AND (:state IS NULL OR state = :state) AND (:reason IS NULL OR reason = :reason OR refused_reason = :reason)
     AND (:channel IS NULL OR outbox.channel = :channel) AND (:chat IS NULL OR chat = :chat) AND (:message IS NULL OR message = :message)
+    AND (:is IS NULL OR state = 'delivered' AND :is = ${CONFIRMATION})
     ORDER BY seq DESC LIMIT :limit`)
   const readLedger = db.prepare('SELECT accepted, superseded, delivered, dead, accepted - superseded - delivered - dead AS pending FROM ledger')
   const count = "coalesce(sum((state = 'pending') + (call_id IS NOT NULL AND call_version <> version)), 0) AS pending"
   const pendingOf = "FROM outbox JOIN lanes ON lanes.id = lane WHERE (state = 'pending' OR call_id IS NOT NULL) AND portal = ?"
   const countPending = db.prepare(`SELECT ${count}, min(waiting_since) AS oldest ${pendingOf}`)
   const countByLane = db.prepare(`SELECT connector, line, lanes.channel, ${count} ${pendingOf} GROUP BY lanes.id ORDER BY lanes.id`)
+  const tally = db.prepare(`SELECT lanes.connector, lanes.line, lanes.channel, ${TALLY} FROM lanes JOIN outbox ON lane = lanes.id
+    WHERE portal = :portal AND finished_at IS NOT NULL AND state = 'delivered' GROUP BY lanes.id ORDER BY lanes.id`)
   const lanesOf = db.prepare('SELECT id FROM lanes WHERE portal = ?')
   const oldestOf = db.prepare(`SELECT min(waiting_since) AS oldest FROM (
     SELECT waiting_since FROM (SELECT waiting_since FROM outbox WHERE lane = ?1 AND due_at IS NOT NULL AND call_id IS NULL ORDER BY due_at LIMIT 1000)
@@ -35,6 +44,8 @@ export function createSqliteQueries (db: DatabaseSync) {
       const counted = countPending.get(portal)
       return { pending: counted?.pending as number, oldestPendingAt: counted?.oldest as number | null }
     },
+
+    tallyConfirmations: (portal: string, window: ReportWindow) => tally.all({ portal, ...window }).map(sql => ({ ...sql })) as unknown as readonly ConfirmationTally[],
 
     pendingByLane: (portal: string): readonly PendingLane[] => countByLane.all(portal).map(sql => ({ ...sql })) as unknown as readonly PendingLane[],
 
@@ -54,8 +65,8 @@ export function createSqliteQueries (db: DatabaseSync) {
     },
 
     list (filter: EditFilter, { after, limit }: { readonly after: number | null, readonly limit: number }): EditPage {
-      const { state = null, reason = null, channel = null, chat, message } = filter
-      const rows = page.all({ after: after ?? Number.MAX_SAFE_INTEGER, state, reason, channel, chat: asked(chat), message: asked(message), limit: limit + 1 }) as unknown as NamedColumns[]
+      const { state = null, reason = null, channel = null, chat, message, confirmation } = filter
+      const rows = page.all({ after: after ?? Number.MAX_SAFE_INTEGER, state, reason, channel, chat: asked(chat), message: asked(message), is: confirmation?.is ?? null, ...confirmation?.window ?? NOBODY_LISTENS, limit: limit + 1 }) as unknown as NamedColumns[]
       const edits = rows.slice(0, limit)
       return { edits: edits.map(toEditRow), next: rows.length > limit ? edits.at(-1)?.seq ?? null : null }
     },

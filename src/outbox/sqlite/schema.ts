@@ -33,13 +33,16 @@ const SCHEMA = `
     call_version INTEGER,
     quarantine_version INTEGER,
     quarantine_until INTEGER,
+    called_at INTEGER,
+    confirmed_at INTEGER,
     rest TEXT NOT NULL
   ) STRICT;
   CREATE INDEX outbox_due ON outbox (lane, due_at) WHERE due_at IS NOT NULL AND call_id IS NULL;
   CREATE INDEX outbox_nameless ON outbox (lane, ask_at) WHERE ask_at IS NOT NULL;
   CREATE INDEX outbox_calls ON outbox (lane) WHERE call_id IS NOT NULL;
   CREATE INDEX outbox_quarantine ON outbox (lane) WHERE quarantine_until IS NOT NULL;
-  CREATE INDEX outbox_finished ON outbox (finished_at) WHERE finished_at IS NOT NULL;
+  -- Holds all that counting confirmations needs.
+  CREATE INDEX outbox_finished ON outbox (finished_at, lane, state, confirmed_at, called_at) WHERE finished_at IS NOT NULL;
 
   CREATE TABLE ledger (
     one INTEGER PRIMARY KEY CHECK (one = 1),

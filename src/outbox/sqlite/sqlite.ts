@@ -49,6 +49,7 @@ export async function openSqliteStore (options: SqliteOptions): Promise<Store> {
     portal: writer.portal,
     outbox: {
       accept: async edits => JSON.parse(await write('outbox', 'accept', toJson(edits))) as IntakeResult[],
+      confirm: reports => write('outbox', 'confirm', reports),
       lanes: portal => write('outbox', 'lanes', portal),
       claim: request => write('outbox', 'claim', request),
       giveBack: call => write('outbox', 'giveBack', call),
@@ -58,6 +59,7 @@ export async function openSqliteStore (options: SqliteOptions): Promise<Store> {
       recordNames: question => write('outbox', 'recordNames', question),
       redeliver: (ids, at) => write('outbox', 'redeliver', ids, at),
       prune: (finishedBefore, limit) => write('outbox', 'prune', finishedBefore, limit),
+      tallyConfirmations: (portal, window) => read('tallyConfirmations', portal, window),
       ledger: () => read('ledger'),
       backlog: portal => read('backlog', portal),
       oldestPending: portal => read('oldestPending', portal),

@@ -27,6 +27,8 @@ export function openInMemory () {
 
   const outbox: Outbox = {
     accept: edits => commit(() => verbs.accept(edits)),
+    confirm: reports => commit(() => verbs.confirm(reports)),
+    tallyConfirmations: async (portal, window) => reading.tallyConfirmations(portal, window),
     lanes: portal => commit(() => verbs.lanes(portal)),
     claim: request => commit(() => verbs.claim(request)),
     giveBack: call => commit(() => verbs.giveBack(call)),

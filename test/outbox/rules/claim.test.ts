@@ -1,4 +1,5 @@
 import t from 'tap'
+import { textDigest } from '../../../src/outbox/rules/confirm.ts'
 import { claim, giveBack, toClaimed, travelTogether } from '../../../src/outbox/rules/claim.ts'
 import { freshHistory } from '../../../src/outbox/rules/row.ts'
 import { heldRow, incoming } from '../edits.ts'
@@ -27,13 +28,13 @@ t.test('an edit that cannot join is passed over for those after it', async t => 
 
 t.test('a claim puts the present version into the call', async t => {
   const held = heldRow({ version: 3, waitingSince: 1000 })
-  t.strictSame(claim(held, 'call'), { ...held, callId: 'call', callVersion: 3, dueAt: null })
+  t.strictSame(claim(held, 'call', 2000), { ...held, callId: 'call', callVersion: 3, dueAt: null, texts: [{ version: 3, digest: textDigest('Hello'), calledAt: 2000 }] })
 })
 
 t.test('a claim keeps the quarantine of its own version, and ends that of another', async t => {
   const held = heldRow({ version: 3, quarantineVersion: 3, quarantineUntil: 70_000 })
-  t.match(claim(held, 'call'), { quarantineVersion: 3, quarantineUntil: 70_000 })
-  t.match(claim({ ...held, version: 4 }, 'call'), { quarantineVersion: null, quarantineUntil: null })
+  t.match(claim(held, 'call', 2000), { quarantineVersion: 3, quarantineUntil: 70_000 })
+  t.match(claim({ ...held, version: 4 }, 'call', 2000), { quarantineVersion: null, quarantineUntil: null })
 })
 
 t.test('a claimed edit has the client\'s newest profile, or the one that it came with', async t => {

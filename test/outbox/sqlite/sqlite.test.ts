@@ -41,7 +41,7 @@ t.test('the database itself keeps one row per message', async t => {
   await store.outbox.accept([incoming()])
   const other = new DatabaseSync(path)
   t.teardown(() => other.close())
-  t.throws(() => other.exec('INSERT INTO outbox SELECT seq + 1, id, lane, channel, chat, message, version, state, reason, refused_reason, due_at, ask_at, waiting_since, finished_at, call_id, call_version, quarantine_version, quarantine_until, rest FROM outbox'), { message: 'UNIQUE constraint failed: outbox.id' })
+  t.throws(() => other.exec('INSERT INTO outbox SELECT seq + 1, id, lane, channel, chat, message, version, state, reason, refused_reason, due_at, ask_at, waiting_since, finished_at, call_id, call_version, quarantine_version, quarantine_until, called_at, confirmed_at, rest FROM outbox'), { message: 'UNIQUE constraint failed: outbox.id' })
 })
 
 t.test('a second process on the same file is refused, and gets it when the first has ended, however it ended', async t => {

@@ -1,0 +1,140 @@
+import { createAlarm } from '../base/alarm.ts'
+import type { Log } from '../base/log.ts'
+import type { Confirmation, ConfirmationTally, EditRow, Outbox, ReportWindow } from '../outbox/outbox.ts'
+import type { PortalRecord, Portals } from '../outbox/portals.ts'
+import { confirmationOf, REPORT_WITHIN_MS, reportWindow } from '../outbox/rules/confirm.ts'
+
+interface ConfirmationsOptions {
+  readonly portalId: string
+  readonly portals: Pick<Portals, 'read'>
+  readonly outbox: Pick<Outbox, 'tallyConfirmations'>
+  /** Whether PUBLIC_URL is set. */
+  readonly isEnabled: boolean
+  readonly now: () => number
+  readonly log: Log
+}
+
+/** Counts of delivered edits, and since when the portal reports them. */
+export interface ConfirmationSummary {
+  readonly enabled: boolean
+  readonly boundAt: number | null
+  readonly lastEventAt: number | null
+  readonly confirmed: number
+  readonly unconfirmed: number
+  readonly unknown: number
+}
+
+/** A delivered edit's confirmation, and in words the likely cause if it is not confirmed. */
+export interface Finding {
+  readonly confirmation: Confirmation | null
+  readonly cause: string | null
+}
+
+export type Confirmations = ReturnType<typeof createConfirmations>
+
+/** Counts are used again for this long: they read an index of all delivered edits. */
+const VALID_MS = 5000
+
+const WATCH_EVERY_MS = 5 * 60_000
+
+/** After this many delivered edits without one confirmed, a channel is reported. */
+const SILENT_AFTER = 5
+
+const NEVER = 'no edit of this channel was ever confirmed: its connector, line or ids differ from those of the original messages; compare the channel\'s "connector", "line" and the templates "ids" ({user}, {chat}, {message}) with `npm run relay -- ids <dialog>`'
+const UNKNOWN_USER = 'the portal did not know the client: the user id differs from the original\'s, or the original was never sent; compare the template "ids.user"'
+const ONE = 'the portal finds other messages of this channel: this original was never sent to it, or was deleted there'
+
+/** Derives from the portal's reports which edits have landed, and explains silence. */
+export function createConfirmations ({ portalId, portals, outbox, isEnabled, now, log }: ConfirmationsOptions) {
+  const alarm = createAlarm()
+  let halt = new AbortController()
+  const reported = new Set<string>()
+  let loop: Promise<void> = Promise.resolve()
+  let counted: { readonly at: number, readonly record: PortalRecord, readonly tallies: readonly ConfirmationTally[] } | null = null
+
+  function windowOf (record: PortalRecord): ReportWindow {
+    return reportWindow({ boundAt: record.eventBinding?.boundAt ?? null, lastEventAt: record.lastEventAt }, now())
+  }
+
+  async function count () {
+    if (counted !== null && now() - counted.at < VALID_MS) return counted
+    const record = await portals.read(portalId)
+    const tallies = await outbox.tallyConfirmations(portalId, windowOf(record))
+    counted = { at: now(), record, tallies }
+    return counted
+  }
+
+  function causeOf (edit: EditRow, confirmation: Confirmation, record: PortalRecord, tallies: readonly ConfirmationTally[]): string | null {
+    if (confirmation === 'confirmed') return null
+    if (edit.flags.includes('unknown-user')) return UNKNOWN_USER
+    if (confirmation === 'unconfirmed') return sum(tallies.filter(({ channel }) => channel === edit.channel)).confirmed === 0 ? NEVER : ONE
+    if (!isEnabled) return 'the portal is not asked to report edits: set PUBLIC_URL'
+    const boundAt = record.eventBinding?.boundAt ?? null
+    if (boundAt === null) return 'the portal has not taken the relay\'s address for events yet: see events.not-bound in the log, and run `npm run relay -- doctor`'
+    if ((edit.calledAt ?? 0) < boundAt) return 'it was sent before the portal was asked to report edits'
+    if (now() - (edit.settledAt ?? now()) < REPORT_WITHIN_MS) return 'the portal has ten minutes to report it'
+    return 'the portal has reported nothing at all since: the binding is gone, or PUBLIC_URL cannot be reached from the portal; run `npm run relay -- doctor`'
+  }
+
+  /** Warns once for each channel whose edits are never found. */
+  async function watch (): Promise<void> {
+    const { tallies } = await count()
+    for (const channel of new Set(tallies.map(({ channel }) => channel))) {
+      const { confirmed, unconfirmed } = sum(tallies.filter(tally => tally.channel === channel))
+      if (confirmed > 0 || unconfirmed < SILENT_AFTER || reported.has(channel)) continue
+      reported.add(channel)
+      log.warn({ event: 'confirmations.none', channel, unconfirmed }, NEVER)
+    }
+  }
+
+  async function run (): Promise<void> {
+    while (!halt.signal.aborted) {
+      await watch().catch((error: unknown) => log.error({ event: 'confirmations.failed', err: error }, 'confirmations.failed'))
+      if (!halt.signal.aborted) await alarm.sleep(WATCH_EVERY_MS)
+    }
+  }
+
+  return {
+    watch,
+
+    async summary (): Promise<ConfirmationSummary> {
+      const { record, tallies } = await count()
+      return { enabled: isEnabled, boundAt: record.eventBinding?.boundAt ?? null, lastEventAt: record.lastEventAt, ...sum(tallies) }
+    },
+
+    /** The counts of each lane. */
+    byLane: async (): Promise<readonly ConfirmationTally[]> => (await count()).tallies,
+
+    /** For `Outbox.list`. */
+    window: async (): Promise<ReportWindow> => windowOf(await portals.read(portalId)),
+
+    async find (edit: EditRow): Promise<Finding> {
+      const confirmation = confirmationOf(edit, windowOf(await portals.read(portalId)))
+      if (confirmation === null) return { confirmation, cause: null }
+      const { record, tallies } = await count()
+      return { confirmation, cause: causeOf(edit, confirmation, record, tallies) }
+    },
+
+    /** Only the leader watches. */
+    start (): void {
+      halt = new AbortController()
+      if (isEnabled) loop = run()
+    },
+
+    async stop (): Promise<void> {
+      halt.abort()
+      alarm.ring()
+      await loop
+    },
+  }
+}
+
+function sum (tallies: readonly ConfirmationTally[]): Pick<ConfirmationTally, 'confirmed' | 'unconfirmed' | 'unknown'> {
+  const total = { confirmed: 0, unconfirmed: 0, unknown: 0 }
+  for (const { confirmed, unconfirmed, unknown } of tallies) {
+    total.confirmed += confirmed
+    total.unconfirmed += unconfirmed
+    total.unknown += unknown
+  }
+  return total
+}
