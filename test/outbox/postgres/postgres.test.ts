@@ -497,6 +497,14 @@ t.test('the parts of the ledger of processes that ended are put together, and th
   t.match(await second.outbox.ledger(), { accepted: 3, pending: 3 })
 })
 
+t.test('relays that start together on an empty database agree on the portal', async t => {
+  const databaseUrl = await postgres.schema()
+  const stores = await Promise.all([1, 2, 3, 4].map(() => open(t, databaseUrl)))
+  t.match(stores[0]?.portal, /^[\da-f-]{36}$/)
+  t.equal(new Set(stores.map(({ portal }) => portal)).size, 1)
+  t.equal((await open(t, databaseUrl)).portal, stores[0]?.portal)
+})
+
 t.test('the doctor reads the database beside a relay, and changes nothing in an empty one', async t => {
   const databaseUrl = await postgres.schema()
   t.equal(await inspectStore({ databaseUrl, encryptionKey: null }), null)
