@@ -35,12 +35,12 @@ export async function measureBacklog (folder: string): Promise<BacklogResult> {
 async function fill (path: string): Promise<void> {
   const store = await openStore({ databaseUrl: `file:${path}`, encryptionKey: null, now: Date.now })
   for (let first = 0; first < ROWS; first += BATCH) {
-    await store.outbox.accept(Array.from({ length: BATCH }, (_, index) => pendingEdit(first + index)))
+    await store.outbox.accept(Array.from({ length: BATCH }, (_, index) => pendingEdit(store.portal, first + index)))
   }
   await store.close()
 }
 
-function pendingEdit (number: number) {
+export function pendingEdit (portal: string, number: number) {
   const now = Date.now()
   const edit: MessageEdit = {
     user: { id: `user-${number % 50_000}`, name: 'Ivan', lastName: 'Petrov' },
@@ -48,7 +48,7 @@ function pendingEdit (number: number) {
     chat: { id: `chat-${number % 50_000}` },
     revision: { at: now, tie: 0n },
   }
-  const key = { portal: '127.0.0.1:9', connector: 'relay_demo', line: 1, chat: edit.chat.id, message: edit.message.id }
+  const key = { portal, connector: 'relay_demo', line: 1, chat: edit.chat.id, message: edit.message.id }
   return { key, channel: 'default', edit: { ...edit, allowAnonymous: false } as PortalEdit, refusal: null, now, settleMs: 0 }
 }
 

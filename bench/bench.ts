@@ -4,6 +4,7 @@ import { startProcess, startRelayProcess } from '../demo/processes.ts'
 import { alternate, CONNECTIONS, ratio, type Measured } from './alternate.ts'
 import { measureBacklog } from './backlog.ts'
 import { measureDrain } from './drain.ts'
+import { measureEvents } from './events.ts'
 import type { LoadResult } from './load.ts'
 import { measureLatency } from './latency.ts'
 import { measureMessengers } from './messengers.ts'
@@ -44,6 +45,11 @@ await runProgram(async ({ folder }) => {
   console.log('(g) acknowledged after a commit on PostgreSQL (synchronous_commit=on), which has the same cores')
   printLoad('    one relay', one)
   printLoad('    three relays, the same load spread over them', three)
+
+  const events = await measureEvents(folder)
+  console.log(`(h) webhooks acknowledged while the portal reports ${Math.round(events.eventsPerSecond)} edits a second: ${events.ratio.toFixed(2)} of the rate without   (aim: 0.90 or more)`)
+  printLoad('    without reports', events.without)
+  printLoad('    with reports', events.during)
 })
 
 async function measureAcknowledgement (folder: string): Promise<{ a: Measured, b: Measured }> {

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createConnector } from '../demo/connector.ts'
-import { sandboxEnv, startRelayProcess, startSandboxProcess, type Running } from '../demo/processes.ts'
+import { freePort, sandboxEnv, startRelayProcess, startSandboxProcess, type Running } from '../demo/processes.ts'
 import { readSecret, signStandardWebhook } from '../src/signatures/standard-webhooks.ts'
 import { postRequest, runLoad, type LoadResult } from './load.ts'
 import { prepareWebhooks, SECRET, webhookBody } from './webhooks.ts'
@@ -24,8 +24,10 @@ export interface DrainResult {
 /** Measures a drain: ten edits of each of a thousand messages gather while the portal is parked; then an install ends the park. */
 export async function measureDrain (folder: string): Promise<DrainResult> {
   const sandbox = await startSandboxProcess({ SANDBOX_LIMITS: 'off' })
+  const port = await freePort()
   const relay = await startRelayProcess({
     ...sandboxEnv(sandbox.url),
+    PUBLIC_URL: `http://127.0.0.1:${port}`,
     BITRIX24_PLAN: 'enterprise',
     BITRIX24_SHARE: '1',
     WEBHOOK_SECRET: SECRET,
@@ -33,7 +35,7 @@ export async function measureDrain (folder: string): Promise<DrainResult> {
     SETTLE_MS: '0',
     ADMIN_TOKEN,
     DATABASE_URL: `file:${join(folder, 'drain.db')}`,
-  })
+  }, port)
   await sendOriginals(sandbox)
   await gather(sandbox, relay, 0)
   const callsBefore = await countCalls(sandbox)

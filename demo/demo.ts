@@ -6,7 +6,7 @@ import { parseArgs } from 'node:util'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { generateSecret, readSecret, signStandardWebhook } from '../src/signatures/standard-webhooks.ts'
 import { createConnector } from './connector.ts'
-import { endProcesses, sandboxEnv, startRelayProcess, startSandboxProcess, type Running } from './processes.ts'
+import { endProcesses, freePort, sandboxEnv, startRelayProcess, startSandboxProcess, type Running } from './processes.ts'
 import { scenes, toOriginal, toWebhookData } from './story.ts'
 
 /** Short, for a quick demo; the default is 2 s. */
@@ -20,6 +20,15 @@ interface PortalMessage {
   readonly text: string
   readonly deleted: boolean
   readonly history: readonly unknown[]
+}
+
+interface Status {
+  readonly ledger: { readonly pending: number }
+  readonly confirmations: { readonly boundAt: string | null }
+}
+
+interface Edits {
+  readonly edits: ReadonlyArray<{ readonly message: string, readonly state: string, readonly confirmation: string | null }>
 }
 
 const folder = await mkdtemp(join(tmpdir(), 'imconnector-relay-'))
@@ -42,24 +51,35 @@ try {
 
 async function play (): Promise<boolean> {
   const sandbox = await startSandboxProcess()
+  const port = await freePort()
   const relay = await startRelayProcess({
-    ...sandboxEnv(sandbox.url), WEBHOOK_SECRET: secret, ADMIN_TOKEN: adminToken, DATABASE_URL: `file:${folder}/relay.db`, SETTLE_MS: String(SETTLE_MS),
-  })
+    ...sandboxEnv(sandbox.url),
+    WEBHOOK_SECRET: secret,
+    ADMIN_TOKEN: adminToken,
+    DATABASE_URL: `file:${folder}/relay.db`,
+    SETTLE_MS: String(SETTLE_MS),
+    PUBLIC_URL: `http://127.0.0.1:${port}`,
+  }, port)
+  await until(async () => (await ask<Status>(relay, 'status')).confirmations.boundAt !== null)
 
   const connector = await createConnector({ portalUrl: sandbox.url })
   await connector.send(scenes.map(toOriginal))
   const callsBefore = await countCalls(sandbox)
   await sendEdits(relay)
-  await waitUntilDone(relay)
+  await until(async () => (await ask<Status>(relay, 'status')).ledger.pending === 0)
+  // The portal reports an edit after its call.
+  await until(async () => (await ask<Edits>(relay, 'edits')).edits.every(({ confirmation }) => confirmation !== 'unknown'))
+  const { edits } = await ask<Edits>(relay, 'edits')
   const messages = await read<PortalMessage[]>(sandbox, 'messages')
 
   const rows = scenes.map(scene => {
     const message = messages.find(found => found.message === scene.message)
     const after = message === undefined ? '(missing)' : message.deleted ? '(deleted)' : message.text
-    return { scene, after, calls: (message?.history.length ?? 1) - 1, isRight: after === scene.after }
+    const edit = edits.find(found => found.message === scene.message)
+    return { scene, after, calls: (message?.history.length ?? 1) - 1, outcome: edit?.confirmation ?? edit?.state ?? '(missing)', isRight: after === scene.after }
   })
-  printTable(rows.map(({ scene, after, calls, isRight }) => [
-    scene.message, scene.title, shown(scene.before), shown(after), String(scene.edits.length), String(calls), isRight ? 'ok' : `WRONG: ${shown(scene.after)} was expected`,
+  printTable(rows.map(({ scene, after, calls, outcome, isRight }) => [
+    scene.message, scene.title, shown(scene.before), shown(after), String(scene.edits.length), String(calls), outcome, isRight ? 'ok' : `WRONG: ${shown(scene.after)} was expected`,
   ]))
   const webhooks = scenes.reduce((sum, scene) => sum + scene.edits.length, 0)
   console.log(`\n${webhooks} webhooks, ${await countCalls(sandbox) - callsBefore} calls of imconnector.update.messages in all.`)
@@ -81,15 +101,14 @@ async function sendEdits (relay: Running): Promise<void> {
   }
 }
 
-/** Waits until no edit is pending, or until the time-out. */
-async function waitUntilDone (relay: Running): Promise<void> {
+/** Waits until something holds, or until the time-out. */
+async function until (holds: () => Promise<boolean>): Promise<void> {
   const deadline = performance.now() + TIMEOUT_MS
-  while (performance.now() < deadline) {
-    const response = await fetch(`${relay.url}/api/status`, { headers: { authorization: `Bearer ${adminToken}` } })
-    const { ledger } = await response.json() as { ledger: { pending: number } }
-    if (ledger.pending === 0) return
-    await sleep(100)
-  }
+  while (performance.now() < deadline && !await holds()) await sleep(100)
+}
+
+async function ask<Body> (relay: Running, what: 'status' | 'edits'): Promise<Body> {
+  return await (await fetch(`${relay.url}/api/${what}`, { headers: { authorization: `Bearer ${adminToken}` } })).json() as Body
 }
 
 async function countCalls (sandbox: Running): Promise<number> {
@@ -102,7 +121,7 @@ async function read<Body> (sandbox: Running, path: string): Promise<Body> {
 }
 
 function printTable (rows: readonly string[][]): void {
-  const head = ['message', 'what happened', 'before', 'after', 'webhooks', 'calls', '']
+  const head = ['message', 'what happened', 'before', 'after', 'webhooks', 'calls', 'outcome', '']
   const widths = head.map((title, column) => Math.max(title.length, ...rows.map(row => row[column]?.length ?? 0)))
   const line = (cells: readonly string[]): string => cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd()
   console.log(`\n${line(head)}\n${widths.slice(0, -1).map(width => '─'.repeat(width)).join('  ')}`)

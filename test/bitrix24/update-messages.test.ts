@@ -74,8 +74,8 @@ t.test('each item has its own outcome', async t => {
     { SUCCESS: false, ERRORS: ['Переданы не все\nнеобходимые данные', 'second'] },
     { SUCCESS: false },
   ]), 4), [
-    { kind: 'delivered', unknownUser: false },
-    { kind: 'delivered', unknownUser: true },
+    { kind: 'delivered', unknownUser: false, portalUser: '585' },
+    { kind: 'delivered', unknownUser: true, portalUser: '586' },
     { kind: 'rejected', words: 'Переданы не все необходимые данные; second' },
     { kind: 'rejected', words: '' },
   ])
@@ -85,8 +85,8 @@ t.test('each item has its own outcome', async t => {
 t.test('an object keyed like the request is read by its keys', async t => {
   const items = JSON.parse('{"2":{"SUCCESS":false,"ERRORS":["two"]},"0":{"SUCCESS":true,"user":"1"},"1":{"SUCCESS":true,"user":7}}')
   t.same(readAnswer(ok(items), 3), [
-    { kind: 'delivered', unknownUser: false },
-    { kind: 'delivered', unknownUser: true },
+    { kind: 'delivered', unknownUser: false, portalUser: '1' },
+    { kind: 'delivered', unknownUser: true, portalUser: '7' },
     { kind: 'rejected', words: 'two' },
   ])
   const many = Object.fromEntries(Array.from({ length: 12 }, (_, i) => [String(i), { SUCCESS: false, ERRORS: [`item ${i}`] }]))

@@ -238,7 +238,10 @@ t.test('a clock that is ahead makes nothing too old: the portal is asked for its
   t.equal(await portal.text('dated'), 'edited')
   t.equal(await portal.text('old'), 'original')
   t.equal((await portal.calls('app.info')).length, 1)
-  t.match(logged.filter(line => line.event === 'clock.wrong'), [{ level: 50, aheadS: 20 * DAY_MS / 1000 }])
+  const [wrong, ...more] = logged.filter(line => line.event === 'clock.wrong')
+  t.match(wrong, { level: 50, aheadS: Number })
+  t.ok(Math.abs(Number(wrong?.aheadS) - 20 * DAY_MS / 1000) < 60)
+  t.strictSame(more, [])
 })
 
 t.test('what seems too old waits while the portal does not tell its time', async t => {

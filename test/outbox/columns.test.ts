@@ -58,6 +58,8 @@ t.test('SQL finds what it asks about in columns', async t => {
     call_version: 10,
     quarantine_version: 11,
     quarantine_until: 12,
+    called_at: 21,
+    confirmed_at: 22,
   })
   t.equal(toColumns(heldRow()).refused_reason, null)
 })

@@ -23,6 +23,10 @@ t.test('of a portal that has no record nothing is known', async t => {
     parkedLines: [],
     bucket: null,
     restsUntil: null,
+    eventKey: null,
+    installs: 0,
+    eventBinding: null,
+    lastEventAt: null,
     clockRightAt: 0,
     clockWrongAt: 0,
   }
