@@ -8,6 +8,7 @@ import { startRelay } from '../src/relay.ts'
 import { signStandardWebhook } from '../src/signatures/standard-webhooks.ts'
 import { KEY, SECRET } from './channel.ts'
 import { eventually, original, startPortal } from './portal.ts'
+import { receive } from './sandbox/receiver.ts'
 
 const ADMIN_TOKEN = 'an-admin-token-of-the-test'
 
@@ -158,16 +159,27 @@ t.test('a relay that was installed binds again, and one without PUBLIC_URL unbin
   const portal = await startPortal(t)
   const databaseUrl = `file:${join(t.testdir(), 'relay.db')}`
   const port = await freePort()
+  // Another relay of the same application, for staging.
+  const install = async (handler: string): Promise<void> => { await fetch(`${portal.url}/sandbox/install`, { method: 'POST', body: JSON.stringify({ handler }) }) }
+  const staging = await receive(t)
+  const bindStaging = async (): Promise<void> => {
+    const auth = staging.received.at(-1)?.form.get('auth[access_token]')
+    await fetch(`${portal.url}/rest/event.bind`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ event: 'OnOpenLineMessageUpdate', handler: staging.url, auth }) })
+  }
   const env = { ...sandboxEnv(portal.url), WEBHOOK_SECRET: SECRET, DATABASE_URL: databaseUrl, HOST: '127.0.0.1', PORT: String(port), ADMIN_TOKEN }
   const start = async (more: Record<string, string>) => await startRelay({ config: loadConfig({ ...env, ...more }, () => ''), version: '0.0.0', log: createLog('silent'), onLost: error => { throw error } })
   const relay = await start({ PUBLIC_URL: `http://127.0.0.1:${port}` })
   const [first] = await eventually(() => portal.bindings(), bindings => bindings.length > 0)
-  await fetch(`${portal.url}/sandbox/install`, { method: 'POST', body: JSON.stringify({ handler: `${relay.url}/bitrix24/install` }) })
+  await install(`${relay.url}/bitrix24/install`)
   const [second] = await eventually(() => portal.bindings(), bindings => bindings.length > 0)
   t.equal(second?.handler, first?.handler, 'an install forgets the binding; the key stays')
+  await install(staging.url)
+  await install(`${relay.url}/bitrix24/install`)
+  await eventually(() => portal.bindings(), bindings => bindings.length > 0)
   await relay.stop()
+  await bindStaging()
   const quiet = await start({})
-  t.strictSame(await eventually(() => portal.bindings(), bindings => bindings.length === 0), [])
+  t.match(await eventually(() => portal.bindings(), bindings => bindings.length === 1), [{ handler: staging.url }])
   await quiet.stop()
 })
 

@@ -109,10 +109,10 @@ export function createConfirmations ({ portalId, portals, outbox, isEnabled, now
     window: async (): Promise<ReportWindow> => windowOf(await portals.read(portalId)),
 
     async find (edit: EditRow): Promise<Finding> {
-      const confirmation = confirmationOf(edit, windowOf(await portals.read(portalId)))
+      const record = await portals.read(portalId)
+      const confirmation = confirmationOf(edit, windowOf(record))
       if (confirmation === null) return { confirmation, cause: null }
-      const { record, tallies } = await count()
-      return { confirmation, cause: causeOf(edit, confirmation, record, tallies) }
+      return { confirmation, cause: causeOf(edit, confirmation, record, (await count()).tallies) }
     },
 
     /** Only the leader watches. */
