@@ -50,18 +50,17 @@ export function createConfirmations ({ portalId, portals, outbox, isEnabled, now
   let halt = new AbortController()
   const reported = new Set<string>()
   let loop: Promise<void> = Promise.resolve()
-  let counted: { readonly at: number, readonly record: PortalRecord, readonly tallies: readonly ConfirmationTally[] } | null = null
+  let counted: { readonly at: number, readonly tallies: readonly ConfirmationTally[] } | null = null
 
   function windowOf (record: PortalRecord): ReportWindow {
     return reportWindow({ boundAt: record.eventBinding?.boundAt ?? null, lastEventAt: record.lastEventAt }, now())
   }
 
-  async function count () {
-    if (counted !== null && now() - counted.at < VALID_MS) return counted
-    const record = await portals.read(portalId)
+  async function count (record: PortalRecord): Promise<readonly ConfirmationTally[]> {
+    if (counted !== null && now() - counted.at < VALID_MS) return counted.tallies
     const tallies = await outbox.tallyConfirmations(portalId, windowOf(record))
-    counted = { at: now(), record, tallies }
-    return counted
+    counted = { at: now(), tallies }
+    return tallies
   }
 
   function causeOf (edit: EditRow, confirmation: Confirmation, record: PortalRecord, tallies: readonly ConfirmationTally[]): string | null {
@@ -78,7 +77,7 @@ export function createConfirmations ({ portalId, portals, outbox, isEnabled, now
 
   /** Warns once for each channel whose edits are never found. */
   async function watch (): Promise<void> {
-    const { tallies } = await count()
+    const tallies = await count(await portals.read(portalId))
     for (const channel of new Set(tallies.map(({ channel }) => channel))) {
       const { confirmed, unconfirmed } = sum(tallies.filter(tally => tally.channel === channel))
       if (confirmed > 0 || unconfirmed < SILENT_AFTER || reported.has(channel)) continue
@@ -98,12 +97,12 @@ export function createConfirmations ({ portalId, portals, outbox, isEnabled, now
     watch,
 
     async summary (): Promise<ConfirmationSummary> {
-      const { record, tallies } = await count()
-      return { enabled: isEnabled, boundAt: record.eventBinding?.boundAt ?? null, lastEventAt: record.lastEventAt, ...sum(tallies) }
+      const record = await portals.read(portalId)
+      return { enabled: isEnabled, boundAt: record.eventBinding?.boundAt ?? null, lastEventAt: record.lastEventAt, ...sum(await count(record)) }
     },
 
     /** The counts of each lane. */
-    byLane: async (): Promise<readonly ConfirmationTally[]> => (await count()).tallies,
+    byLane: async (): Promise<readonly ConfirmationTally[]> => await count(await portals.read(portalId)),
 
     /** For `Outbox.list`. */
     window: async (): Promise<ReportWindow> => windowOf(await portals.read(portalId)),
@@ -112,7 +111,7 @@ export function createConfirmations ({ portalId, portals, outbox, isEnabled, now
       const record = await portals.read(portalId)
       const confirmation = confirmationOf(edit, windowOf(record))
       if (confirmation === null) return { confirmation, cause: null }
-      return { confirmation, cause: causeOf(edit, confirmation, record, (await count()).tallies) }
+      return { confirmation, cause: causeOf(edit, confirmation, record, await count(record)) }
     },
 
     /** Only the leader watches. */
