@@ -1,12 +1,12 @@
-import { createHash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type PortalConfig, pinnedOrigin } from './hosts.ts'
-import { addressOf, configDigest, isOutdated, isUnproven } from './place.ts'
+import { addressOf, configDigest, isUnproven } from './place.ts'
 import type { Log } from '../base/log.ts'
 import type { HeldLease } from '../outbox/leases.ts'
-import type { PortalPatch, PortalRecord, Portals } from '../outbox/portals.ts'
+import type { PortalRecord, Portals } from '../outbox/portals.ts'
 import type { CallResult, Client } from './client.ts'
 import { actionFor } from './codes.ts'
+import { patchFor } from './configured.ts'
 import type { OAuth } from './oauth.ts'
 import { createRefresher, type Renewal } from './refresher.ts'
 
@@ -75,35 +75,11 @@ export function createSession ({ portalId, portal, portals, client, oauth, lease
   /** Applies changes of the configuration to the record. */
   async function adapt (): Promise<PortalRecord> {
     const record = await read()
-    const patch = { ...placePatch(record), ...tokensPatch(record) }
+    const patch = patchFor(portal, record, { now: now(), log })
     if (Object.keys(patch).length === 0) return record
     // If an install has changed the tokens meanwhile, the next call sees them.
     await portals.write(portalId, patch, { epoch, tokensVersion: record.tokensVersion })
     return await read()
-  }
-
-  /** Nothing is proven about the first address. It may contain a typing error, so it is simply replaced. */
-  function placePatch (record: PortalRecord): PortalPatch {
-    if (isOutdated(portal, record)) log.warn({ event: 'portal.outdated-address', address: record.address }, 'BITRIX24_PORTAL_URL is a former address of the portal; set it to the present one')
-    const isFirst = record.address === null || (record.memberId === null && record.tokens === null)
-    return isFirst && record.address !== portal.url ? { address: portal.url } : {}
-  }
-
-  function tokensPatch (record: PortalRecord): PortalPatch {
-    const importedToken = portal.refreshToken === null ? null : createHash('sha256').update(portal.refreshToken).digest('base64url')
-    if (portal.refreshToken !== null && importedToken !== record.importedToken) {
-      log.info({ event: 'oauth.imported' }, 'BITRIX24_REFRESH_TOKEN is taken over')
-      const tokens = { accessToken: '', refreshToken: portal.refreshToken, accessExpiresAt: null }
-      const beforeImport = { tokens: record.tokens, clientId: record.clientId, importedToken: record.importedToken }
-      return { tokens, clientId: portal.clientId, importedToken, beforeImport, refreshStartedAt: null, refreshTries: 0, parked: null }
-    }
-    if (portal.clientId !== null && record.clientId !== null && record.clientId !== portal.clientId) {
-      log.warn({ event: 'install.discarded', clientId: record.clientId }, 'the stored tokens are of another application than BITRIX24_CLIENT_ID, so they are deleted; install the application again, or open the authorize link')
-      return { tokens: null, applicationToken: null, clientId: null, refreshStartedAt: null, refreshTries: 0, parked: { code: 'not-installed', since: now() } }
-    }
-    // Bitrix24 shows id and secret only after the install. Once both are set, the tokens of that install can be renewed.
-    const canRefresh = portal.clientId !== null && portal.clientSecret !== null && record.tokens !== null
-    return canRefresh && record.parked?.code === 'not-installed' ? { parked: null } : {}
   }
 
   return {
