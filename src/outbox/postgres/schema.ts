@@ -5,7 +5,7 @@ import type { Client } from './connection.ts'
 /** The first release freezes version 1. After it, a change of the schema is a migration that runs forward only. */
 export const SCHEMA_VERSION = 1
 
-const SCHEMA = `
+export const SCHEMA = `
   CREATE TABLE lanes (
     id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     portal text NOT NULL,
