@@ -127,6 +127,6 @@ t.test('the demo shows what it promises', async t => {
   let output = ''
   child.stdout.on('data', (chunk: Buffer) => { output += chunk.toString() })
   t.strictSame(await once(child, 'exit'), [0, null], output)
-  t.match(output, /m-2 +ten edits in a burst +Two tickets +Two tickets to Kazan, please!{9} +10 +1 +ok/)
+  t.match(output, /m-2 +ten edits in a burst +Two tickets +Two tickets to Kazan, please!{9} +10 +1 +confirmed +ok/)
   t.match(output, /17 webhooks, \d calls/)
 })

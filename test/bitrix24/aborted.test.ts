@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import type { Test } from 'tap'
 import { createClient } from '../../src/bitrix24/client.ts'
@@ -6,6 +7,9 @@ import { startStalledPath } from './stalled-path.ts'
 
 /** It fits into the buffers of the kernels on both sides of the path, so the process has handed over all of it. */
 const TEXT = 'x'.repeat(400_000)
+
+/** The path works again later than the call was given up; in life, 70 s later at least. */
+const MENDS_AFTER_MS = 100
 
 function testCall (t: Test, endpoint: string, responseTimeoutMs: number, signal?: AbortSignal) {
   const client = createClient({ dispatcher: testDispatcher(t), now: Date.now, userAgent: 'imconnector-relay/0.0.0', responseTimeoutMs })
@@ -16,6 +20,7 @@ for (const protocol of ['http', 'https'] as const) {
   t.test(`${protocol}: a call that has timed out never arrives later, when the network path works again`, async t => {
     const path = await startStalledPath(t, protocol)
     t.match(await testCall(t, path.url, 300), { kind: 'unknown', cause: 'RESPONSE_TIMEOUT' })
+    await sleep(MENDS_AFTER_MS)
     path.mend()
     await path.ended()
     t.same(path.complete, [])
@@ -24,6 +29,7 @@ for (const protocol of ['http', 'https'] as const) {
   t.test(`${protocol}: nor does one that was aborted`, async t => {
     const path = await startStalledPath(t, protocol)
     t.match(await testCall(t, path.url, 30_000, AbortSignal.timeout(300)), { kind: 'unknown', cause: 'ABORTED' })
+    await sleep(MENDS_AFTER_MS)
     path.mend()
     await path.ended()
     t.same(path.complete, [])
