@@ -1,4 +1,4 @@
-import type { DeadReason, EditState, RefusalReason, Revision } from '../edit/edit.ts'
+import type { DeadReason, EditedMessage, EditState, RefusalReason, Revision } from '../edit/edit.ts'
 import type { Attempt, EditRow } from './outbox.ts'
 import type { OutboxRow } from './rules/row.ts'
 
@@ -120,6 +120,10 @@ export function toEditRow (sql: Columns & { readonly connector: string, readonly
     dueAt: row.dueAt ?? row.askAt,
     refused: row.refused === null ? null : { revision: row.refused.revision, reason: row.refused.reason },
   }
+}
+
+export function toContent (sql: Columns): EditedMessage | null {
+  return toRow(sql).edit?.message ?? null
 }
 
 /** The last calls that carried the message, the newest first. */

@@ -1,4 +1,4 @@
-import type { DeadReason, EditState, MessageKey, PortalEdit, RefusalReason, Revision } from '../edit/edit.ts'
+import type { DeadReason, EditedMessage, EditState, MessageKey, PortalEdit, RefusalReason, Revision } from '../edit/edit.ts'
 
 /*
  * The interface of the outbox. All verbs are asynchronous. Once a write's promise is fulfilled it is durable: `kill -9` or a power cut loses
@@ -294,6 +294,9 @@ export interface Outbox {
   ledger (): Promise<Ledger>
 
   find (id: string): Promise<EditRow | null>
+
+  /** The newest content that a row holds; null if it has none, or there is no such row. For answers only, never for a log. */
+  content (id: string): Promise<EditedMessage | null>
 
   /** The last calls that carried a message, the newest first. */
   attempts (id: string): Promise<readonly Attempt[]>

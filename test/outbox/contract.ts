@@ -264,6 +264,17 @@ export function outboxContract (t: Test, open: OpenEngine): void {
     t.strictSame((await messages({ channel: 'other' })).found, [])
   })
 
+  t.test('the content that a row holds is the newest accepted one, whatever a guard refused since', async t => {
+    const { take, store } = await start(t)
+    const { id } = incoming()
+    t.equal(await store.outbox.content(id), null)
+    await take({ at: 1, text: '', refusal: 'empty-text' })
+    t.equal(await store.outbox.content(id), null)
+    await take({ at: 2, text: 'two', date: 900 })
+    await take({ at: 3, text: '', refusal: 'empty-text' })
+    t.strictSame(await store.outbox.content(id), { id: 'm1', date: 900, text: 'two', files: [] })
+  })
+
   t.test('each call is kept with the messages it carried, the last twenty of them', async t => {
     const { take, store, claim } = await start(t)
     await take({ at: 1 })

@@ -1,4 +1,4 @@
-import { COLUMNS, searchable, toAttempts, toEditRow, type Columns } from '../columns.ts'
+import { COLUMNS, searchable, toAttempts, toContent, toEditRow, type Columns } from '../columns.ts'
 import type { Backlog, ConfirmationTally, Ledger, Outbox } from '../outbox.ts'
 import { NOBODY_LISTENS } from '../rules/confirm.ts'
 import type { PendingLane } from '../store.ts'
@@ -17,7 +17,7 @@ function confirmationSql (calledSince: string, deliveredBefore: string): string 
 const TALLY = ['confirmed', 'unconfirmed', 'unknown'].map(each => `count(*) FILTER (WHERE ${confirmationSql('$2', '$3')} = '${each}') AS ${each}`).join(', ')
 
 /** The operator's queries. They may read many rows, so they have connections of their own. */
-export function createPostgresQueries (pool: ReadPool): Pick<Outbox, 'tallyConfirmations' | 'ledger' | 'backlog' | 'oldestPending' | 'find' | 'attempts' | 'list'> {
+export function createPostgresQueries (pool: ReadPool): Pick<Outbox, 'tallyConfirmations' | 'ledger' | 'backlog' | 'oldestPending' | 'find' | 'content' | 'attempts' | 'list'> {
   const find = (id: string): Promise<NamedColumns | undefined> => pool.run(async client => {
     const { rows: [row] } = await client.query<NamedColumns>(`${NAMED} WHERE outbox.id = $1`, [searchable(id)])
     return row
@@ -50,6 +50,11 @@ export function createPostgresQueries (pool: ReadPool): Pick<Outbox, 'tallyConfi
     async find (id) {
       const sql = await find(id)
       return sql === undefined ? null : toEditRow(sql)
+    },
+
+    async content (id) {
+      const sql = await find(id)
+      return sql === undefined ? null : toContent(sql)
     },
 
     async attempts (id) {

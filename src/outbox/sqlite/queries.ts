@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite'
-import { COLUMNS, searchable, toAttempts, toEditRow, type Columns } from '../columns.ts'
+import type { EditedMessage } from '../../edit/edit.ts'
+import { COLUMNS, searchable, toAttempts, toContent, toEditRow, type Columns } from '../columns.ts'
 import { NOBODY_LISTENS } from '../rules/confirm.ts'
 import type { Attempt, Backlog, ConfirmationTally, EditFilter, EditPage, EditRow, Ledger, ReportWindow } from '../outbox.ts'
 import type { PendingLane } from '../store.ts'
@@ -57,6 +58,11 @@ export function createSqliteQueries (db: DatabaseSync) {
     find (id: string): EditRow | null {
       const sql = find(id)
       return sql === undefined ? null : toEditRow(sql)
+    },
+
+    content (id: string): EditedMessage | null {
+      const sql = find(id)
+      return sql === undefined ? null : toContent(sql)
     },
 
     attempts (id: string): readonly Attempt[] {

@@ -64,6 +64,7 @@ export async function openSqliteStore (options: SqliteOptions): Promise<Store> {
       backlog: portal => read('backlog', portal),
       oldestPending: portal => read('oldestPending', portal),
       find: id => read('find', id),
+      content: id => read('content', id),
       attempts: id => read('attempts', id),
       list: (filter, page) => read('list', filter, page),
     },

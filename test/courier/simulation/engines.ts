@@ -41,6 +41,7 @@ export function openInMemory () {
     ledger: async () => reading.ledger(),
     backlog: async portal => reading.backlog(portal),
     find: async id => reading.find(id),
+    content: async id => reading.content(id),
     attempts: async id => reading.attempts(id),
     oldestPending: async (...parameters) => reading.oldestPending(...parameters),
     list: async (filter, page) => reading.list(filter, page),
