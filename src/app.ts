@@ -9,6 +9,7 @@ import { registerOpenapi } from '../routes/openapi.ts'
 import { previewRoutes } from '../routes/preview.ts'
 import { sendProblem } from '../routes/problems.ts'
 import { registerRateLimit } from '../routes/rate-limits.ts'
+import { readBackRoutes } from '../routes/read-back.ts'
 import { webhookRoutes } from '../routes/webhooks.ts'
 import type { Events } from './bitrix24/events.ts'
 import type { Install } from './bitrix24/install.ts'
@@ -19,6 +20,7 @@ import { answerClientError, trackResponses } from './http/client-error.ts'
 import { createIdMask } from './base/log.ts'
 import type { WebhookObserver } from './operations/metrics/metrics.ts'
 import type { Confirmations } from './operations/confirmations.ts'
+import type { ReadBack } from './operations/read-back.ts'
 import type { Redelivery } from './operations/redelivery.ts'
 import type { Status } from './operations/status.ts'
 import type { Outbox } from './outbox/outbox.ts'
@@ -36,6 +38,7 @@ export interface Dependencies {
   readonly install: Install
   readonly events: Events
   readonly redelivery: Redelivery
+  readonly readBack: ReadBack
   readonly status: () => Promise<Status>
   readonly confirmations: Confirmations
   readonly condition: () => Promise<PortalCondition>
@@ -60,7 +63,7 @@ const PATIENCE: Patience = { requestTimeoutMs: 15_000, checkEveryMs: 5_000 }
 
 /** The HTTP server with all its routes. */
 export function buildApp (config: Config, dependencies: Dependencies, patience = PATIENCE): FastifyInstance {
-  const { version, log, probe, outbox, intake, forwarders, install, events, redelivery, status, confirmations, condition, webhookObserver: observer, scrape, stopping, now } = dependencies
+  const { version, log, probe, outbox, intake, forwarders, install, events, redelivery, readBack, status, confirmations, condition, webhookObserver: observer, scrape, stopping, now } = dependencies
 
   const app = Fastify({
     loggerInstance: log as FastifyBaseLogger,
@@ -99,6 +102,7 @@ export function buildApp (config: Config, dependencies: Dependencies, patience =
   app.register(bitrix24Routes, { install, events, log })
   if (config.adminToken !== null) app.register(editRoutes, { adminToken: config.adminToken, outbox, redelivery, status, confirmations })
   if (config.adminToken !== null) app.register(previewRoutes, { adminToken: config.adminToken, intake })
+  if (config.adminToken !== null) app.register(readBackRoutes, { adminToken: config.adminToken, readBack })
   if (config.adminToken !== null && scrape !== undefined) app.register(metricsRoutes, { adminToken: config.adminToken, scrape })
   return app
 }

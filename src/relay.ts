@@ -7,6 +7,8 @@ import { createBinding } from './bitrix24/binding.ts'
 import { createEvents } from './bitrix24/events.ts'
 import { createInstall } from './bitrix24/install.ts'
 import { createOAuth } from './bitrix24/oauth.ts'
+import { createOpenLines } from './bitrix24/open-lines.ts'
+import { createOperatorCalls } from './bitrix24/operator-calls.ts'
 import { createSession } from './bitrix24/session.ts'
 import { processClock, wallClock } from './base/clock.ts'
 import { createPortalClock } from './base/portal-clock.ts'
@@ -23,6 +25,7 @@ import type { HeldLease } from './outbox/leases.ts'
 import { createApi, createApiDispatcher } from './names/api.ts'
 import { createNameSources } from './names/sources.ts'
 import { createMetrics } from './operations/metrics/metrics.ts'
+import { createReadBack } from './operations/read-back.ts'
 import { createRedelivery } from './operations/redelivery.ts'
 import { createStatus } from './operations/status.ts'
 import { openStore } from './outbox/open.ts'
@@ -34,6 +37,9 @@ const GRACE_MS = 10_000
 
 /** Then the last answers have this long to be sent; slower connections are closed. */
 const CLOSE_WITHIN_MS = 2000
+
+/** How long an operator's question waits for the portal. */
+const OPERATOR_TIMEOUT_MS = 10_000
 
 interface RelayOptions {
   readonly config: Config
@@ -137,6 +143,11 @@ export async function startRelay ({ config, version, log, onLost, leaseMs }: Rel
     if (leader === null) signals.send(portalId, 'call')
     else leader.countCall()
   }
+  const askLeader = () => {
+    const leader = leadership.leader()
+    if (leader === null) signals.send(portalId, 'token')
+    else leader.callPortal()
+  }
   const condition = async () => leadership.leader()?.condition() ?? await portals.read(portalId).then(conditionOf, withoutStore)
   const janitor = createJanitor({ outbox, profiles, retentionDays: config.retentionDays, now, clock, callPortal: () => leadership.leader()?.callPortal(), log })
   const install = createInstall({ portalId, portals, client, oauth, portal, onInstalled, onCall, now: wallTime, wait, log })
@@ -145,14 +156,18 @@ export async function startRelay ({ config, version, log, onLost, leaseMs }: Rel
   const intake = createIntake({ portal: portalId, channels: config.channels, outbox, profiles, now, wallTime, clock, onAccepted: onDue })
   const connectors = createForwarders({ channels: config.channels.values(), now: wallTime, onForwarded: observers.onForwarded })
   const redelivery = createRedelivery({ outbox, now, onDue })
+  const operatorClient = createClient({ dispatcher, now, userAgent, onTime: clock.answered, responseTimeoutMs: OPERATOR_TIMEOUT_MS })
+  const operatorCalls = createOperatorCalls({ portalId, portal, portals, client: operatorClient, askLeader, now })
+  const readBack = createReadBack({ outbox, openLines: createOpenLines(operatorCalls) })
   const confirmations = createConfirmations({ portalId, portals, outbox, isEnabled: config.publicUrl !== null, now, log })
   const status = createStatus({ portalId, portal, outbox, portals, condition, confirmations })
   const scrape = createScrape({ portal: portalId, outbox, leader: leadership.leader, burst: portal.bucket.burst, now })
 
   let isStopping = false
-  const app = buildApp(config, { version, log, probe: store.probe, outbox, intake, forwarders: connectors.forwarders, install, events, redelivery, status, confirmations, condition, webhookObserver: observers.webhooks, scrape, stopping: () => isStopping, now })
+  const app = buildApp(config, { version, log, probe: store.probe, outbox, intake, forwarders: connectors.forwarders, install, events, redelivery, readBack, status, confirmations, condition, webhookObserver: observers.webhooks, scrape, stopping: () => isStopping, now })
   async function stop (): Promise<void> {
     isStopping = true
+    operatorCalls.stop()
     await Promise.all([leadership.stop(GRACE_MS), janitor.stop(), connectors.stop(GRACE_MS)])
     const timer = setTimeout(() => app.server.closeAllConnections(), CLOSE_WITHIN_MS)
     await app.close()

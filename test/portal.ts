@@ -47,6 +47,8 @@ export async function startPortal (t: Test, options: { limits?: boolean, memberI
     sentEvents: async () => (await read<{ sent: Array<Record<string, unknown>> }>('events')).sent,
     bindings: async () => (await read<{ bindings: Array<{ readonly event: string, readonly handler: string }> }>('events')).bindings,
     operatorEdit: async (edit: object) => await control('operator-edit', edit),
+    /** The next message of a client begins another session. */
+    closeSession: async (chat?: string) => await control('close-session', { chat }),
     rename: async (address: string) => await control('rename', { address }),
     load: async (load: object) => await control('load', load),
     connector: async (line = 1) => await createConnector({ portalUrl: url, line }),

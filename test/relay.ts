@@ -7,6 +7,8 @@ import { createLog } from '../src/base/log.ts'
 import type { PortalClock } from '../src/base/portal-clock.ts'
 import { signStandardWebhook } from '../src/signatures/standard-webhooks.ts'
 import { createConfirmations } from '../src/operations/confirmations.ts'
+import { createOpenLines } from '../src/bitrix24/open-lines.ts'
+import { createReadBack } from '../src/operations/read-back.ts'
 import { createRedelivery } from '../src/operations/redelivery.ts'
 import { createStatus } from '../src/operations/status.ts'
 import { openStore } from '../src/outbox/open.ts'
@@ -53,6 +55,7 @@ export async function buildRelay (t: Test, changes: RelayChanges = {}) {
     probe: store.probe,
     outbox: store.outbox,
     redelivery: createRedelivery({ outbox: store.outbox, now, onDue: () => {} }),
+    readBack: createReadBack({ outbox: store.outbox, openLines: createOpenLines({ call: async () => ({ kind: 'refused', code: 'none', words: 'there is no portal' }) }) }),
     status: createStatus({ portalId: store.portal, portal: settings.portal, outbox: store.outbox, portals: store.portals, condition: async () => ({ portal: 'ready', since: null, lines: [] }), confirmations }),
     confirmations,
     intake: createIntake({ portal: store.portal, channels: settings.channels, outbox: { accept }, profiles: store.profiles, now, wallTime: now, clock: changes.portalClock ?? { isProven: () => true, time: now }, onAccepted: () => {} }),

@@ -79,6 +79,28 @@ t.test('a signal is enough for an install, a webhook and a hand-over: nobody wai
   await shows('after the hand-over')
 })
 
+t.test('a relay that does not lead has the leader renew the token with which it reads a message back', async t => {
+  const portal = await startPortal(t)
+  await (await portal.connector()).send([original('m1')])
+  const settings = await settingsFor(portal.url)
+  const start = async (): Promise<Relay> => {
+    const config = loadConfig({ ...settings, HOST: '127.0.0.1', PORT: String(await freePort()) }, () => { throw new Error('no files') })
+    const relay = await startRelay({ config, version: '0.0.0', log: createLog('silent'), onLost: error => { throw error }, leaseMs: LONG_LEASE_MS })
+    t.teardown(() => relay.stop())
+    return relay
+  }
+  await start()
+  const other = await start()
+  t.match(await install(portal.url, other), { status: 200 })
+  t.equal(await send(other, 'm1', 'edited'), 202)
+  const edit = async () => (await (await ask(other, '/api/edits')).json() as { edits: Array<{ id: string, state: string }> }).edits[0]
+  const delivered = await eventually(edit, edit => edit?.state === 'delivered')
+  await portal.fault({ method: 'imopenlines.dialog.get', fault: 'expired-token', times: 1 })
+  const answer = await fetch(`${other.url}/api/edits/${delivered?.id}/verify`, { method: 'POST', headers: { authorization: `Bearer ${ADMIN_TOKEN}` } })
+  t.strictSame(await answer.json(), { found: true, text: 'edited', expected: 'edited', matches: true, note: null })
+  t.equal((await portal.calls('oauth.token')).filter(({ application }) => application === 'local.relay').length, 1)
+})
+
 t.test('three relays on one database are one relay to messengers, the portal and operators', async t => {
   const portal = await startPortal(t)
   await (await portal.connector()).send(['m1', 'm2', 'm3', 'm4'].map(message => original(message)))

@@ -63,6 +63,11 @@ export class Overloaded extends Error {
   override name = 'Overloaded'
 }
 
+/** The portal has not answered an operator's question. The message says why, and what to do. */
+export class PortalSilent extends Error {
+  override name = 'PortalSilent'
+}
+
 /** The process is stopping and accepts no more requests. */
 export class ShuttingDown extends Error {
   override name = 'ShuttingDown'

@@ -192,7 +192,7 @@ export async function createCourier (options: CourierOptions) {
       parks.recheck().catch(reportFailure).finally(() => { alarm.ring() })
     },
 
-    /** Makes a cheap call, whose answer proves the clock; none while the portal is parked. */
+    /** Makes a cheap call, whose answer proves the clock, and which renews a refused token; none while the portal is parked. */
     callPortal (): void {
       if (halt.signal.aborted || parks.isParked('portal')) return
       bucket.take(now(), 1)

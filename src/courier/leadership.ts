@@ -10,6 +10,8 @@ interface Leader {
   recheck (): void
   /** Another part of the relay has made a call to the portal. */
   countCall (): void
+  /** Makes a call, which renews a refused token. */
+  callPortal (): void
   /** Starts no more work and waits `graceMs` for running work. May be called again with a shorter time. */
   stop (graceMs: number): Promise<void>
 }
@@ -100,6 +102,7 @@ export function createLeadership<L extends Leader> ({ portal, replica, leases, s
     if (signal === 'edits') held?.leader.wake()
     if (signal === 'portal') held?.leader.recheck()
     if (signal === 'call') held?.leader.countCall()
+    if (signal === 'token') held?.leader.callPortal()
   })
 
   return {

@@ -1,6 +1,6 @@
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod'
 import { z } from 'zod'
-import { BadRequest, ClockUnproven, Conflict, Forbidden, NotFound, Overloaded, ShuttingDown, StoreUnavailable, TooManyRequests, Unauthenticated, type FieldFault } from '../base/errors.ts'
+import { BadRequest, ClockUnproven, Conflict, Forbidden, NotFound, Overloaded, PortalSilent, ShuttingDown, StoreUnavailable, TooManyRequests, Unauthenticated, type FieldFault } from '../base/errors.ts'
 
 /** An `import` would also load the engine's own `fetch`, 40 ms of each start. */
 const { STATUS_CODES } = process.getBuiltinModule('node:http')
@@ -34,6 +34,7 @@ const STATUS_OF: ReadonlyArray<readonly [new (...args: never[]) => Error, number
   [NotFound, 404],
   [Conflict, 409],
   [TooManyRequests, 429],
+  [PortalSilent, 502],
   [StoreUnavailable, 503],
   [Overloaded, 503],
   [ShuttingDown, 503],

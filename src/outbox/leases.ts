@@ -30,8 +30,8 @@ export interface Leases {
   release (portal: string, epoch: number): Promise<void>
 }
 
-/** `edits`: an edit may be due. `portal`: its record has changed. `call`: a call was made to it. `lease`: it was released. */
-export type Signal = 'edits' | 'portal' | 'call' | 'lease'
+/** `edits`: an edit may be due. `portal`: its record has changed. `call`: a call was made to it. `token`: it has refused the access token. `lease`: it was released. */
+export type Signal = 'edits' | 'portal' | 'call' | 'token' | 'lease'
 
 /** Messages between processes on one database. A signal may be lost, so receivers also look by themselves, less often. */
 export interface Signals {

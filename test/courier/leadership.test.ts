@@ -55,6 +55,7 @@ function createProcess (leases: Leases, now: () => number, replica: string) {
         wake: () => { events.push('wake') },
         recheck: () => { events.push('recheck') },
         countCall: () => { events.push('call') },
+        callPortal: () => { events.push('renew') },
         stop: async graceMs => {
           events.push(`stop ${graceMs}`)
           await process.ending
@@ -84,7 +85,8 @@ t.test('the lease is renewed while its leader lives, and the others have none', 
   a.hear('edits')
   a.hear('portal')
   a.hear('call')
-  t.strictSame(a.events.filter(event => event === 'wake' || event === 'call'), ['wake', 'call'])
+  a.hear('token')
+  t.strictSame(a.events.filter(event => ['wake', 'call', 'renew'].includes(event)), ['wake', 'call', 'renew'])
   await a.leadership.stop(50)
   t.ok(a.events.includes('stop 50'))
   t.strictSame(a.sent, ['lease'])
