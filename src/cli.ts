@@ -10,6 +10,7 @@ const { createClient, createDispatcher } = await import('./bitrix24/client.ts')
 const { examine } = await import('./cli/doctor.ts')
 const { addOperatorCommands } = await import('./cli/operator.ts')
 const { preview, previewOffline } = await import('./cli/preview.ts')
+const { addReadBackCommands } = await import('./cli/read-back.ts')
 const { send } = await import('./cli/send.ts')
 const { loadConfig } = await import('./config/config.ts')
 const { readText } = await import('./config/environment.ts')
@@ -84,6 +85,7 @@ program.command('schema')
   .action(() => console.log(JSON.stringify(channelsJsonSchema(), null, 2)))
 
 addOperatorCommands(program, relayUrl, findToken)
+addReadBackCommands(program, relayUrl, findToken, code => { process.exitCode = code })
 
 function findToken (): string {
   const faults: string[] = []
@@ -108,5 +110,5 @@ try {
 } catch (error) {
   const cause = error instanceof Error && error.cause instanceof Error ? ` (${error.cause.message || error.cause.name})` : ''
   console.error(`${error instanceof Error ? error.message : String(error)}${cause}`)
-  process.exitCode = 1
+  process.exitCode ??= 1
 }

@@ -36,7 +36,11 @@ export function formatEdits (edits: readonly EditAnswer[]): string {
     edit.id, edit.state, [edit.reason ?? '', ...edit.flags].filter(Boolean).join(','), String(edit.attempts), edit.acceptedAt, edit.channel,
     `${edit.connector}/${edit.line}`, edit.chat, edit.message,
   ])
-  const table = [['id', 'state', 'reason', 'calls', 'accepted', 'channel', 'line', 'chat', 'message'], ...rows]
+  return formatTable([['id', 'state', 'reason', 'calls', 'accepted', 'channel', 'line', 'chat', 'message'], ...rows])
+}
+
+/** Rows of cells in columns. */
+export function formatTable (table: readonly string[][]): string {
   const widths = table[0]?.map((_title, column) => Math.max(...table.map(row => row[column]?.length ?? 0))) ?? []
   return table.map(row => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd()).join('\n')
 }
