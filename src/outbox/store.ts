@@ -1,3 +1,4 @@
+import type { Activity, LastWebhook } from './activity.ts'
 import type { Leases, Signals } from './leases.ts'
 import type { ChannelLane, Outbox } from './outbox.ts'
 import type { PortalRecord, Portals } from './portals.ts'
@@ -14,6 +15,7 @@ export interface Store {
   readonly outbox: Outbox
   readonly portals: Portals
   readonly profiles: Profiles
+  readonly activity: Activity
   readonly leases: Leases
   readonly signals: Signals
   /** Fulfilled when a write has just been made durable. */
@@ -34,4 +36,6 @@ export interface StoreSnapshot {
   readonly portal: string
   readonly record: PortalRecord
   readonly pending: readonly PendingLane[]
+  /** A channel without a webhook within RETENTION_DAYS is absent. */
+  readonly activity: readonly LastWebhook[]
 }

@@ -1,4 +1,5 @@
 import type { Test } from 'tap'
+import { HOUR_MS, type ActivityCount } from '../../src/outbox/activity.ts'
 import { freshHistory } from '../../src/outbox/rules/row.ts'
 import type { Lease } from '../../src/outbox/leases.ts'
 import type { ClaimedEdit, EditFilter, CallOutcome } from '../../src/outbox/outbox.ts'
@@ -704,12 +705,42 @@ export function outboxContract (t: Test, open: OpenEngine): void {
     t.strictSame(await store.outbox.attempts('\0'), [])
   })
 
+  t.test('counts of a channel add up, hour by hour, and keep the detail of the last time', async t => {
+    const { store: { activity } } = await start(t)
+    const unreadable = { outcome: 'unreadable' as const, count: 1 }
+    await activity.add([counted(10, { count: 2, lastAt: 500 }), counted(11, { count: 1 }), counted(10, { ...unreadable, lastAt: 700, detail: 'faulty: /b' })])
+    await activity.add([counted(10, { count: 3, lastAt: 900 }), counted(10, { ...unreadable, lastAt: 600, detail: 'faulty: /a' }), counted(10, { channel: 'tg', count: 7 })])
+    t.strictSame(await activity.read(10 * HOUR_MS, 10 * HOUR_MS), [
+      counted(10, { ...unreadable, count: 2, lastAt: 700, detail: 'faulty: /b' }), counted(10, { count: 5, lastAt: 900 }), counted(10, { channel: 'tg', count: 7 }),
+    ])
+    t.strictSame((await activity.read(10 * HOUR_MS, 11 * HOUR_MS)).map(({ count }) => count), [2, 5, 7, 1])
+    t.strictSame(await activity.read(12 * HOUR_MS, 99 * HOUR_MS), [])
+  })
+
+  t.test('the newest count of each outcome is known, also of one long ago, and not from an hour that is ahead', async t => {
+    const { store: { activity } } = await start(t)
+    t.strictSame(await activity.latest(Number.MAX_SAFE_INTEGER), [])
+    await activity.add([counted(1, { outcome: 'accepted', lastAt: 5 }), counted(10), counted(11), counted(12), counted(10, { channel: 'tg' })])
+    t.strictSame(await activity.latest(11 * HOUR_MS), [counted(1, { outcome: 'accepted', lastAt: 5 }), counted(11), counted(10, { channel: 'tg' })])
+  })
+
+  t.test('counts are removed when their whole hour is old enough, in batches', async t => {
+    const { store: { activity } } = await start(t)
+    await activity.add([10, 11, 12].flatMap(hour => [counted(hour), counted(hour, { channel: 'tg' })]))
+    t.equal(await activity.prune(11 * HOUR_MS, 10), 0)
+    t.equal(await activity.prune(11 * HOUR_MS + 1, 1), 1)
+    t.equal(await activity.prune(11 * HOUR_MS + 1, 10), 1)
+    t.equal((await activity.read(0, 99 * HOUR_MS)).length, 4)
+    t.equal(await activity.prune(Number.MAX_SAFE_INTEGER, 10), 4)
+  })
+
   t.test('a probe writes, and a closed store takes nothing', async t => {
     const { store } = await start(t)
     await store.probe()
     await store.close()
     await t.rejects(store.probe(), { name: 'ShuttingDown' })
     await t.rejects(store.outbox.accept([incoming()]), { name: 'ShuttingDown' })
+    await t.rejects(store.activity.add([counted(1)]), { name: 'ShuttingDown' })
   })
 
   async function start (t: Test) {
@@ -736,6 +767,10 @@ export function outboxContract (t: Test, open: OpenEngine): void {
       recordLate: async (ending: Ending, now: number) => await recordAs(store, 0, 'old', 1, ending, now),
     }
   }
+}
+
+function counted (hour: number, changes: Partial<ActivityCount> = {}): ActivityCount {
+  return { channel: 'default', outcome: 'webhooks', hour: hour * HOUR_MS, count: 1, lastAt: hour * HOUR_MS + 1, detail: null, ...changes }
 }
 
 type Ending = CallOutcome extends infer Each ? Each extends { result: string } ? Omit<Each, 'id' | 'version'> : never : never

@@ -5,6 +5,7 @@ import type { CommitObserver, Store, StoreSnapshot } from '../store.ts'
 import { createGroupCommit } from '../group-commit.ts'
 import type { IncomingEdit, IntakeResult, PortalReport, ReportResult } from '../outbox.ts'
 import { acceptBatch } from './accept.ts'
+import { createPostgresActivity, readLastWebhooks } from './activity.ts'
 import { readAddress, type Address } from './address.ts'
 import { connect, discard, UnsafeServer, type Client } from './connection.ts'
 import { explain } from './errors.ts'
@@ -71,6 +72,7 @@ export async function openPostgresStore ({ databaseUrl, mayBeUnsafe = false, wai
     },
     portals: createPostgresPortals(courier),
     profiles: createPostgresProfiles(writer, courier),
+    activity: createPostgresActivity(courier, readers),
     leases: createPostgresLeases(leases, leaseMs, now),
     signals,
     probe: () => writer.run(async client => {
@@ -115,7 +117,7 @@ export async function inspectPostgres (databaseUrl: string, mayBeUnsafe: boolean
       throw new Error(`PostgreSQL at ${address.name} has schema ${version}, and this version of the relay has ${SCHEMA_VERSION}: use the version that wrote it`)
     }
     const portal = await readPortalId(client)
-    return { name: address.name, portal, record: await readPortal(client, portal), pending: await readPendingByLane(client, portal) }
+    return { name: address.name, portal, record: await readPortal(client, portal), pending: await readPendingByLane(client, portal), activity: await readLastWebhooks(client) }
   } finally {
     discard(client)
   }

@@ -77,6 +77,17 @@ export const SCHEMA = `
   );
   CREATE INDEX profiles_seen ON profiles (seen_at);
 
+  CREATE TABLE activity (
+    outcome text COLLATE "C",
+    channel text COLLATE "C",
+    hour bigint,
+    count bigint NOT NULL,
+    last_at bigint NOT NULL,
+    detail text,
+    PRIMARY KEY (outcome, channel, hour)
+  );
+  CREATE INDEX activity_hours ON activity (hour);
+
   CREATE TABLE heartbeat (one integer PRIMARY KEY CHECK (one = 1), at bigint NOT NULL);
 `
 

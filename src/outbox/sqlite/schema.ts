@@ -69,6 +69,17 @@ const SCHEMA = `
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX profiles_seen ON profiles (seen_at);
 
+  CREATE TABLE activity (
+    outcome TEXT NOT NULL,
+    channel TEXT NOT NULL,
+    hour INTEGER NOT NULL,
+    count INTEGER NOT NULL,
+    last_at INTEGER NOT NULL,
+    detail TEXT,
+    PRIMARY KEY (outcome, channel, hour)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX activity_hours ON activity (hour);
+
   CREATE TABLE heartbeat (one INTEGER PRIMARY KEY CHECK (one = 1), at INTEGER NOT NULL) STRICT;
 
   PRAGMA user_version = ${SCHEMA_VERSION};

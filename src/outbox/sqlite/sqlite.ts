@@ -1,9 +1,11 @@
 import { existsSync } from 'node:fs'
+import { lastWebhooks } from '../activity.ts'
 import { createGroupCommit } from '../group-commit.ts'
 import type { IncomingEdit, IntakeResult } from '../outbox.ts'
 import type { CommitObserver, Store, StoreSnapshot } from '../store.ts'
 import { startWorker, type WorkerHandle } from './worker-handle.ts'
 import type { Job } from './worker.ts'
+import { createSqliteActivity } from './activity.ts'
 import { openForReading } from './database.ts'
 import { prepareFile } from './file.ts'
 import { createSqlitePortals } from './portals.ts'
@@ -33,6 +35,10 @@ export async function openSqliteStore (options: SqliteOptions): Promise<Store> {
   const writer = await startWorker({ path, role: 'writer', lockWaitMs }, onLost)
   const commits = createGroupCommit<Job, unknown>({ commit: writer.commit, observe: observeCommit })
   const write = async <Result>(part: string, verb: string, ...args: readonly unknown[]): Promise<Result> => await commits.run({ part, verb, args }) as Result
+
+  // In transactions apart, which no webhook shares: one that fails, as with a damaged table, makes no webhook fail.
+  const apart = createGroupCommit<Job, unknown>({ commit: writer.commit, observe () {} })
+  const writeApart = async <Result>(part: string, verb: string, ...args: readonly unknown[]): Promise<Result> => await apart.run({ part, verb, args }) as Result
 
   // The reader's thread starts with the operator's first query, because it needs some 30 MB.
   let reader: Promise<WorkerHandle> | null = null
@@ -77,6 +83,12 @@ export async function openSqliteStore (options: SqliteOptions): Promise<Store> {
       find: (portal, connector, user) => write('profiles', 'find', portal, connector, user),
       prune: (seenBefore, limit) => write('profiles', 'prune', seenBefore, limit),
     },
+    activity: {
+      add: counts => writeApart('activity', 'add', counts),
+      prune: (endedBefore, limit) => writeApart('activity', 'prune', endedBefore, limit),
+      read: (since, until) => read('activity', since, until),
+      latest: until => read('latestActivity', until),
+    },
     leases: {
       leaseMs: Infinity,
       acquire: (portal, replica) => write('leases', 'acquire', portal, replica),
@@ -86,7 +98,7 @@ export async function openSqliteStore (options: SqliteOptions): Promise<Store> {
     signals: { send () {}, listen () {} },
     probe: () => write('heartbeat', 'beat', now()),
     async close () {
-      await Promise.all([commits.close(), reads.close()])
+      await Promise.all([commits.close(), apart.close(), reads.close()])
       await (await reader)?.close()
       await writer.close()
     },
@@ -103,7 +115,7 @@ export function inspectSqlite (path: string): StoreSnapshot | null {
     if (version !== SCHEMA_VERSION) throw new Error(`${path} has schema ${version}, and this version of the relay has ${SCHEMA_VERSION}: use the version that wrote it`)
     const portals = createSqlitePortals(db)
     const portal = portals.id()
-    return { name: path, portal, record: portals.read(portal), pending: createSqliteQueries(db).pendingByLane(portal) }
+    return { name: path, portal, record: portals.read(portal), pending: createSqliteQueries(db).pendingByLane(portal), activity: lastWebhooks(createSqliteActivity(db).latest(Number.MAX_SAFE_INTEGER)) }
   } finally {
     db.close()
   }

@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { parentPort, workerData } from 'node:worker_threads'
+import { createSqliteActivity } from './activity.ts'
 import { explain, isTransient, lockDatabase, openDatabase, openForReading } from './database.ts'
 import { createSqliteLeases } from './leases.ts'
 import type { IncomingEdit } from '../outbox.ts'
@@ -41,7 +42,7 @@ const { path, role, lockWaitMs } = workerData as WorkerOptions
 try {
   const lock = role === 'writer' ? await lockDatabase(path, lockWaitMs) : null
   const db = role === 'writer' ? openDatabase(path) : openForReading(path)
-  const parts = role === 'writer' ? writerParts(db) : { queries: createSqliteQueries(db) }
+  const parts = role === 'writer' ? writerParts(db) : readerParts(db)
   port.on('message', (jobs: readonly Job[] | 'close') => {
     if (jobs !== 'close') return port.postMessage(runInTransaction(db, parts, jobs))
     db.close()
@@ -59,7 +60,12 @@ function writerParts (db: DatabaseSync): Parts {
   const leases = createSqliteLeases(db)
   const beat = db.prepare('INSERT INTO heartbeat (one, at) VALUES (1, ?1) ON CONFLICT (one) DO UPDATE SET at = ?1')
   const outbox = createSqliteOutbox(db, { portals, profiles, leases })
-  return { outbox: { ...outbox, accept: (edits: string) => JSON.stringify(outbox.accept(fromJson(edits))) }, portals, profiles, leases, heartbeat: { beat: (at: number) => { beat.run(at) } } }
+  return { outbox: { ...outbox, accept: (edits: string) => JSON.stringify(outbox.accept(fromJson(edits))) }, portals, profiles, leases, activity: createSqliteActivity(db), heartbeat: { beat: (at: number) => { beat.run(at) } } }
+}
+
+function readerParts (db: DatabaseSync): Parts {
+  const { read, latest } = createSqliteActivity(db)
+  return { queries: { ...createSqliteQueries(db), activity: read, latestActivity: latest } }
 }
 
 /** Webhooks' edits come as JSON: a structured clone of the objects takes twice as much of the main thread, a tenth of a webhook. */

@@ -134,6 +134,21 @@ t.test('new lines and clients are locked in one order as well', async t => {
   }), 0, 'clients')
 })
 
+t.test('counts of channels are locked in one order, and those of two replicas add up', async t => {
+  const counts = Array.from({ length: 9 }, (_, index) => ({ channel: `c${index}`, outcome: 'webhooks' as const, hour: 0, count: index, lastAt: 1, detail: null }))
+  let sum: readonly object[] = []
+  t.equal(await meet(t, {
+    prepare: store => store.activity.add(counts),
+    hold: "SELECT FROM activity WHERE channel = 'c4' FOR UPDATE",
+    one: store => store.activity.add(counts),
+    other: async store => {
+      await store.activity.add(counts.toReversed())
+      sum = await store.activity.read(0, 0)
+    },
+  }), 0)
+  t.match(sum.slice(0, 4), counts.slice(0, 4).map(({ channel, count }) => ({ channel, count: 3 * count })), 'the other one waits behind it from the first to the fifth')
+})
+
 t.test('a batch that the server ends for a deadlock all the same is committed again, once', async t => {
   const before = await deadlocks()
   const { databaseUrl, name } = await address()

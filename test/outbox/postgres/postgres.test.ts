@@ -50,10 +50,12 @@ t.test('a relay whose connections are open goes on when the next release adds to
     t.equal(claimed?.edit.message.id, message)
     await store.outbox.record({ portal: PORTAL, epoch: 0, callId: `call of ${message}`, outcomes: [{ id: incoming({ message }).id, version: 1, result: 'delivered', flags: [] }], attempt: { at: 1, durationMs: 1, code: 'ok', words: null }, now: 2000 })
     t.match(await store.outbox.attempts(incoming({ message }).id), [{ code: 'ok' }])
+    await store.activity.add([{ channel: 'default', outcome: 'webhooks', hour: 0, count: 1, lastAt: 1, detail: null }])
+    t.match(await store.activity.latest(0), [{ channel: 'default' }])
   }
   for (let round = 0; round < 3; round++) await use(`before ${round}`)
   const client = await connect(t, databaseUrl)
-  for (const table of ['lanes', 'outbox', 'ledger', 'portals', 'profiles', 'heartbeat']) await client.query(`ALTER TABLE ${table} ADD COLUMN later integer NOT NULL DEFAULT 1`)
+  for (const table of ['lanes', 'outbox', 'ledger', 'portals', 'profiles', 'activity', 'heartbeat']) await client.query(`ALTER TABLE ${table} ADD COLUMN later integer NOT NULL DEFAULT 1`)
   await use('after')
   await store.probe()
 })
@@ -511,5 +513,8 @@ t.test('the doctor reads the database beside a relay, and changes nothing in an 
   const store = await open(t, databaseUrl)
   await store.outbox.accept([incoming()])
   await store.portals.write(store.portal, { memberId: 'member' })
-  t.match(await inspectStore({ databaseUrl, encryptionKey: null }), { name: /^127\.0\.0\.1:\d+\/postgres$/, portal: store.portal, record: { memberId: 'member' } })
+  await store.activity.add([3, 7].map(hour => ({ channel: 'default', outcome: 'webhooks', hour: hour * 3600_000, count: 1, lastAt: hour * 3600_000 + 5, detail: null })))
+  t.match(await inspectStore({ databaseUrl, encryptionKey: null }), {
+    name: /^127\.0\.0\.1:\d+\/postgres$/, portal: store.portal, record: { memberId: 'member' }, activity: [{ channel: 'default', lastWebhookAt: 7 * 3600_000 + 5 }],
+  })
 })

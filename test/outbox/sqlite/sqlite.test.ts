@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { createInterface } from 'node:readline'
 import { SCHEMA_VERSION } from '../../../src/outbox/sqlite/schema.ts'
-import { openSqliteStore } from '../../../src/outbox/sqlite/sqlite.ts'
+import { inspectSqlite, openSqliteStore } from '../../../src/outbox/sqlite/sqlite.ts'
 import { incoming, PORTAL } from '../edits.ts'
 
 async function open (t: Test, path = join(t.testdir(), 'relay.db'), lockWaitMs = 0) {
@@ -114,6 +114,17 @@ t.test('edits that come while the disk is busy share the next commit', async t =
   await Promise.all(accepted)
   t.equal(commits.reduce((sum, jobs) => sum + jobs), 100)
   t.ok(commits.length <= 2, `the first that came, and then all others: ${commits}`)
+})
+
+t.test('counts of channels share no transaction with webhooks', async t => {
+  const path = join(t.testdir(), 'relay.db')
+  const commits: number[] = []
+  const store = await openSqliteStore({ path, lockWaitMs: 0, now: () => 1000, observeCommit: ({ jobs }) => { commits.push(jobs) } })
+  t.teardown(() => store.close())
+  const count = { channel: 'default', outcome: 'webhooks' as const, hour: 0, count: 1, lastAt: 5, detail: null }
+  await Promise.all([store.activity.add([count]), store.outbox.accept([incoming()]), store.activity.prune(0, 1)])
+  t.strictSame(commits, [1])
+  t.match(inspectSqlite(path), { activity: [{ channel: 'default', lastWebhookAt: 5 }] })
 })
 
 t.test('edits beyond what may wait for the disk are turned away', async t => {
