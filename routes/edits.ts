@@ -8,6 +8,7 @@ import type { EditFilter, EditRow, Outbox, ReportWindow } from '../src/outbox/ou
 import { confirmationOf } from '../src/outbox/rules/confirm.ts'
 import type { Confirmations } from '../src/operations/confirmations.ts'
 import { requireAdmin } from './admin.ts'
+import { channelsSchema, toChannels } from './channels.ts'
 import { describeProblems } from './problems.ts'
 
 const MAX_PAGE = 200
@@ -72,6 +73,7 @@ const statusSchema = z.object({
   portal: z.object({ host: z.string(), condition: z.string(), since: z.string().nullable(), authorizeUrl: z.string().nullable() }),
   lines: z.array(z.object({ connector: z.string(), line: z.number(), code: z.string(), since: z.string() })),
   confirmations: z.object({ enabled: z.boolean(), boundAt: z.string().nullable(), lastEventAt: z.string().nullable(), confirmed: z.number(), unconfirmed: z.number(), unknown: z.number() }),
+  channels: channelsSchema,
 })
 
 export type StatusAnswer = z.infer<typeof statusSchema>
@@ -84,14 +86,15 @@ export async function editRoutes (app: FastifyInstance, { adminToken, outbox, re
   requireAdmin(app, adminToken)
   const api = app.withTypeProvider<ZodTypeProvider>()
 
-  api.get('/api/status', { schema: { summary: 'The ledger, the portal and its lines', response: { 200: statusSchema, ...describeProblems(refusals) } } }, async () => {
-    const { ledger, backlog, portal, lines, confirmations: confirmed } = await status()
+  api.get('/api/status', { schema: { summary: 'The ledger, the portal and its lines, the channels', response: { 200: statusSchema, ...describeProblems(refusals) } } }, async () => {
+    const { ledger, backlog, portal, lines, confirmations: confirmed, channels } = await status()
     return {
       ledger,
       backlog: { ...backlog, oldestPendingAt: toIso(backlog.oldestPendingAt) },
       portal: { ...portal, since: toIso(portal.since) },
       lines: lines.map(line => ({ ...line, since: toIso(line.since) ?? '' })),
       confirmations: { ...confirmed, boundAt: toIso(confirmed.boundAt), lastEventAt: toIso(confirmed.lastEventAt) },
+      channels: toChannels(channels),
     }
   })
 

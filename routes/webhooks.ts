@@ -3,11 +3,11 @@ import type { Logger } from 'pino'
 import { z } from 'zod'
 import type { Channel } from '../src/config/channels.ts'
 import type { Forwarder } from '../src/forward/forward.ts'
-import { ClockUnproven, NotFound, ShuttingDown, Unauthenticated } from '../src/base/errors.ts'
+import { BadRequest, ClockUnproven, NotFound, ShuttingDown, Unauthenticated } from '../src/base/errors.ts'
 import { createTurn } from '../src/http/turn.ts'
 import type { Intake, Receipt, VerifiedWebhook } from '../src/intake.ts'
 import { genericEventDocument } from '../src/messengers/generic/schema.ts'
-import type { WebhookObserver } from '../src/operations/metrics/metrics.ts'
+import type { WebhookObserver } from '../src/operations/observers.ts'
 import type { IncomingWebhook } from '../src/forward/request.ts'
 import type { Passage } from '../src/forward/connector.ts'
 import { describeProblems, sendProblem } from './problems.ts'
@@ -89,7 +89,8 @@ export async function webhookRoutes (app: FastifyInstance, options: WebhookRoute
     const status = sendProblem(reply, error)
     const level = status === 429 ? 'debug' : status >= 500 ? 'error' : 'warn'
     const channel = channels.has(request.params.channel) ? request.params.channel : null
-    observer?.onRejected(channel, status)
+    // Only the content of an authentic webhook can be a BadRequest.
+    observer?.onRejected(channel, status, error instanceof BadRequest ? error.message : null)
     const event = error instanceof ClockUnproven ? 'webhook.clock-unproven' : 'webhook.rejected'
     log[level]({ event, channel, status, durationMs: reply.elapsedTime, err: error }, event)
   })
@@ -107,6 +108,7 @@ export async function webhookRoutes (app: FastifyInstance, options: WebhookRoute
     const webhook = toIncomingWebhook(request)
     await endOfTurn()
     const verified = await verify(request, reply, webhook)
+    if (verified.greeting === null) observer?.onVerified(channel)
     await limits.count(request, reply)
     const receipt = await intake.accept(verified)
     const forwarded = await forwarders.get(channel)?.forward(webhook, receipt.kind) ?? null

@@ -18,6 +18,7 @@ import { createCourier } from './courier/courier.ts'
 import { conditionOf, type PortalCondition } from './courier/parks.ts'
 import { StoreUnavailable } from './base/errors.ts'
 import { createIntake } from './intake.ts'
+import { createActivity } from './operations/activity.ts'
 import { createConfirmations } from './operations/confirmations.ts'
 import { createJanitor } from './operations/janitor.ts'
 import { createLeadership } from './courier/leadership.ts'
@@ -70,9 +71,11 @@ export async function startRelay ({ config, version, log, onLost, leaseMs }: Rel
   const wallTime = wallClock
   const wait = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms))
 
-  const { observers, createScrape } = createMetrics({ version, channels: config.channels.values(), now })
-  const store = await openStore({ databaseUrl: config.databaseUrl, encryptionKey: config.encryptionKey, mayBeUnsafe: config.postgresUnsafe, now, observeCommit: observers.onCommit, onLost, leaseMs })
+  const { observers: metrics, createScrape } = createMetrics({ version, channels: config.channels.values(), now })
+  const store = await openStore({ databaseUrl: config.databaseUrl, encryptionKey: config.encryptionKey, mayBeUnsafe: config.postgresUnsafe, now, observeCommit: metrics.onCommit, onLost, leaseMs })
   const { portal: portalId, outbox, portals, profiles, leases, signals } = store
+  const activity = createActivity({ channels: config.channels.values(), store: store.activity, now, log })
+  const observers = activity.observe(metrics)
   const clock = createPortalClock({
     now,
     wallTime,
@@ -149,7 +152,7 @@ export async function startRelay ({ config, version, log, onLost, leaseMs }: Rel
     else leader.callPortal()
   }
   const condition = async () => leadership.leader()?.condition() ?? await portals.read(portalId).then(conditionOf, withoutStore)
-  const janitor = createJanitor({ outbox, profiles, retentionDays: config.retentionDays, now, clock, callPortal: () => leadership.leader()?.callPortal(), log })
+  const janitor = createJanitor({ outbox, profiles, activity: store.activity, retentionDays: config.retentionDays, now, clock, callPortal: () => leadership.leader()?.callPortal(), log })
   const install = createInstall({ portalId, portals, client, oauth, portal, onInstalled, onCall, now: wallTime, wait, log })
   const connectorIds = new Set([...config.channels.values()].map(({ connector }) => connector))
   const events = createEvents({ portalId, portals, outbox, connectors: connectorIds, onEvent: observers.onEvent, now, log })
@@ -160,7 +163,7 @@ export async function startRelay ({ config, version, log, onLost, leaseMs }: Rel
   const operatorCalls = createOperatorCalls({ portalId, portal, portals, client: operatorClient, askLeader, now })
   const readBack = createReadBack({ outbox, openLines: createOpenLines(operatorCalls) })
   const confirmations = createConfirmations({ portalId, portals, outbox, isEnabled: config.publicUrl !== null, now, log })
-  const status = createStatus({ portalId, portal, outbox, portals, condition, confirmations })
+  const status = createStatus({ portalId, portal, outbox, portals, condition, confirmations, activity })
   const scrape = createScrape({ portal: portalId, outbox, leader: leadership.leader, burst: portal.bucket.burst, now })
 
   let isStopping = false
@@ -172,6 +175,7 @@ export async function startRelay ({ config, version, log, onLost, leaseMs }: Rel
     const timer = setTimeout(() => app.server.closeAllConnections(), CLOSE_WITHIN_MS)
     await app.close()
     clearTimeout(timer)
+    await activity.stop()
     await store.close()
     await Promise.all([dispatcher.destroy(), apiDispatcher.destroy()])
   }
@@ -185,6 +189,7 @@ export async function startRelay ({ config, version, log, onLost, leaseMs }: Rel
     throw error
   }
   janitor.start()
+  activity.start()
   const { port } = app.server.address() as AddressInfo
   return { url: `http://${config.host}:${port}`, stop }
 }

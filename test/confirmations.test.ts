@@ -14,7 +14,10 @@ const ADMIN_TOKEN = 'an-admin-token-of-the-test'
 
 interface Edit { readonly id: string, readonly message: string, readonly state: string, readonly confirmation: string | null, readonly confirmedAt: string | null, readonly flags: readonly string[] }
 
-interface Confirmed { readonly confirmations: { readonly boundAt: string | null, readonly lastEventAt: string | null, readonly confirmed: number, readonly unknown: number } }
+interface Confirmed {
+  readonly confirmations: { readonly boundAt: string | null, readonly lastEventAt: string | null, readonly confirmed: number, readonly unknown: number }
+  readonly channels: ReadonlyArray<{ readonly day: { readonly confirmed: number } }>
+}
 
 function client (url: string) {
   const authorization = `Bearer ${ADMIN_TOKEN}`
@@ -64,6 +67,7 @@ t.test('a delivered edit that the portal found is confirmed, and counted', async
   t.match((await edits('?confirmation=confirmed')).map(({ message }) => message), ['m1'])
   t.strictSame(await edits('?confirmation=unknown'), [])
   t.match(await scrape(), /relay_portal_events_total\{outcome="confirmed"\} 1/)
+  t.match((await eventually(status, ({ channels: [only] }) => only?.day.confirmed === 1)).channels, [{ day: { accepted: 1, delivered: 1, confirmed: 1 } }])
   const [{ handler } = { handler: '' }] = await portal.bindings()
   t.notMatch(JSON.stringify(lines), new URL(handler).searchParams.get('key') as string, 'the key is not logged')
 })

@@ -6,6 +6,7 @@ import { createIntake } from '../src/intake.ts'
 import { createLog } from '../src/base/log.ts'
 import type { PortalClock } from '../src/base/portal-clock.ts'
 import { signStandardWebhook } from '../src/signatures/standard-webhooks.ts'
+import { createActivity } from '../src/operations/activity.ts'
 import { createConfirmations } from '../src/operations/confirmations.ts'
 import { createOpenLines } from '../src/bitrix24/open-lines.ts'
 import { createReadBack } from '../src/operations/read-back.ts'
@@ -49,6 +50,7 @@ export async function buildRelay (t: Test, changes: RelayChanges = {}) {
   const log = createLog('debug', { write: line => { lines.push(JSON.parse(line)) } })
   const accept = changes.accept?.(store.outbox.accept) ?? store.outbox.accept
   const confirmations = createConfirmations({ portalId: store.portal, portals: store.portals, outbox: store.outbox, isEnabled: false, now, log })
+  const activity = createActivity({ channels: settings.channels.values(), store: store.activity, now, log })
   const app = buildApp(settings, {
     version: '0.0.0',
     log,
@@ -56,7 +58,7 @@ export async function buildRelay (t: Test, changes: RelayChanges = {}) {
     outbox: store.outbox,
     redelivery: createRedelivery({ outbox: store.outbox, now, onDue: () => {} }),
     readBack: createReadBack({ outbox: store.outbox, openLines: createOpenLines({ call: async () => ({ kind: 'refused', code: 'none', words: 'there is no portal' }) }) }),
-    status: createStatus({ portalId: store.portal, portal: settings.portal, outbox: store.outbox, portals: store.portals, condition: async () => ({ portal: 'ready', since: null, lines: [] }), confirmations }),
+    status: createStatus({ portalId: store.portal, portal: settings.portal, outbox: store.outbox, portals: store.portals, condition: async () => ({ portal: 'ready', since: null, lines: [] }), confirmations, activity }),
     confirmations,
     intake: createIntake({ portal: store.portal, channels: settings.channels, outbox: { accept }, profiles: store.profiles, now, wallTime: now, clock: changes.portalClock ?? { isProven: () => true, time: now }, onAccepted: () => {} }),
     forwarders: new Map(),

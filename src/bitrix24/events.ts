@@ -14,7 +14,8 @@ interface EventsOptions {
   readonly outbox: Pick<Outbox, 'confirm'>
   /** The connectors that channels feed. */
   readonly connectors: ReadonlySet<string>
-  readonly onEvent: (outcome: EventOutcome, confirmedAfterMs: number | null) => void
+  /** `confirmedAfterMs` and `channel` are those of an edit that is confirmed now. */
+  readonly onEvent: (outcome: EventOutcome, confirmedAfterMs: number | null, channel: string | null) => void
   /** Milliseconds of the outbox's clock, which never jumps. */
   readonly now: () => number
   readonly log: Log
@@ -86,16 +87,16 @@ export function createEvents ({ portalId, portals, outbox, connectors, onEvent, 
       await checkSender(event)
       await note(receivedAt)
       if (event.kind === 'unknown') log.warn({ event: 'events.unknown', fields: event.fields }, 'an event of the portal has a form that is new to the relay; please report these field names')
-      if (event.kind !== 'edit') return told(event.kind, null)
+      if (event.kind !== 'edit') return told(event.kind)
       const { connector, line, chat, message, text } = event
-      if (!connectors.has(connector)) return told('foreign', null)
+      if (!connectors.has(connector)) return told('foreign')
       const [result] = await outbox.confirm([{ key: { portal: portalId, connector, line, chat, message }, text, receivedAt }])
-      return told(result?.outcome ?? 'unmatched', result?.confirmedAfterMs ?? null)
+      return told(result?.outcome ?? 'unmatched', result?.confirmedAfterMs, result?.channel)
     },
   }
 
-  function told (outcome: EventOutcome, confirmedAfterMs: number | null): EventOutcome {
-    onEvent(outcome, confirmedAfterMs)
+  function told (outcome: EventOutcome, confirmedAfterMs: number | null = null, channel: string | null = null): EventOutcome {
+    onEvent(outcome, confirmedAfterMs, channel)
     return outcome
   }
 }

@@ -1,4 +1,4 @@
-import type { EditAnswer } from '../../routes/edits.ts'
+import type { EditAnswer, StatusAnswer } from '../../routes/edits.ts'
 
 export interface ApiOptions {
   /** The relay's address, without a path. */
@@ -43,6 +43,16 @@ export function formatEdits (edits: readonly EditAnswer[]): string {
 export function formatTable (table: readonly string[][]): string {
   const widths = table[0]?.map((_title, column) => Math.max(...table.map(row => row[column]?.length ?? 0))) ?? []
   return table.map(row => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd()).join('\n')
+}
+
+/** One line: when the last webhook came, what the last 24 hours brought, and what is wrong. */
+export function formatChannel ({ id, lastWebhookAt, lastUnreadable, lastForwardFailure, day }: StatusAnswer['channels'][number]): string {
+  const counts = Object.entries(day).filter(([, count]) => count > 0).map(([outcome, count]) => `${outcome} ${count}`)
+  const faults = [
+    ...lastUnreadable === null ? [] : [`unreadable at ${lastUnreadable.at}: ${lastUnreadable.detail}`],
+    ...lastForwardFailure === null ? [] : [`not forwarded at ${lastForwardFailure.at}: ${lastForwardFailure.detail}`],
+  ]
+  return [`channel  ${id} last webhook ${lastWebhookAt ?? 'long ago or never'}`, `in 24 h: ${counts.join(', ') || 'nothing'}`, ...faults].join('; ')
 }
 
 function explain (text: string): string {

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import type { EditAnswer, StatusAnswer } from '../../routes/edits.ts'
-import { askApi, formatEdits, type ApiOptions } from './api.ts'
+import { askApi, formatChannel, formatEdits, type ApiOptions } from './api.ts'
 
 interface FilterOptions {
   readonly state?: string
@@ -15,7 +15,7 @@ export function addOperatorCommands (program: Command, defaultUrl: string, findT
   const api = (options: { readonly url: string }): ApiOptions => ({ url: options.url, token: findToken() })
 
   program.command('status')
-    .description('show the ledger, the portal and its lines')
+    .description('show the ledger, the portal and its lines, the channels')
     .option('--url <url>', 'the relay\'s address', defaultUrl)
     .action(async (options: { url: string }) => {
       const status = await askApi<StatusAnswer>(api(options), '/api/status')
@@ -25,6 +25,7 @@ export function addOperatorCommands (program: Command, defaultUrl: string, findT
       console.log(`portal   ${portal.host} ${portal.condition}${portal.since === null ? '' : ` since ${portal.since}`}`)
       if (portal.authorizeUrl !== null) console.log(`         an administrator can authorize the relay again at ${portal.authorizeUrl}`)
       for (const line of lines) console.log(`line     ${line.connector}/${line.line} ${line.code} since ${line.since}`)
+      for (const channel of status.channels) console.log(formatChannel(channel))
     })
 
   withFilter(program.command('edits').description('list edits, the newest message first'))

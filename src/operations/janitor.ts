@@ -1,6 +1,7 @@
 import { createAlarm } from '../base/alarm.ts'
 import type { Log } from '../base/log.ts'
 import type { PortalClock } from '../base/portal-clock.ts'
+import type { Activity } from '../outbox/activity.ts'
 import type { Outbox } from '../outbox/outbox.ts'
 import type { Profiles } from '../outbox/profiles.ts'
 
@@ -14,6 +15,7 @@ const BATCH = 500
 interface JanitorOptions {
   readonly outbox: Pick<Outbox, 'prune'>
   readonly profiles: Pick<Profiles, 'prune'>
+  readonly activity: Pick<Activity, 'prune'>
   readonly retentionDays: number
   readonly now: () => number
   readonly clock: Pick<PortalClock, 'isProven' | 'presentFor'>
@@ -23,11 +25,11 @@ interface JanitorOptions {
 }
 
 /**
- * Removes finished rows, and clients that were not seen again, after their retention, in small batches. With a wrong clock it would remove the order
+ * Removes finished rows, clients that were not seen again, and counts of channels, after their retention, in small batches. With a wrong clock it would remove the order
  * of messages that may still be edited. So it waits until the clock is proven; and after a process with a wrong clock for one more retention, because
  * the times of the rows that it wrote are wrong.
  */
-export function createJanitor ({ outbox, profiles, retentionDays, now, clock, callPortal, log }: JanitorOptions) {
+export function createJanitor ({ outbox, profiles, activity, retentionDays, now, clock, callPortal, log }: JanitorOptions) {
   const alarm = createAlarm()
   const halt = new AbortController()
   const retentionMs = retentionDays * DAY_MS
@@ -41,6 +43,7 @@ export function createJanitor ({ outbox, profiles, retentionDays, now, clock, ca
     const before = present - retentionMs
     const edits = await drain(() => outbox.prune(before, BATCH))
     const clients = await drain(() => profiles.prune(before, BATCH))
+    await drain(() => activity.prune(before, BATCH))
     if (edits + clients > 0) log.info({ event: 'retention.removed', edits, clients }, 'retention.removed')
   }
 

@@ -4,6 +4,7 @@ import { addressOf } from '../bitrix24/place.ts'
 import { authorizeUrl } from '../bitrix24/session.ts'
 import type { Backlog, Ledger, Outbox } from '../outbox/outbox.ts'
 import type { Portals } from '../outbox/portals.ts'
+import type { ChannelActivity } from './activity.ts'
 import type { Confirmations, ConfirmationSummary } from './confirmations.ts'
 
 interface StatusOptions {
@@ -13,6 +14,7 @@ interface StatusOptions {
   readonly portals: Pick<Portals, 'read'>
   readonly condition: () => Promise<PortalCondition>
   readonly confirmations: Pick<Confirmations, 'summary'>
+  readonly activity: { summary (): Promise<readonly ChannelActivity[]> }
 }
 
 export interface Status {
@@ -28,12 +30,13 @@ export interface Status {
   }
   readonly lines: PortalCondition['lines']
   readonly confirmations: ConfirmationSummary
+  readonly channels: readonly ChannelActivity[]
 }
 
-export function createStatus ({ portalId, portal, outbox, portals, condition, confirmations }: StatusOptions): () => Promise<Status> {
+export function createStatus ({ portalId, portal, outbox, portals, condition, confirmations, activity }: StatusOptions): () => Promise<Status> {
   return async () => {
-    const [ledger, backlog, record, { portal: code, since, lines }, confirmed] = await Promise.all([outbox.ledger(), outbox.backlog(portalId), portals.read(portalId), condition(), confirmations.summary()])
+    const [ledger, backlog, record, { portal: code, since, lines }, confirmed, channels] = await Promise.all([outbox.ledger(), outbox.backlog(portalId), portals.read(portalId), condition(), confirmations.summary(), activity.summary()])
     const address = addressOf(portal, record)
-    return { ledger, backlog, portal: { host: new URL(address).host, condition: code, since, authorizeUrl: code === 'ready' ? null : authorizeUrl(address, portal) }, lines, confirmations: confirmed }
+    return { ledger, backlog, portal: { host: new URL(address).host, condition: code, since, authorizeUrl: code === 'ready' ? null : authorizeUrl(address, portal) }, lines, confirmations: confirmed, channels }
   }
 }

@@ -194,10 +194,11 @@ export interface PortalReport {
  */
 export type ReportOutcome = 'confirmed' | 'repeated' | 'older' | 'early' | 'unmatched'
 
-/** `confirmedAfterMs`: how long after its delivery a confirmed edit was reported; 0 if its call still runs. */
+/** For an edit that is confirmed now: its channel, and how long after its delivery it was reported; 0 if its call still runs. */
 export interface ReportResult {
   readonly outcome: ReportOutcome
   readonly confirmedAfterMs: number | null
+  readonly channel: string | null
 }
 
 /** How many delivered edits of a channel for one connector and line are confirmed, ought to be, or neither. */

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { askApi } from '../../src/cli/api.ts'
 import { createLog } from '../../src/base/log.ts'
-import { buildRelay, edit, webhook } from '../relay.ts'
+import { buildRelay, edit, NOW, webhook } from '../relay.ts'
 
 const ADMIN_TOKEN = 'an-admin-token-of-the-test'
 
@@ -24,13 +24,25 @@ async function start (t: Test) {
       await store.outbox.record({ portal: store.portal, epoch: 0, callId: 'call', outcomes: [dead], attempt: null, now: 1 })
     }
   }
-  return { app, url, relay, kill }
+  return { app, store, url, relay, kill }
 }
 
 t.test('status shows the ledger and the portal', async t => {
   const { app, relay } = await start(t)
   await app.inject(webhook([edit('Hello', 1), edit(' ', 2)]))
   t.match(await relay('status'), { code: 0, output: /ledger {3}accepted 2 = superseded 0 \+ delivered 0 \+ dead 1 \+ pending 1\nbacklog .*\nportal {3}example\.bitrix24\.ru ready/ })
+})
+
+t.test('status has a line for each channel', async t => {
+  const { store, relay } = await start(t)
+  t.match(await relay('status'), { code: 0, output: /\nchannel {2}default last webhook long ago or never; in 24 h: nothing\n$/ })
+  const hour = NOW - NOW % 3600_000
+  await store.activity.add([
+    { channel: 'default', outcome: 'webhooks', hour, count: 3, lastAt: NOW, detail: null },
+    { channel: 'default', outcome: 'accepted', hour, count: 2, lastAt: NOW, detail: null },
+    { channel: 'default', outcome: 'unreadable', hour: hour - 48 * 3600_000, count: 1, lastAt: NOW - 48 * 3600_000, detail: 'faulty: /data/chat' },
+  ])
+  t.match(await relay('status'), { code: 0, output: /\nchannel {2}default last webhook 2026-11-22T10:00:00.000Z; in 24 h: webhooks 3, accepted 2; unreadable at 2026-11-20T10:00:00.000Z: faulty: \/data\/chat\n$/ })
 })
 
 t.test('edits lists what matches, and where to go on', async t => {

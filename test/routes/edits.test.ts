@@ -1,8 +1,9 @@
 import t, { type Test } from 'tap'
+import type { ActivityCount } from '../../src/outbox/activity.ts'
 import type { EditRow } from '../../src/outbox/outbox.ts'
 import { edit as clientEdit, startScraped } from '../operations/metrics/running.ts'
 import { eventually, original } from '../portal.ts'
-import { buildRelay, webhook } from '../relay.ts'
+import { buildRelay, NOW, webhook } from '../relay.ts'
 
 const ADMIN_TOKEN = 'an-admin-token-of-the-test'
 const headers = { authorization: `Bearer ${ADMIN_TOKEN}` }
@@ -57,6 +58,22 @@ t.test('the status holds the ledger, which balances', async t => {
     portal: { host: 'example.bitrix24.ru', condition: 'ready', since: null, authorizeUrl: null },
     lines: [],
   })
+})
+
+t.test('the status has each channel with what happened in the last hour, and in the last day', async t => {
+  const { store, get } = await start(t)
+  const hour = NOW - NOW % 3600_000
+  const count = (hoursAgo: number, changes: Partial<ActivityCount> = {}): ActivityCount => ({ channel: 'default', outcome: 'webhooks', hour: hour - hoursAgo * 3600_000, count: 1, lastAt: hour - hoursAgo * 3600_000, detail: null, ...changes })
+  await store.activity.add([count(300, { outcome: 'unreadable', detail: 'faulty: /data/chat' }), count(24), count(23), count(2), count(1, { count: 10 }), count(0, { count: 100 }), count(0, { channel: 'former' })])
+  await store.activity.add([count(-1, { count: 1000 })])
+  t.match((await get('/api/status')).json().channels, [{
+    id: 'default',
+    messenger: 'generic',
+    lastWebhookAt: '2026-11-22T10:00:00.000Z',
+    lastUnreadable: { at: '2026-11-09T22:00:00.000Z', detail: 'faulty: /data/chat' },
+    hour: { webhooks: 110, unreadable: 0 },
+    day: { webhooks: 112, unreadable: 0, accepted: 0 },
+  }], 'without a channel that is not configured, and an hour that is ahead by a wrong clock')
 })
 
 t.test('edits are found by state, reason, channel, chat and message, page by page', async t => {

@@ -6,10 +6,9 @@ import type { CommitObserver } from '../../outbox/store.ts'
 import { createCourierMetrics } from './courier.ts'
 import { createScrape, type ScrapeOptions } from './scrape.ts'
 import type { LookUpReport } from '../../names/names.ts'
-import type { CourierObserver } from '../../courier/delivery.ts'
-import type { EditResult } from '../../messengers/messenger.ts'
 import type { Passage } from '../../forward/connector.ts'
 import type { WebhookOutcome } from '../../edit/edit.ts'
+import type { Observers, WebhookObserver } from '../observers.ts'
 
 interface MetricsOptions {
   readonly version: string
@@ -87,7 +86,7 @@ function createRenewalObserver (registry: Registry): (renewal: Renewal) => void 
 
 const EVENT_OUTCOMES: readonly EventOutcome[] = ['confirmed', 'repeated', 'older', 'early', 'unmatched', 'foreign', 'operator', 'other', 'unknown']
 
-function createEventObserver (registry: Registry): (outcome: EventOutcome, confirmedAfterMs: number | null) => void {
+function createEventObserver (registry: Registry): Observers['onEvent'] {
   const events = new Counter({
     name: 'relay_portal_events_total',
     help: 'Authentic events of the portal: confirmed, repeated, older (text of an older version), early, unmatched (never called), foreign (connector), operator, other, unknown (form).',
@@ -105,23 +104,6 @@ function createEventObserver (registry: Registry): (outcome: EventOutcome, confi
     events.inc({ outcome })
     if (confirmedAfterMs !== null) delay.observe(confirmedAfterMs / 1000)
   }
-}
-
-/** Called by the webhook routes. `channel` is null if there is no such channel. */
-export interface WebhookObserver {
-  onReceived (channel: string, edits: ReadonlyArray<{ readonly result: EditResult }>): void
-  onRejected (channel: string | null, status: number): void
-}
-
-/** The parts of a relay call these functions and do not know the metrics. */
-interface Observers {
-  readonly courier: CourierObserver
-  readonly webhooks: WebhookObserver
-  readonly onForwarded: (channel: string, passage: Passage) => void
-  readonly onLookUp: (report: LookUpReport) => void
-  readonly onCommit: CommitObserver
-  readonly onRenewal: (renewal: Renewal) => void
-  readonly onEvent: (outcome: EventOutcome, confirmedAfterMs: number | null) => void
 }
 
 /** No channel can have this name. */
@@ -150,6 +132,7 @@ function createWebhookMetrics (registry: Registry, channels: Iterable<string>, o
   }
 
   return {
+    onVerified () {},
     onReceived (channel, results) {
       for (const { result } of results) {
         edits.inc({ channel, outcome: result.reason === 'unreadable' ? 'unreadable' : result.outcome })

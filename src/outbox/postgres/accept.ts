@@ -29,7 +29,7 @@ export async function acceptBatch (client: Client, replica: string, batch: reado
     const before = changed.get(report.id) ?? held.get(report.id)
     const { outcome, row } = confirm(before?.row ?? null, report)
     if (row !== null && before !== undefined) changed.set(report.id, { ...before, row })
-    return { outcome, confirmedAfterMs: confirmedAfterMs(row) }
+    return { outcome, confirmedAfterMs: confirmedAfterMs(row), channel: row?.channel ?? null }
   })
   await Promise.all([saveRows(client, [...changed.values()]), rememberProfiles(client, edits.map(seenProfile)), addToLedger(client, replica, deltas)])
   return { accepted, confirmed }

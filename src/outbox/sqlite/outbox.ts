@@ -88,7 +88,7 @@ export function createSqliteOutbox (db: DatabaseSync, { portals, profiles, lease
       return reports.map(identifyReport).map(report => {
         const { outcome, row } = confirm(load(report.id), report)
         if (row !== null) update.run(...written(row), row.id)
-        return { outcome, confirmedAfterMs: confirmedAfterMs(row) }
+        return { outcome, confirmedAfterMs: confirmedAfterMs(row), channel: row?.channel ?? null }
       })
     },
 
