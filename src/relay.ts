@@ -98,7 +98,7 @@ export async function startRelay ({ config, version, log, onLost, leaseMs }: Rel
     }
     clock.restore(await portals.read(portalId))
     const courier = await createCourier({ portal: portalId, lease, outbox, portals, session, bucket: portal.bucket, log, now, wallTime, clock, random: Math.random, observer: observers.courier })
-    const names = createNames({ portal: portalId, lease, outbox, profiles, sources, askApi, log, now, wallTime, clock, random: Math.random, onLookUp: observers.onLookUp, onNamed: () => courier.wake() })
+    const names = createNames({ portal: portalId, lease, outbox, profiles, sources, askApi, log, now, wallTime, clock, random: Math.random, onLookUp: observers.onLookUp, onDead: observers.onDead, onNamed: () => courier.wake() })
     const binding = createBinding({ portalId, portals, session, lease, publicUrl: config.publicUrl, onCall: courier.countCall, now, log })
     courier.start()
     names.start()

@@ -3,7 +3,7 @@ import { createAlarm } from '../base/alarm.ts'
 import type { Log } from '../base/log.ts'
 import type { PortalClock } from '../base/portal-clock.ts'
 import { addressProfile } from '../edit/address.ts'
-import { type ClientProfile, isNamed } from '../edit/edit.ts'
+import { type ClientProfile, type DeadReason, isNamed } from '../edit/edit.ts'
 import { guard, timesOf } from '../edit/guard.ts'
 import type { LookUpAnswer } from '../messengers/profile-lookup.ts'
 import type { HeldLease } from '../outbox/leases.ts'
@@ -44,6 +44,8 @@ export interface NamesOptions {
   /** In [0, 1), for jitter. */
   readonly random: () => number
   readonly onLookUp?: ((report: LookUpReport) => void) | undefined
+  /** An edit has ended as dead. */
+  readonly onDead?: ((channel: string, reason: DeadReason) => void) | undefined
   /** Called when edits have become due because their clients have names now. */
   readonly onNamed: () => void
 }
@@ -53,7 +55,7 @@ export interface NamesOptions {
  * edit becomes due. If not, the edit is dead. While the API fails, the edits wait. Channels are asked in parallel, so a slow API delays no other. A
  * question is recorded only after its answer, so it is asked again after a crash.
  */
-export function createNames ({ portal, lease, outbox, profiles, sources, askApi, log, now, wallTime, clock, random, onLookUp, onNamed }: NamesOptions) {
+export function createNames ({ portal, lease, outbox, profiles, sources, askApi, log, now, wallTime, clock, random, onLookUp, onDead, onNamed }: NamesOptions) {
   const { epoch } = lease
   const alarm = createAlarm()
   const halt = new AbortController()
@@ -62,9 +64,10 @@ export function createNames ({ portal, lease, outbox, profiles, sources, askApi,
   const running = new Map<string, Promise<void>>()
   let loop: Promise<void> = Promise.resolve()
 
-  async function record (outcomes: readonly NameOutcome[], attempt: Attempt | null = null): Promise<void> {
+  async function record (channel: string, outcomes: readonly NameOutcome[], attempt: Attempt | null = null): Promise<void> {
     if (outcomes.length === 0) return
     await outbox.recordNames({ portal, epoch, questionId: randomUUID(), outcomes, attempt, now: now() })
+    for (const outcome of outcomes) if (outcome.result === 'dead') onDead?.(channel, outcome.reason)
     if (outcomes.some(({ result }) => result === 'named')) onNamed()
   }
 
@@ -82,7 +85,7 @@ export function createNames ({ portal, lease, outbox, profiles, sources, askApi,
     running.set(channel, serve(channel, edits)
       .catch(async (error: unknown) => {
         reportFailure(error, channel)
-        await record(edits.map(edit => postponed(edit, now() + AGAIN_MS)))
+        await record(channel, edits.map(edit => postponed(edit, now() + AGAIN_MS)))
       })
       .catch((error: unknown) => reportFailure(error, channel))
       .finally(() => {
@@ -100,15 +103,15 @@ export function createNames ({ portal, lease, outbox, profiles, sources, askApi,
       const reason = guard(edit, timesOf(acceptedAt, clock))
       return reason === null ? [] : [{ id, version, result: 'dead', reason, words: null }]
     })
-    await record(expired)
+    await record(channel, expired)
     const waiting = edits.filter(({ id }) => !expired.some(outcome => outcome.id === id))
     const inquiry = inquiries.get(channel)
-    if (inquiry === undefined) return await record(waiting.map(edit => notFound(edit, 'the channel has no apiToken any more')))
-    if (inquiry.restsUntil() > now()) return await record(waiting.map(edit => postponed(edit, inquiry.restsUntil())))
+    if (inquiry === undefined) return await record(channel, waiting.map(edit => notFound(edit, 'the channel has no apiToken any more')))
+    if (inquiry.restsUntil() > now()) return await record(channel, waiting.map(edit => postponed(edit, inquiry.restsUntil())))
 
     // Another webhook may have brought the name meanwhile.
     const known = await Promise.all(waiting.map(({ connector, edit }) => profiles.find(portal, connector, edit.user.id)))
-    await record(waiting.filter((_, index) => known[index] !== null).map(named))
+    await record(channel, waiting.filter((_, index) => known[index] !== null).map(named))
     const nameless = waiting.filter((_, index) => known[index] === null)
     const ids = [...new Set(nameless.map(lookUpId))]
     for (let at = 0; at < ids.length; at += inquiry.batchSize) {
@@ -122,7 +125,7 @@ export function createNames ({ portal, lease, outbox, profiles, sources, askApi,
     const at = wallTime()
     const answer = await inquiry.ask(ids)
     // After a stop the edits wait as before; else the API rests.
-    if (answer === null) return halt.signal.aborted ? undefined : await record(edits.map(edit => postponed(edit, inquiry.restsUntil())))
+    if (answer === null) return halt.signal.aborted ? undefined : await record(channel, edits.map(edit => postponed(edit, inquiry.restsUntil())))
     const attempt = (code: string): Attempt => ({ at, durationMs: Math.round(now() - startedAt), code, words: null })
     const found = answer.kind === 'answered' ? findProfiles(answer.profiles, edits, sources.get(channel) as NameSource) : new Map<string, ClientProfile>()
     await profiles.remember(edits.flatMap(({ connector, edit }) => {
@@ -131,10 +134,10 @@ export function createNames ({ portal, lease, outbox, profiles, sources, askApi,
     }))
     const isFound = ({ edit }: NamelessEdit): boolean => found.has(edit.user.id)
     report(channel, answer, ids.length, new Set(edits.filter(isFound).map(lookUpId)).size, Math.round(now() - startedAt))
-    if (answer.kind !== 'answered') return await record(edits.map(edit => postponed(edit, inquiry.restsUntil())), attempt(answer.code))
+    if (answer.kind !== 'answered') return await record(channel, edits.map(edit => postponed(edit, inquiry.restsUntil())), attempt(answer.code))
     const code = answer.code === 'ok' ? 'PROFILE_NOT_FOUND' : answer.code
-    await record(edits.filter(isFound).map(named))
-    await record(edits.filter(edit => !isFound(edit)).map(edit => notFound(edit, code)), attempt(code))
+    await record(channel, edits.filter(isFound).map(named))
+    await record(channel, edits.filter(edit => !isFound(edit)).map(edit => notFound(edit, code)), attempt(code))
   }
 
   function report (channel: string, { kind: outcome, code }: LookUpAnswer, clients: number, found: number, durationMs: number): void {

@@ -88,7 +88,7 @@ export function createActivity ({ channels, store, now, log }: ActivityOptions) 
     flush,
 
     /** Observers that also count here. */
-    observe ({ webhooks, courier, onForwarded, onEvent, ...others }: Observers): Observers {
+    observe ({ webhooks, courier, onForwarded, onDead, onEvent, ...others }: Observers): Observers {
       return {
         ...others,
         webhooks: {
@@ -123,6 +123,10 @@ export function createActivity ({ channels, store, now, log }: ActivityOptions) 
           if (passage.outcome !== 'answered') count(channel, 'forwardFailed', `${passage.outcome}: ${passage.cause}`)
           else if (passage.status >= 500) count(channel, 'forwardFailed', `the connector answered ${passage.status}`)
           else count(channel, 'forwarded')
+        },
+        onDead (channel, reason) {
+          onDead(channel, reason)
+          count(channel, 'dead')
         },
         onEvent (outcome, confirmedAfterMs, channel) {
           onEvent(outcome, confirmedAfterMs, channel)

@@ -1,6 +1,7 @@
 import type { EventOutcome } from '../bitrix24/events.ts'
 import type { Renewal } from '../bitrix24/refresher.ts'
 import type { CourierObserver } from '../courier/delivery.ts'
+import type { DeadReason } from '../edit/edit.ts'
 import type { Passage } from '../forward/connector.ts'
 import type { EditResult } from '../messengers/messenger.ts'
 import type { LookUpReport } from '../names/names.ts'
@@ -21,6 +22,8 @@ export interface Observers {
   readonly webhooks: WebhookObserver
   readonly onForwarded: (channel: string, passage: Passage) => void
   readonly onLookUp: (report: LookUpReport) => void
+  /** An edit whose client has no name has ended as dead. */
+  readonly onDead: (channel: string, reason: DeadReason) => void
   readonly onCommit: CommitObserver
   readonly onRenewal: (renewal: Renewal) => void
   /** `confirmedAfterMs` and `channel` are those of an edit that is confirmed now. */

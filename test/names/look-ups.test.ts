@@ -2,6 +2,7 @@ import { createHmac } from 'node:crypto'
 import t from 'tap'
 import { fixture } from '../messengers/fixture.ts'
 import { startPeopleApi } from './people-api.ts'
+import { eventually } from '../portal.ts'
 import { startMessengers } from '../messengers/running.ts'
 
 const SECRET = '0123456789abcdef0123456789abcdef'
@@ -71,10 +72,14 @@ t.test('without a token the start warns by the channel\'s name, and its nameless
   t.equal((await shown('4', 'known'))?.text, 'known', 'unless a profile is remembered')
 })
 
-t.test('look-ups are counted by channel and outcome, and no token is in the log', async t => {
-  const metrics = await (await fetch(`${relay.url}/metrics`, { headers: { authorization: 'Bearer an-admin-token-of-the-test' } })).text()
+t.test('look-ups and edits that end by them are counted, and no token is in the log', async t => {
+  const ask = async (path: string) => await fetch(`${relay.url}${path}`, { headers: { authorization: 'Bearer an-admin-token-of-the-test' } })
+  const metrics = await (await ask('/metrics')).text()
   const counted = [...metrics.matchAll(/^relay_profile_lookups_total\{channel="([\w-]+)",outcome="(\w+)"\} ([1-9]\d*)$/gm)].map(([, ...labels]) => labels.join(' '))
   t.strictSame(counted.sort(), ['meta found 1', 'meta unknown 1', 'vk found 1'])
+  t.match(metrics, /^relay_edits_finished_total\{state="dead",reason="anonymous-user"\} 2$/m, 'the one that was refused, and the one that asked in vain')
+  const channels = async () => (await (await ask('/api/status')).json() as { channels: Array<{ id: string, day: { dead: number } }> }).channels
+  t.match((await eventually(channels, found => found.some(({ day }) => day.dead > 0))).filter(({ day }) => day.dead > 0), [{ id: 'meta', day: { accepted: 2, delivered: 1, dead: 1 } }])
   t.strictSame([...api.tokens].sort(), [`Bearer ${META_TOKEN}`, VK_TOKEN].sort())
   t.notMatch(JSON.stringify(lines), /token-of-the-tests/)
 })

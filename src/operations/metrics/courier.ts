@@ -14,7 +14,7 @@ const MINUTE_S = 60
 const HOUR_S = 60 * MINUTE_S
 const DAY_S = 24 * HOUR_S
 
-/** Counts the courier's events, and edits that guards refuse before the courier gets them. */
+/** Counts the courier's events, and edits that end before the courier gets them. */
 export function createCourierMetrics (registry: Registry, now: () => number) {
   const registers = [registry]
   const finished = new Counter({
@@ -82,7 +82,7 @@ export function createCourierMetrics (registry: Registry, now: () => number) {
 
     onParked: (scope, code) => parks.inc({ scope, code: codeLabel(code) }),
   }
-  return { observer, onRefused: (reason: string) => finished.inc({ state: 'dead', reason }) }
+  return { observer, onDead: (reason: string) => finished.inc({ state: 'dead', reason }) }
 }
 
 function ending (outcome: Exclude<CallOutcome, { result: 'retry' }>) {

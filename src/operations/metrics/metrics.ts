@@ -39,8 +39,9 @@ export function createMetrics ({ version, channels, now }: MetricsOptions): Metr
     registry,
     observers: {
       courier: courier.observer,
-      webhooks: createWebhookMetrics(registry, known.map(({ id }) => id), courier.onRefused),
+      webhooks: createWebhookMetrics(registry, known.map(({ id }) => id), courier.onDead),
       onForwarded: createUpstreamMetrics(registry, known.filter(({ upstream }) => upstream !== null).map(({ id }) => id)),
+      onDead: (_channel, reason) => courier.onDead(reason),
       onLookUp: createLookUpMetrics(registry, known.map(({ id }) => id)),
       onCommit: createCommitObserver(registry),
       onRenewal: createRenewalObserver(registry),
@@ -113,7 +114,7 @@ const WEBHOOK_OUTCOMES: readonly (WebhookOutcome | 'unreadable')[] = ['accepted'
 const STATUSES = [400, 401, 429, 500, 503]
 
 /** All series of a channel exist from the start: Prometheus does not see the increase of a new series. */
-function createWebhookMetrics (registry: Registry, channels: Iterable<string>, onRefused: (reason: string) => void): WebhookObserver {
+function createWebhookMetrics (registry: Registry, channels: Iterable<string>, onDead: (reason: string) => void): WebhookObserver {
   const edits = new Counter({
     name: 'relay_webhook_edits_total',
     help: 'Edits in acknowledged webhooks, by outcome (ignored: the event is not an edit; unreadable: it should be one but cannot be read).',
@@ -136,7 +137,7 @@ function createWebhookMetrics (registry: Registry, channels: Iterable<string>, o
     onReceived (channel, results) {
       for (const { result } of results) {
         edits.inc({ channel, outcome: result.reason === 'unreadable' ? 'unreadable' : result.outcome })
-        if (result.outcome === 'refused' && result.reason !== undefined) onRefused(result.reason)
+        if (result.outcome === 'refused' && result.reason !== undefined) onDead(result.reason)
       }
     },
     onRejected: (channel, status) => rejected.inc({ channel: channel ?? NO_CHANNEL, status }),
