@@ -33,10 +33,10 @@ export async function askApi<Answer> ({ url, token }: ApiOptions, path: string, 
 /** One line for each edit, in columns. */
 export function formatEdits (edits: readonly EditAnswer[]): string {
   const rows = edits.map(edit => [
-    edit.id, edit.state, [edit.reason ?? '', ...edit.flags].filter(Boolean).join(','), String(edit.attempts), edit.acceptedAt, edit.channel,
+    edit.id, edit.state, edit.confirmation ?? '', [edit.reason ?? '', ...edit.flags].filter(Boolean).join(','), String(edit.attempts), edit.acceptedAt, edit.channel,
     `${edit.connector}/${edit.line}`, edit.chat, edit.message,
   ])
-  return formatTable([['id', 'state', 'reason', 'calls', 'accepted', 'channel', 'line', 'chat', 'message'], ...rows])
+  return formatTable([['id', 'state', 'confirmation', 'reason', 'calls', 'accepted', 'channel', 'line', 'chat', 'message'], ...rows])
 }
 
 /** Rows of cells in columns. */

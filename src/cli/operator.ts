@@ -8,6 +8,7 @@ interface FilterOptions {
   readonly channel?: string
   readonly chat?: string
   readonly message?: string
+  readonly confirmation?: string
 }
 
 /** The operator's commands for a running relay: `status`, `edits` and `redeliver`. */
@@ -62,6 +63,7 @@ function withFilter (command: Command): Command {
     .option('--channel <id>', 'of this channel')
     .option('--chat <id>', 'of this chat')
     .option('--message <id>', 'of this message')
+    .option('--confirmation <word>', 'confirmed, unconfirmed or unknown; of delivered edits')
 }
 
 function present (fields: Readonly<Record<string, string | undefined>> | FilterOptions): Record<string, string> {
