@@ -6,20 +6,18 @@ import packageJson from '../package.json' with { type: 'json' }
 enableCompileCache()
 const { Command } = await import('commander')
 const { wallClock } = await import('./base/clock.ts')
-const { createClient, createDispatcher } = await import('./bitrix24/client.ts')
-const { examine } = await import('./cli/doctor.ts')
+const { addDoctorCommand } = await import('./cli/doctor/command.ts')
 const { addOperatorCommands } = await import('./cli/operator.ts')
 const { preview, previewOffline } = await import('./cli/preview.ts')
 const { addReadBackCommands } = await import('./cli/read-back.ts')
 const { send } = await import('./cli/send.ts')
-const { loadConfig } = await import('./config/config.ts')
 const { readText } = await import('./config/environment.ts')
 const { channelsJsonSchema } = await import('./config/schema.ts')
-const { inspectStore } = await import('./outbox/open.ts')
 const { generateSecret, readSecret } = await import('./signatures/standard-webhooks.ts')
 
 const { env } = process
 const readFile = (path: string) => readFileSync(path, 'utf8')
+const exitWith = (code: number): void => { process.exitCode = code }
 
 const relayUrl = env.RELAY_URL || `http://127.0.0.1:${env.PORT || 3000}`
 
@@ -47,22 +45,7 @@ program.command('send')
     if (status < 200 || status > 299) process.exitCode = 1
   })
 
-program.command('doctor')
-  .description('check configuration, store, portal, token, scope, connector and line')
-  .action(async () => {
-    const dispatcher = createDispatcher({ responseTimeoutMs: 20_000 })
-    const client = createClient({ dispatcher, now: wallClock, userAgent: `imconnector-relay/${packageJson.version}`, responseTimeoutMs: 20_000 })
-    const findings = examine({
-      load: () => loadConfig(env, readFile),
-      readStore: config => inspectStore({ ...config, mayBeUnsafe: config.postgresUnsafe }),
-      client,
-    })
-    for await (const { state, subject, words } of findings) {
-      console.log(`${state.padEnd(6)} ${subject.padEnd(14)} ${words}`)
-      if (state === 'fault') process.exitCode = 1
-    }
-    await dispatcher.close()
-  })
+addDoctorCommand(program, { env, readFile, version: packageJson.version, exitWith })
 
 program.command('preview')
   .description('show what the relay would do with a webhook; stores and sends nothing')
@@ -85,7 +68,7 @@ program.command('schema')
   .action(() => console.log(JSON.stringify(channelsJsonSchema(), null, 2)))
 
 addOperatorCommands(program, relayUrl, findToken)
-addReadBackCommands(program, relayUrl, findToken, code => { process.exitCode = code })
+addReadBackCommands(program, relayUrl, findToken, exitWith)
 
 function findToken (): string {
   const faults: string[] = []

@@ -38,7 +38,7 @@ const VALID_MS = 5000
 const WATCH_EVERY_MS = 5 * 60_000
 
 /** After this many delivered edits without one confirmed, a channel is reported. */
-const SILENT_AFTER = 5
+export const SILENT_AFTER = 5
 
 const NEVER = 'no edit of this channel was ever confirmed: its connector, line or ids differ from those of the original messages; compare the channel\'s "connector", "line" and the templates "ids" ({user}, {chat}, {message}) with `npm run relay -- ids <dialog>`'
 const UNKNOWN_USER = 'the portal did not know the client: the user id differs from the original\'s, or the original was never sent; compare the template "ids.user"'
@@ -53,7 +53,7 @@ export function createConfirmations ({ portalId, portals, outbox, isEnabled, now
   let counted: { readonly at: number, readonly tallies: readonly ConfirmationTally[] } | null = null
 
   function windowOf (record: PortalRecord): ReportWindow {
-    return reportWindow({ boundAt: record.eventBinding?.boundAt ?? null, lastEventAt: record.lastEventAt }, now())
+    return reportWindow(record, now())
   }
 
   async function count (record: PortalRecord): Promise<readonly ConfirmationTally[]> {

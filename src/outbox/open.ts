@@ -41,10 +41,10 @@ export function databasePath (databaseUrl: string): string {
 }
 
 /** Reads the database that DATABASE_URL names and changes nothing; null when there is none yet. Rejects with an Error that says what to do. */
-export async function inspectStore ({ databaseUrl, encryptionKey, mayBeUnsafe = false }: Pick<OpenOptions, 'databaseUrl' | 'encryptionKey' | 'mayBeUnsafe'>): Promise<StoreSnapshot | null> {
+export async function inspectStore ({ databaseUrl, encryptionKey, mayBeUnsafe = false, now }: Pick<OpenOptions, 'databaseUrl' | 'encryptionKey' | 'mayBeUnsafe' | 'now'>): Promise<StoreSnapshot | null> {
   const snapshot = isPostgresUrl(databaseUrl)
-    ? await (await import('./postgres/postgres.ts')).inspectPostgres(databaseUrl, mayBeUnsafe)
-    : inspectSqlite(databasePath(databaseUrl))
+    ? await (await import('./postgres/postgres.ts')).inspectPostgres(databaseUrl, mayBeUnsafe, now())
+    : inspectSqlite(databasePath(databaseUrl), now())
   if (snapshot === null) return null
   const sealed = sealPortals({ read: async () => snapshot.record, write: async () => false }, encryptionKey)
   return { ...snapshot, record: await sealed.read(snapshot.portal) }

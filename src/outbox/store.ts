@@ -1,6 +1,6 @@
 import type { Activity, LastWebhook } from './activity.ts'
 import type { Leases, Signals } from './leases.ts'
-import type { ChannelLane, Outbox } from './outbox.ts'
+import type { ChannelLane, ConfirmationTally, Outbox } from './outbox.ts'
 import type { PortalRecord, Portals } from './portals.ts'
 import type { Profiles } from './profiles.ts'
 
@@ -36,6 +36,7 @@ export interface StoreSnapshot {
   readonly portal: string
   readonly record: PortalRecord
   readonly pending: readonly PendingLane[]
+  readonly confirmations: readonly ConfirmationTally[]
   /** A channel without a webhook within RETENTION_DAYS is absent. */
   readonly activity: readonly LastWebhook[]
 }

@@ -76,5 +76,5 @@ t.test('doctor succeeds where only time is missing', async t => {
     BITRIX24_REFRESH_TOKEN: 'r',
     DATABASE_URL: `file:${join(t.testdir(), 'relay.db')}`,
   }
-  t.match(await relay(['doctor'], { env }), { code: 0, output: /ok {5}configuration .*\nok {5}store .*\nopen {3}token/, errors: '' })
+  t.match(await relay(['doctor'], { env }), { code: 0, output: /ok {5}configuration .*\nok {5}store .*\nopen {3}events .*\nopen {3}token/, errors: '' })
 })

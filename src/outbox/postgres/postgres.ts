@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { StoreUnavailable } from '../../base/errors.ts'
+import { reportWindow } from '../rules/confirm.ts'
 import type { CommitObserver, Store, StoreSnapshot } from '../store.ts'
 import { createGroupCommit } from '../group-commit.ts'
 import type { IncomingEdit, IntakeResult, PortalReport, ReportResult } from '../outbox.ts'
@@ -15,7 +16,7 @@ import { createPostgresOutbox } from './outbox.ts'
 import { createPostgresPortals, readPortal, readPortalId } from './portals.ts'
 import { createPostgresProfiles } from './profiles.ts'
 import { createReadPool } from './read-pool.ts'
-import { createPostgresQueries, readPendingByLane } from './queries.ts'
+import { createPostgresQueries, readPendingByLane, tallyConfirmations } from './queries.ts'
 import { createTables, NewerSchema, SCHEMA_VERSION, schemaVersion } from './schema.ts'
 import { createPostgresSignals } from './signals.ts'
 
@@ -107,7 +108,7 @@ async function prepare (open: () => Promise<Client>, name: string, waitMs: numbe
 }
 
 /** Reads a database's portal and changes nothing; null when no relay has used the database yet. */
-export async function inspectPostgres (databaseUrl: string, mayBeUnsafe: boolean): Promise<StoreSnapshot | null> {
+export async function inspectPostgres (databaseUrl: string, mayBeUnsafe: boolean, now: number): Promise<StoreSnapshot | null> {
   const address = addressOf(databaseUrl)
   const client = await connect({ ...address, mayBeUnsafe })
   try {
@@ -117,7 +118,10 @@ export async function inspectPostgres (databaseUrl: string, mayBeUnsafe: boolean
       throw new Error(`PostgreSQL at ${address.name} has schema ${version}, and this version of the relay has ${SCHEMA_VERSION}: use the version that wrote it`)
     }
     const portal = await readPortalId(client)
-    return { name: address.name, portal, record: await readPortal(client, portal), pending: await readPendingByLane(client, portal), activity: await readLastWebhooks(client) }
+    const record = await readPortal(client, portal)
+    const pending = await readPendingByLane(client, portal)
+    const confirmations = await tallyConfirmations(client, portal, reportWindow(record, now))
+    return { name: address.name, portal, record, pending, confirmations, activity: await readLastWebhooks(client) }
   } finally {
     discard(client)
   }

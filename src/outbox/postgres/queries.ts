@@ -1,5 +1,5 @@
 import { COLUMNS, searchable, toAttempts, toContent, toEditRow, type Columns } from '../columns.ts'
-import type { Backlog, ConfirmationTally, Ledger, Outbox } from '../outbox.ts'
+import type { Backlog, ConfirmationTally, Ledger, Outbox, ReportWindow } from '../outbox.ts'
 import { NOBODY_LISTENS } from '../rules/confirm.ts'
 import type { PendingLane } from '../store.ts'
 import type { Client } from './connection.ts'
@@ -24,11 +24,7 @@ export function createPostgresQueries (pool: ReadPool): Pick<Outbox, 'tallyConfi
   })
 
   return {
-    tallyConfirmations: (portal, { calledSince, deliveredBefore }) => pool.run(async client => {
-      const { rows } = await client.query<ConfirmationTally>(`SELECT connector, line, lanes.channel, ${TALLY} FROM lanes JOIN outbox ON lane = lanes.id
-        WHERE portal = $1 AND finished_at IS NOT NULL AND state = 'delivered' GROUP BY lanes.id ORDER BY lanes.id`, [portal, calledSince, deliveredBefore])
-      return rows
-    }),
+    tallyConfirmations: (portal, window) => pool.run(client => tallyConfirmations(client, portal, window)),
 
     ledger: () => pool.run(async client => {
       const { rows: [row] } = await client.query<Ledger>(`SELECT accepted, superseded, delivered, dead, accepted - superseded - delivered - dead AS pending FROM (
@@ -86,5 +82,11 @@ async function readBacklog (client: Client, portal: string): Promise<Backlog> {
 
 export async function readPendingByLane (client: Client, portal: string): Promise<readonly PendingLane[]> {
   const { rows } = await client.query<PendingLane>(`SELECT connector, line, lanes.channel, ${COUNT} ${PENDING} GROUP BY lanes.id ORDER BY lanes.id`, [portal])
+  return rows
+}
+
+export async function tallyConfirmations (client: Client, portal: string, { calledSince, deliveredBefore }: ReportWindow): Promise<readonly ConfirmationTally[]> {
+  const { rows } = await client.query<ConfirmationTally>(`SELECT connector, line, lanes.channel, ${TALLY} FROM lanes JOIN outbox ON lane = lanes.id
+    WHERE portal = $1 AND finished_at IS NOT NULL AND state = 'delivered' GROUP BY lanes.id ORDER BY lanes.id`, [portal, calledSince, deliveredBefore])
   return rows
 }

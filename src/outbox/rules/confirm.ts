@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
 import { messageRowId } from '../../edit/edit.ts'
 import type { Confirmation, PortalReport, ReportOutcome, ReportWindow } from '../outbox.ts'
+import type { PortalRecord } from '../portals.ts'
 import type { OutboxRow } from './row.ts'
 
 /*
@@ -60,17 +61,12 @@ export function textDigest (text: string): string {
   return hash('sha256', decoded.trim().slice(0, MAX_TEXT).trimEnd(), 'base64url').slice(0, 16)
 }
 
-/** Since when the portal is asked to report, and when it last did, for whatever message. Null: never. */
-export interface Listening {
-  readonly boundAt: number | null
-  readonly lastEventAt: number | null
-}
-
 export const NOBODY_LISTENS: ReportWindow = { calledSince: Number.MAX_SAFE_INTEGER, deliveredBefore: 0 }
 
-export function reportWindow ({ boundAt, lastEventAt }: Listening, now: number): ReportWindow {
-  if (boundAt === null || lastEventAt === null) return NOBODY_LISTENS
-  return { calledSince: boundAt, deliveredBefore: Math.min(now - REPORT_WITHIN_MS, lastEventAt) }
+/** By since when the portal is asked to report, and when it last did, for whatever message. */
+export function reportWindow ({ eventBinding, lastEventAt }: Pick<PortalRecord, 'eventBinding' | 'lastEventAt'>, now: number): ReportWindow {
+  if (eventBinding === null || lastEventAt === null) return NOBODY_LISTENS
+  return { calledSince: eventBinding.boundAt, deliveredBefore: Math.min(now - REPORT_WITHIN_MS, lastEventAt) }
 }
 
 /** The confirmation of a row, or null if it is not delivered. */

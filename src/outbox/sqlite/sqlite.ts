@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { lastWebhooks } from '../activity.ts'
 import { createGroupCommit } from '../group-commit.ts'
 import type { IncomingEdit, IntakeResult } from '../outbox.ts'
+import { reportWindow } from '../rules/confirm.ts'
 import type { CommitObserver, Store, StoreSnapshot } from '../store.ts'
 import { startWorker, type WorkerHandle } from './worker-handle.ts'
 import type { Job } from './worker.ts'
@@ -106,7 +107,7 @@ export async function openSqliteStore (options: SqliteOptions): Promise<Store> {
 }
 
 /** Reads the file's portal, also while a relay uses it; null when there is no database yet. */
-export function inspectSqlite (path: string): StoreSnapshot | null {
+export function inspectSqlite (path: string, now: number): StoreSnapshot | null {
   if (!existsSync(path)) return null
   const db = openForReading(path)
   try {
@@ -115,7 +116,10 @@ export function inspectSqlite (path: string): StoreSnapshot | null {
     if (version !== SCHEMA_VERSION) throw new Error(`${path} has schema ${version}, and this version of the relay has ${SCHEMA_VERSION}: use the version that wrote it`)
     const portals = createSqlitePortals(db)
     const portal = portals.id()
-    return { name: path, portal, record: portals.read(portal), pending: createSqliteQueries(db).pendingByLane(portal), activity: lastWebhooks(createSqliteActivity(db).latest(Number.MAX_SAFE_INTEGER)) }
+    const record = portals.read(portal)
+    const queries = createSqliteQueries(db)
+    const confirmations = queries.tallyConfirmations(portal, reportWindow(record, now))
+    return { name: path, portal, record, pending: queries.pendingByLane(portal), confirmations, activity: lastWebhooks(createSqliteActivity(db).latest(Number.MAX_SAFE_INTEGER)) }
   } finally {
     db.close()
   }

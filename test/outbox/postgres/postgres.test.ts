@@ -509,12 +509,22 @@ t.test('relays that start together on an empty database agree on the portal', as
 
 t.test('the doctor reads the database beside a relay, and changes nothing in an empty one', async t => {
   const databaseUrl = await postgres.schema()
-  t.equal(await inspectStore({ databaseUrl, encryptionKey: null }), null)
+  t.equal(await inspectStore({ databaseUrl, encryptionKey: null, now: Date.now }), null)
   const store = await open(t, databaseUrl)
   await store.outbox.accept([incoming()])
   await store.portals.write(store.portal, { memberId: 'member' })
   await store.activity.add([3, 7].map(hour => ({ channel: 'default', outcome: 'webhooks', hour: hour * 3600_000, count: 1, lastAt: hour * 3600_000 + 5, detail: null })))
-  t.match(await inspectStore({ databaseUrl, encryptionKey: null }), {
-    name: /^127\.0\.0\.1:\d+\/postgres$/, portal: store.portal, record: { memberId: 'member' }, activity: [{ channel: 'default', lastWebhookAt: 7 * 3600_000 + 5 }],
+  t.match(await inspectStore({ databaseUrl, encryptionKey: null, now: Date.now }), {
+    name: /^127\.0\.0\.1:\d+\/postgres$/, portal: store.portal, record: { memberId: 'member' }, pending: [], confirmations: [], activity: [{ channel: 'default', lastWebhookAt: 7 * 3600_000 + 5 }],
   })
+
+  const { portal } = store
+  const lane = { connector: 'relay_demo', line: 1, channel: 'default' }
+  const { key } = incoming()
+  const [{ id } = { id: '' }] = await store.outbox.accept([{ ...incoming({ text: 'edited' }), key: { ...key, portal } }])
+  await store.outbox.claim({ portal, epoch: 0, lane, callId: 'call', now: 2000, limit: 1, bucket: { level: 0, at: 0 } })
+  await store.outbox.record({ portal, epoch: 0, callId: 'call', outcomes: [{ id, version: 1, result: 'delivered', flags: [] }], attempt: null, now: 3000 })
+  await store.portals.write(portal, { eventBinding: { publicUrl: 'https://relay.example.com', boundAt: 1000 }, lastEventAt: 3001 })
+  t.match(await inspectStore({ databaseUrl, encryptionKey: null, now: () => 600_000 }), { confirmations: [{ ...lane, confirmed: 0, unconfirmed: 0, unknown: 1 }] })
+  t.match(await inspectStore({ databaseUrl, encryptionKey: null, now: () => 700_000 }), { confirmations: [{ ...lane, confirmed: 0, unconfirmed: 1, unknown: 0 }] })
 })

@@ -83,7 +83,7 @@ t.test('a new version and a redelivery end a confirmation, a duplicate does not'
 
 t.test('a delivered edit is unconfirmed once the portal ought to have reported it and has reported something since', async t => {
   const row = { state: 'delivered', confirmedAt: null, calledAt: 5000, settledAt: 6000 }
-  const at = (boundAt: number | null, lastEventAt: number | null, now: number, change = {}) => confirmationOf({ ...row, ...change }, reportWindow({ boundAt, lastEventAt }, now))
+  const at = (boundAt: number | null, lastEventAt: number | null, now: number, change = {}) => confirmationOf({ ...row, ...change }, reportWindow({ eventBinding: boundAt === null ? null : { publicUrl: 'https://relay.example.com', boundAt }, lastEventAt }, now))
   const later = 6000 + 10 * 60_000
   t.equal(at(5000, 6001, later + 1), 'unconfirmed')
   t.equal(at(5000, 6001, later), 'unknown', 'within ten minutes')

@@ -124,7 +124,7 @@ t.test('counts of channels share no transaction with webhooks', async t => {
   const count = { channel: 'default', outcome: 'webhooks' as const, hour: 0, count: 1, lastAt: 5, detail: null }
   await Promise.all([store.activity.add([count]), store.outbox.accept([incoming()]), store.activity.prune(0, 1)])
   t.strictSame(commits, [1])
-  t.match(inspectSqlite(path), { activity: [{ channel: 'default', lastWebhookAt: 5 }] })
+  t.match(inspectSqlite(path, 0), { activity: [{ channel: 'default', lastWebhookAt: 5 }] })
 })
 
 t.test('edits beyond what may wait for the disk are turned away', async t => {
