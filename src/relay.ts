@@ -164,7 +164,7 @@ export async function startRelay ({ config, version, log, onLost, leaseMs }: Rel
   const readBack = createReadBack({ outbox, openLines: createOpenLines(operatorCalls) })
   const confirmations = createConfirmations({ portalId, portals, outbox, isEnabled: config.publicUrl !== null, now, log })
   const status = createStatus({ portalId, portal, outbox, portals, condition, confirmations, activity })
-  const scrape = createScrape({ portal: portalId, outbox, leader: leadership.leader, burst: portal.bucket.burst, now })
+  const scrape = createScrape({ portal: portalId, outbox, confirmations: config.publicUrl === null ? null : confirmations.summary, leader: leadership.leader, burst: portal.bucket.burst, now })
 
   let isStopping = false
   const app = buildApp(config, { version, log, probe: store.probe, outbox, intake, forwarders: connectors.forwarders, install, events, redelivery, readBack, status, confirmations, condition, webhookObserver: observers.webhooks, scrape, stopping: () => isStopping, now })

@@ -1,13 +1,16 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parser } from '@prometheus-io/lezer-promql'
 import t from 'tap'
 import { parse } from 'yaml'
+import { freePort } from '../../../demo/processes.ts'
 import { SECRET } from '../../channel.ts'
 import { original } from '../../portal.ts'
 import { edit, startScraped } from './running.ts'
 
-const read = (path: string): string => readFileSync(join(import.meta.dirname, '../../..', path), 'utf8')
+const root = join(import.meta.dirname, '../../..')
+
+const read = (path: string): string => readFileSync(join(root, path), 'utf8')
 
 interface Rule { readonly alert: string, readonly expr: string, readonly labels: { readonly severity: string }, readonly annotations: { readonly summary: string, readonly description: string, readonly runbook: string } }
 interface Panel { readonly type: string, readonly title: string, readonly targets?: ReadonlyArray<{ readonly expr: string }> }
@@ -26,9 +29,10 @@ const ADDED_LABELS = ['job', 'instance']
 
 interface Metric { readonly type: string, readonly labels: readonly string[] }
 
-/** All metrics of a relay that has delivered an edit, parked a line and has a connector behind it, so that each has a sample. */
+/** All metrics of a relay that has delivered an edit, parked a line, listens to the portal and has a connector behind it, so that each has a sample. */
 async function scrapeMetrics (): Promise<Map<string, Metric>> {
-  const { portal, send, scrapeUntil, scrapeText } = await startScraped(t, {}, [{ id: 'front', messenger: 'generic', secrets: [SECRET], upstream: 'https://connector.example/' }])
+  const port = String(await freePort())
+  const { portal, send, scrapeUntil, scrapeText } = await startScraped(t, { PORT: port, PUBLIC_URL: `http://127.0.0.1:${port}` }, [{ id: 'front', messenger: 'generic', secrets: [SECRET], upstream: 'https://connector.example/' }])
   await (await portal.connector()).send([original('m1', 'one', { user: '79161234567', chat: 'chat-4711' })])
   await send(edit('m1', 'edited'))
   await scrapeUntil('relay_edits_finished_total{state="delivered",reason=""}', 1)
@@ -105,6 +109,14 @@ t.test('every alert says what to do, in a section of its own, and every section 
     t.ok(annotations.summary.length > 10 && annotations.description.length > 40, alert)
     t.equal(annotations.runbook, `docs/monitoring.md#${alert.toLowerCase()}`)
   }
+})
+
+t.test('every event of the log is in its table, and no other is', async t => {
+  const sources = ['src', 'routes'].flatMap(folder => readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).filter(name => name.endsWith('.ts')).map(name => read(join(folder, name))))
+  const logged = sources.flatMap(source => source.split('\n').filter(line => /\bevent(: '| = )|\bfinish\('/.test(line)).flatMap(line => [...line.matchAll(/'([a-z]+\.[a-z-]+)'/g)].map(([, event]) => event)))
+  const rows = page.slice(page.indexOf('\n## The log\n')).split('\n').filter(line => line.startsWith('| `'))
+  const listed = rows.flatMap(row => [...(row.split(' | ')[0] ?? '').matchAll(/`([a-z.-]+)`/g)].map(([, event]) => event))
+  t.strictSame(listed.toSorted(), [...new Set(logged)].toSorted())
 })
 
 t.test('links lead to sections that exist', async t => {
