@@ -5,8 +5,8 @@ import { incoming, type EditOptions } from '../edits.ts'
 const LANE = { connector: 'relay_demo', line: 1, channel: 'default' }
 const BUCKET = { level: 3, at: 4000 }
 
-/** Fills an empty store with a message in each state in which one can be. */
-export async function fill ({ portal, outbox, portals, profiles, leases, probe }: Store): Promise<void> {
+/** Fills an empty store: with a message in each state in which one can be, and a row in each other table. */
+export async function fill ({ portal, outbox, portals, profiles, activity, leases, probe }: Store): Promise<void> {
   const lease = await leases.acquire(portal, 'frozen')
   if (lease === null) throw new Error('the lease is held')
   const { epoch } = lease
@@ -34,6 +34,7 @@ export async function fill ({ portal, outbox, portals, profiles, leases, probe }
   await take({ message: 'refused', at: 5, text: '', refusal: 'empty-text' })
   await take({ message: 'pending', at: 5, text: 'Pending' })
   await take({ message: 'pending', at: 5, text: 'Pending, and changed within one second' })
+  await activity.add([{ channel: 'default', outcome: 'unreadable', hour: 0, count: 3, lastAt: 2000, detail: 'faulty: /data/chat' }])
   await probe()
 }
 

@@ -9,9 +9,10 @@ import { startPostgres } from '../../postgres.ts'
 import { fill } from './contents.ts'
 
 /*
- * Makes the databases that every later version must open: `node test/outbox/frozen/freeze.ts`. Run it once for each new version of the schema, at its
- * release, and never again for an old one.
+ * Makes the databases that every later version must open: `node test/outbox/frozen/freeze.ts <version of the schema>`. Run it once for each new version, at
+ * its release, and never again for an old one. Without the version it does nothing, because `npm test -- test/outbox` runs every file of the folder.
  */
+if (process.argv[2] !== String(SCHEMA_VERSION)) process.exit()
 
 const folder = mkdtempSync(join(tmpdir(), 'freeze-'))
 const now = () => 1_764_000_000_000

@@ -44,10 +44,13 @@ for (const name of globSync('postgres-*.sql', { cwd: folder })) {
 /** What `contents.ts` has written is there and takes part in everything that follows. */
 async function goesOn (t: Test, store: Store): Promise<void> {
   t.teardown(() => store.close())
-  const { portal, outbox, portals, profiles, leases } = store
+  const { portal, outbox, portals, profiles, activity, leases } = store
   const row = async (message: string) => (await outbox.list({ message }, { after: null, limit: 1 })).edits[0]
   t.match(await portals.read(portal), { memberId: 'member', address: 'https://example.bitrix24.ru', formerAddresses: ['https://former.bitrix24.ru'], tokens: { refreshToken: 'refresh' }, bucket: { level: 3 }, eventKey: 'key', eventBinding: { boundAt: 1500 } })
   t.match(await profiles.find(portal, 'relay_demo', 'u1'), { name: 'Anna' })
+  const count = { channel: 'default', outcome: 'unreadable' as const, hour: 0, count: 3, lastAt: 2000, detail: 'faulty: /data/chat' }
+  await activity.add([count])
+  t.strictSame(await activity.latest(0), [{ ...count, count: 6 }])
   t.match(await outbox.ledger(), { accepted: 8, superseded: 1, delivered: 2, dead: 2, pending: 3 })
   t.match(await outbox.backlog(portal), { pending: 3 })
   t.match(await row('delivered'), { state: 'delivered', revision: { at: 5, tie: 9007199254740993n }, flags: ['files-omitted'], portalUser: '585', settledAt: 2500, confirmedAt: null })
