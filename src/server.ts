@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { enableCompileCache } from 'node:module'
+import { setTimeout as sleep } from 'node:timers/promises'
 import packageJson from '../package.json' with { type: 'json' }
-import type { Relay } from './relay.ts'
 
 /*
  * The process: environment, signals, exit code. Node stores compiled code in the system's temporary folder (or in NODE_COMPILE_CACHE), which halves
@@ -18,30 +18,35 @@ const { startRelay } = await import('./relay.ts')
 /** Longer than the relay needs to stop. After it the process exits with code 1. */
 const STOP_MS = 20_000
 
+/** A start that a signal interrupts may end first, so that the relay stops as usual. A start that waits for its database takes longer. */
+const START_MS = 6000
+
 const config = readConfig()
 const output = destination({ fd: 1, sync: false })
 const log = createLog(config.logLevel, output)
-let relay: Relay | null = null
+
+const starting = startRelay({
+  config,
+  version: packageJson.version,
+  log,
+  onLost (error) {
+    log.fatal({ event: 'store.lost', err: error }, 'store.lost')
+    finish('process.stopped', 1)
+  },
+})
 
 closeWithGrace({ delay: STOP_MS, logger: false, onSecondSignal: () => finish('signal.second', 1), onTimeout: () => finish('stop.timeout', 1) }, async ({ signal, err }) => {
   if (err) log.fatal({ event: 'process.failed', err }, 'process.failed')
   else log.info({ event: 'process.stopping', signal }, 'process.stopping')
+  const relay = await Promise.race([starting.catch(() => null), sleep(START_MS, null)])
   await relay?.stop()
   log.info({ event: 'process.stopped' }, 'process.stopped')
   output.flushSync()
 })
 
 try {
-  relay = await startRelay({
-    config,
-    version: packageJson.version,
-    log,
-    onLost (error) {
-      log.fatal({ event: 'store.lost', err: error }, 'store.lost')
-      finish('process.stopped', 1)
-    },
-  })
-  log.info({ event: 'process.started', version: packageJson.version, url: relay.url, channels: [...config.channels.keys()], portal: config.portal.url }, 'process.started')
+  const { url } = await starting
+  log.info({ event: 'process.started', version: packageJson.version, url, channels: [...config.channels.keys()], portal: config.portal.url }, 'process.started')
 } catch (error) {
   log.fatal({ event: 'start.failed', err: error }, 'start.failed')
   output.flushSync()
