@@ -263,6 +263,20 @@ export function outboxContract (t: Test, open: OpenEngine): void {
     t.strictSame((await messages({ reason: 'empty-text' })).found, ['empty', 'm5'], 'also where a better edit is held')
     t.strictSame((await messages({ message: 'm2', chat: 'c1', channel: 'default' })).found, ['m2'])
     t.strictSame((await messages({ channel: 'other' })).found, [])
+    t.strictSame((await messages({ channel: 'default' }, null, 2)).found, ['empty', 'm5'], 'whatever their state')
+    t.strictSame((await messages({ state: 'pending', reason: 'empty-text' })).found, ['m5'])
+    t.strictSame((await messages({ state: 'dead', reason: 'too-old' })).found, [])
+    t.strictSame((await messages({ message: 'm5', reason: 'empty-text' })).found, ['m5'])
+    t.strictSame((await messages({ state: 'dead', confirmation: { is: 'unknown', window: { calledSince: 0, deliveredBefore: 0 } } })).found, [], 'only delivered edits are confirmed')
+  })
+
+  t.test('matching edits are counted up to a limit', async t => {
+    const { take, store } = await start(t)
+    for (let n = 1; n <= 5; n++) await take({ message: `m${n}`, at: n })
+    await take({ message: 'empty', at: 1, text: '', refusal: 'empty-text' })
+    const count = async (filter: EditFilter, upTo = 10) => await store.outbox.count(filter, upTo)
+    t.strictSame([await count({}), await count({ state: 'pending' }), await count({ reason: 'empty-text' }), await count({ channel: 'other' }), await count({ chat: 'c1', message: 'm2' })], [6, 5, 1, 0, 1])
+    t.strictSame([await count({}, 3), await count({ state: 'pending' }, 3), await count({ channel: 'default' }, 3), await count({ chat: 'c1' }, 3)], [3, 3, 3, 3])
   })
 
   t.test('the content that a row holds is the newest accepted one, whatever a guard refused since', async t => {

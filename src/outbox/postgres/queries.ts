@@ -1,6 +1,6 @@
 import { COLUMNS, searchable, toAttempts, toContent, toEditRow, type Columns } from '../columns.ts'
 import type { Backlog, ConfirmationTally, Ledger, Outbox, ReportWindow } from '../outbox.ts'
-import { NOBODY_LISTENS } from '../rules/confirm.ts'
+import { confirmationSql, selectEdits } from '../selection.ts'
 import type { PendingLane } from '../store.ts'
 import type { Client } from './connection.ts'
 import type { ReadPool } from './read-pool.ts'
@@ -9,15 +9,10 @@ type NamedColumns = Columns & { readonly seq: number, readonly connector: string
 
 const NAMED = `SELECT seq, ${COLUMNS.map(name => `outbox.${name}`).join(', ')}, connector, line FROM outbox JOIN lanes ON lanes.id = lane`
 
-/** A delivered row's confirmation, as `confirmationOf` derives it. */
-function confirmationSql (calledSince: string, deliveredBefore: string): string {
-  return `CASE WHEN confirmed_at IS NOT NULL THEN 'confirmed' WHEN called_at >= ${calledSince}::bigint AND finished_at < ${deliveredBefore}::bigint THEN 'unconfirmed' ELSE 'unknown' END`
-}
-
 const TALLY = ['confirmed', 'unconfirmed', 'unknown'].map(each => `count(*) FILTER (WHERE ${confirmationSql('$2', '$3')} = '${each}') AS ${each}`).join(', ')
 
 /** The operator's queries. They may read many rows, so they have connections of their own. */
-export function createPostgresQueries (pool: ReadPool): Pick<Outbox, 'tallyConfirmations' | 'ledger' | 'backlog' | 'oldestPending' | 'find' | 'content' | 'attempts' | 'list'> {
+export function createPostgresQueries (pool: ReadPool): Pick<Outbox, 'tallyConfirmations' | 'ledger' | 'backlog' | 'oldestPending' | 'find' | 'content' | 'attempts' | 'list' | 'count'> {
   const find = (id: string): Promise<NamedColumns | undefined> => pool.run(async client => {
     const { rows: [row] } = await client.query<NamedColumns>(`${NAMED} WHERE outbox.id = $1`, [searchable(id)])
     return row
@@ -59,15 +54,16 @@ export function createPostgresQueries (pool: ReadPool): Pick<Outbox, 'tallyConfi
     },
 
     list: (filter, { after, limit }) => pool.run(async client => {
-      const { state, reason, channel, chat, message, confirmation } = filter
-      const { calledSince, deliveredBefore } = confirmation?.window ?? NOBODY_LISTENS
-      const { rows } = await client.query<NamedColumns>(`${NAMED} WHERE seq < coalesce($1::bigint, seq + 1)
-        AND ($2::text IS NULL OR state = $2) AND ($3::text IS NULL OR reason = $3 OR refused_reason = $3)
-        AND ($4::text IS NULL OR outbox.channel = $4) AND ($5::text IS NULL OR chat = $5) AND ($6::text IS NULL OR message = $6)
-        AND ($8::text IS NULL OR state = 'delivered' AND $8 = ${confirmationSql('$9', '$10')})
-        ORDER BY seq DESC LIMIT $7`, [after, ...[state, reason, channel, chat, message].map(asked => asked === undefined ? null : searchable(asked)), limit + 1, confirmation?.is, calledSince, deliveredBefore])
+      const { sql, values } = selectEdits(filter, after, limit + 1, '$')
+      const { rows } = await client.query<NamedColumns>(`${NAMED} WHERE seq IN (${sql}) ORDER BY seq DESC`, [...values])
       const edits = rows.slice(0, limit)
       return { edits: edits.map(toEditRow), next: rows.length > limit ? edits.at(-1)?.seq ?? null : null }
+    }),
+
+    count: (filter, upTo) => pool.run(async client => {
+      const { sql, values } = selectEdits(filter, null, upTo, '$')
+      const { rows: [row] } = await client.query<{ found: number }>(`SELECT count(*) AS found FROM (${sql}) AS counted`, [...values])
+      return row?.found ?? 0
     }),
   }
 }

@@ -1,14 +1,13 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { EditedMessage } from '../../edit/edit.ts'
-import { COLUMNS, searchable, toAttempts, toContent, toEditRow, type Columns } from '../columns.ts'
-import { NOBODY_LISTENS } from '../rules/confirm.ts'
+import { COLUMNS, toAttempts, toContent, toEditRow, type Columns } from '../columns.ts'
 import type { Attempt, Backlog, ConfirmationTally, EditFilter, EditPage, EditRow, Ledger, ReportWindow } from '../outbox.ts'
+import { confirmationSql, selectEdits } from '../selection.ts'
 import type { PendingLane } from '../store.ts'
 
 type NamedColumns = Columns & { readonly seq: number, readonly connector: string, readonly line: number }
 
-/** A delivered row's confirmation, as `confirmationOf` derives it. */
-const CONFIRMATION = "CASE WHEN confirmed_at IS NOT NULL THEN 'confirmed' WHEN called_at >= :calledSince AND finished_at < :deliveredBefore THEN 'unconfirmed' ELSE 'unknown' END"
+const CONFIRMATION = confirmationSql(':calledSince', ':deliveredBefore')
 
 const TALLY = ['confirmed', 'unconfirmed', 'unknown'].map(each => `sum(${CONFIRMATION} = '${each}') AS ${each}`).join(', ')
 
@@ -16,11 +15,6 @@ const TALLY = ['confirmed', 'unconfirmed', 'unknown'].map(each => `sum(${CONFIRM
 export function createSqliteQueries (db: DatabaseSync) {
   const named = `SELECT seq, ${COLUMNS.map(name => `outbox.${name}`).join(', ')}, connector, line FROM outbox JOIN lanes ON lanes.id = lane`
   const one = db.prepare(`${named} WHERE outbox.id = ?`)
-  const page = db.prepare(`${named} WHERE seq < :after
-    AND (:state IS NULL OR state = :state) AND (:reason IS NULL OR reason = :reason OR refused_reason = :reason)
-    AND (:channel IS NULL OR outbox.channel = :channel) AND (:chat IS NULL OR chat = :chat) AND (:message IS NULL OR message = :message)
-    AND (:is IS NULL OR state = 'delivered' AND :is = ${CONFIRMATION})
-    ORDER BY seq DESC LIMIT :limit`)
   const readLedger = db.prepare('SELECT accepted, superseded, delivered, dead, accepted - superseded - delivered - dead AS pending FROM ledger')
   const count = "coalesce(sum((state = 'pending') + (call_id IS NOT NULL AND call_version <> version)), 0) AS pending"
   const pendingOf = "FROM outbox JOIN lanes ON lanes.id = lane WHERE (state = 'pending' OR call_id IS NOT NULL) AND portal = ?"
@@ -71,14 +65,15 @@ export function createSqliteQueries (db: DatabaseSync) {
     },
 
     list (filter: EditFilter, { after, limit }: { readonly after: number | null, readonly limit: number }): EditPage {
-      const { state = null, reason = null, channel = null, chat, message, confirmation } = filter
-      const rows = page.all({ after: after ?? Number.MAX_SAFE_INTEGER, state, reason, channel, chat: asked(chat), message: asked(message), is: confirmation?.is ?? null, ...confirmation?.window ?? NOBODY_LISTENS, limit: limit + 1 }) as unknown as NamedColumns[]
+      const { sql, values } = selectEdits(filter, after, limit + 1, '?')
+      const rows = db.prepare(`${named} WHERE seq IN (${sql}) ORDER BY seq DESC`).all(...values) as unknown as NamedColumns[]
       const edits = rows.slice(0, limit)
       return { edits: edits.map(toEditRow), next: rows.length > limit ? edits.at(-1)?.seq ?? null : null }
     },
-  }
-}
 
-function asked (id: string | undefined): string | null {
-  return id === undefined ? null : searchable(id)
+    count (filter: EditFilter, upTo: number): number {
+      const { sql, values } = selectEdits(filter, null, upTo, '?')
+      return db.prepare(`SELECT count(*) AS found FROM (${sql})`).get(...values)?.found as number
+    },
+  }
 }

@@ -41,6 +41,11 @@ const SCHEMA = `
   CREATE INDEX outbox_nameless ON outbox (lane, ask_at) WHERE ask_at IS NOT NULL;
   CREATE INDEX outbox_calls ON outbox (lane) WHERE call_id IS NOT NULL;
   CREATE INDEX outbox_quarantine ON outbox (lane) WHERE quarantine_until IS NOT NULL;
+  -- For the operator's filters, in the order of arrival.
+  CREATE INDEX outbox_state ON outbox (state, seq, channel, reason, confirmed_at, called_at, finished_at);
+  CREATE INDEX outbox_chat ON outbox (chat);
+  CREATE INDEX outbox_message ON outbox (message);
+  CREATE INDEX outbox_refused ON outbox (refused_reason) WHERE refused_reason IS NOT NULL;
   -- Holds all that counting confirmations needs.
   CREATE INDEX outbox_finished ON outbox (finished_at, lane, state, confirmed_at, called_at) WHERE finished_at IS NOT NULL;
 

@@ -1,0 +1,57 @@
+import { searchable } from './columns.ts'
+import type { EditFilter } from './outbox.ts'
+
+/*
+ * The operator's filters as SQL for either engine. Each part reads one index in the order of arrival and stops at the limit, so no filter reads the
+ * rows of a whole table: `outbox_state` holds all that a filter asks for, apart from ids.
+ */
+
+const STATES = ['pending', 'delivered', 'dead'] as const
+
+export interface Selection {
+  /** Selects `seq`, the newest first. */
+  readonly sql: string
+  readonly values: ReadonlyArray<string | number>
+}
+
+/** At most `limit` rows that match, after the cursor. `mark` writes the parameter with a number: `?1` or `$1`. */
+export function selectEdits (filter: EditFilter, after: number | null, limit: number, mark: '?' | '$'): Selection {
+  const values: Array<string | number> = []
+  const bind = (value: string | number): string => `${mark}${values.push(value)}`
+  const { state, reason, channel, chat, message, confirmation } = filter
+
+  const common: string[] = []
+  if (after !== null) common.push(`seq < ${bind(after)}`)
+  if (channel !== undefined) common.push(`channel = ${bind(searchable(channel))}`)
+  if (confirmation !== undefined) {
+    const { calledSince, deliveredBefore } = confirmation.window
+    common.push("state = 'delivered'", `${bind(confirmation.is)} = ${confirmationSql(bind(calledSince), bind(deliveredBefore))}`)
+  }
+  const asked = reason === undefined ? null : bind(reason)
+  const end = `ORDER BY seq DESC LIMIT ${bind(limit)}`
+  const part = (...conditions: string[]): string => {
+    const all = [...conditions, ...common]
+    return `SELECT seq FROM (SELECT seq FROM outbox${all.length > 0 ? ` WHERE ${all.join(' AND ')}` : ''} ${end}) AS part`
+  }
+  const ofState = (each: string): string => `state = '${each}'`
+
+  const parts: string[] = []
+  if (chat !== undefined || message !== undefined) {
+    const ids = [...chat === undefined ? [] : [`chat = ${bind(searchable(chat))}`], ...message === undefined ? [] : [`message = ${bind(searchable(message))}`]]
+    parts.push(part(...ids, ...state === undefined ? [] : [ofState(state)], ...asked === null ? [] : [`(reason = ${asked} OR refused_reason = ${asked})`]))
+  } else if (asked !== null) {
+    // Only dead rows have a reason.
+    if (state === undefined || state === 'dead') parts.push(part(ofState('dead'), `reason = ${asked}`))
+    parts.push(part('refused_reason IS NOT NULL', `refused_reason = ${asked}`, ...state === undefined ? [] : [ofState(state)]))
+  } else if (state !== undefined || channel !== undefined || confirmation !== undefined) {
+    const states = STATES.filter(each => (state ?? each) === each && (confirmation === undefined || each === 'delivered'))
+    parts.push(...states.map(each => part(ofState(each))))
+    if (states.length === 0) parts.push(part('1 = 0'))
+  } else parts.push(part())
+  return { sql: `SELECT seq FROM (${parts.join(' UNION ')}) AS found ${end}`, values }
+}
+
+/** A delivered row's confirmation, as `confirmationOf` derives it. */
+export function confirmationSql (calledSince: string, deliveredBefore: string): string {
+  return `CASE WHEN confirmed_at IS NOT NULL THEN 'confirmed' WHEN called_at >= ${calledSince} AND finished_at < ${deliveredBefore} THEN 'unconfirmed' ELSE 'unknown' END`
+}
