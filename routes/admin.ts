@@ -1,22 +1,41 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
-import { Unauthenticated } from '../src/base/errors.ts'
+import { Forbidden, Unauthenticated } from '../src/base/errors.ts'
 
 /** Requests a minute from one client address: 20 a second for programs that watch the relay, and too few to guess a token. */
 const MAX_PER_MINUTE = 1200
+
+export interface Tokens {
+  readonly admin: string
+  /** May read the console and nothing else. */
+  readonly viewer: string | null
+}
+
+export type Role = keyof Tokens
+
+/** Returns whose token `given` is. Compares digests in constant time, so the duration does not reveal a token or its length. */
+export function createRoleOf ({ admin, viewer }: Tokens): (given: string) => Role | null {
+  const [adminDigest, viewerDigest] = [digest(admin), viewer === null ? null : digest(viewer)]
+  return given => {
+    const found = digest(given)
+    if (timingSafeEqual(found, adminDigest)) return 'admin'
+    return viewerDigest !== null && timingSafeEqual(found, viewerDigest) ? 'viewer' : null
+  }
+}
 
 /**
  * Requires `Authorization: Bearer <token>` for the routes of `app`. Requests are counted before the token is checked, so wrong tokens count too. Both
  * happen before the body is read.
  */
-export function requireAdmin (app: FastifyInstance, token: string): void {
+export function requireAdmin (app: FastifyInstance, tokens: Tokens): void {
   app.addHook('onRequest', app.rateLimit({ max: MAX_PER_MINUTE, timeWindow: 60_000 }))
 
-  // Compares digests in constant time, so the duration does not reveal the token or its length.
-  const expected = digest(token)
+  const roleOf = createRoleOf(tokens)
   app.addHook('onRequest', async (request, reply) => {
     const given = /^Bearer (.+)$/i.exec(request.headers.authorization ?? '')?.[1] ?? ''
-    if (timingSafeEqual(digest(given), expected)) return
+    const role = roleOf(given)
+    if (role === 'admin') return
+    if (role === 'viewer') throw new Forbidden('the VIEWER_TOKEN only reads the console: use the ADMIN_TOKEN')
     reply.header('www-authenticate', 'Bearer')
     throw new Unauthenticated('send the header Authorization: Bearer with the ADMIN_TOKEN of this relay')
   })

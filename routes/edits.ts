@@ -7,14 +7,14 @@ import type { Status } from '../src/operations/status.ts'
 import type { EditFilter, EditRow, Outbox, ReportWindow } from '../src/outbox/outbox.ts'
 import { confirmationOf } from '../src/outbox/rules/confirm.ts'
 import type { Confirmations } from '../src/operations/confirmations.ts'
-import { requireAdmin } from './admin.ts'
+import { requireAdmin, type Tokens } from './admin.ts'
 import { channelsSchema, toChannels } from './channels.ts'
 import { describeProblems } from './problems.ts'
 
 const MAX_PAGE = 200
 
 interface EditRoutesOptions {
-  readonly adminToken: string
+  readonly tokens: Tokens
   readonly outbox: Pick<Outbox, 'find' | 'attempts' | 'list'>
   readonly redelivery: Redelivery
   readonly status: () => Promise<Status>
@@ -82,8 +82,8 @@ const refusals = { 401: 'Not the ADMIN_TOKEN', 429: 'Too many requests' }
 const filterRefusals = { 400: 'A filter is faulty or unknown; see errors', ...refusals }
 
 /** `/api/*`: the operator's API. */
-export async function editRoutes (app: FastifyInstance, { adminToken, outbox, redelivery, status, confirmations }: EditRoutesOptions): Promise<void> {
-  requireAdmin(app, adminToken)
+export async function editRoutes (app: FastifyInstance, { tokens, outbox, redelivery, status, confirmations }: EditRoutesOptions): Promise<void> {
+  requireAdmin(app, tokens)
   const api = app.withTypeProvider<ZodTypeProvider>()
 
   api.get('/api/status', { schema: { summary: 'The ledger, the portal and its lines, the channels', response: { 200: statusSchema, ...describeProblems(refusals) } } }, async () => {

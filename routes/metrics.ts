@@ -1,15 +1,15 @@
 import type { FastifyInstance } from 'fastify'
-import { requireAdmin } from './admin.ts'
+import { requireAdmin, type Tokens } from './admin.ts'
 
 interface MetricsRoutesOptions {
-  readonly adminToken: string
+  readonly tokens: Tokens
   /** The text of all metrics, in Prometheus' format. */
   readonly scrape: () => Promise<string>
 }
 
 /** `GET /metrics`, for Prometheus. */
-export async function metricsRoutes (app: FastifyInstance, { adminToken, scrape }: MetricsRoutesOptions): Promise<void> {
-  requireAdmin(app, adminToken)
+export async function metricsRoutes (app: FastifyInstance, { tokens, scrape }: MetricsRoutesOptions): Promise<void> {
+  requireAdmin(app, tokens)
   app.get('/metrics', { schema: { hide: true } }, async (_request, reply) => {
     reply.type('text/plain; version=0.0.4; charset=utf-8').header('cache-control', 'no-store')
     return await scrape()

@@ -3,14 +3,14 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { toWire } from '../src/bitrix24/update-messages.ts'
 import type { Intake, Preview } from '../src/intake.ts'
-import { requireAdmin } from './admin.ts'
+import { requireAdmin, type Tokens } from './admin.ts'
 import { describeProblems } from './problems.ts'
 
 /** The header that stands for `authorization`, which holds the ADMIN_TOKEN here. */
 export const AUTHORIZATION = 'x-preview-authorization'
 
 interface PreviewRoutesOptions {
-  readonly adminToken: string
+  readonly tokens: Tokens
   readonly intake: Pick<Intake, 'preview'>
 }
 
@@ -61,8 +61,8 @@ const previewSchema = z.object({
 export type PreviewAnswer = z.infer<typeof previewSchema>
 
 /** `POST /api/preview/:channel`: what the relay would do with a webhook. The body stays bytes, because signatures are made over them. */
-export async function previewRoutes (app: FastifyInstance, { adminToken, intake }: PreviewRoutesOptions): Promise<void> {
-  requireAdmin(app, adminToken)
+export async function previewRoutes (app: FastifyInstance, { tokens, intake }: PreviewRoutesOptions): Promise<void> {
+  requireAdmin(app, tokens)
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
 

@@ -2,11 +2,11 @@ import type { FastifyInstance } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import type { ReadBack } from '../src/operations/read-back.ts'
-import { requireAdmin } from './admin.ts'
+import { requireAdmin, type Tokens } from './admin.ts'
 import { describeProblems } from './problems.ts'
 
 interface ReadBackRoutesOptions {
-  readonly adminToken: string
+  readonly tokens: Tokens
   readonly readBack: ReadBack
 }
 
@@ -40,8 +40,8 @@ export type DialogAnswer = z.infer<typeof dialogSchema>
 const refusals = { 401: 'Not the ADMIN_TOKEN', 429: 'Too many requests, or too many questions to the portal', 503: 'The database does not answer, or the relay is stopping' }
 
 /** What an operator asks the portal for: at most one call a second, so an answer takes some seconds. The texts are in no log. */
-export async function readBackRoutes (app: FastifyInstance, { adminToken, readBack }: ReadBackRoutesOptions): Promise<void> {
-  requireAdmin(app, adminToken)
+export async function readBackRoutes (app: FastifyInstance, { tokens, readBack }: ReadBackRoutesOptions): Promise<void> {
+  requireAdmin(app, tokens)
   const api = app.withTypeProvider<ZodTypeProvider>()
 
   api.post('/api/edits/:id/verify', {

@@ -100,10 +100,11 @@ export function buildApp (config: Config, dependencies: Dependencies, patience =
   app.register(webhookRoutes, { intake, forwarders, channels: config.channels, maxPerMinute: config.webhookRateLimit, stopping, maskId: config.logIds ? id => id : createIdMask([...config.channels.values()].map(({ secrets }) => secrets)), observer, log })
   app.register(healthRoutes, { probe, condition, stopping, now })
   app.register(bitrix24Routes, { install, events, log })
-  if (config.adminToken !== null) app.register(editRoutes, { adminToken: config.adminToken, outbox, redelivery, status, confirmations })
-  if (config.adminToken !== null) app.register(previewRoutes, { adminToken: config.adminToken, intake })
-  if (config.adminToken !== null) app.register(readBackRoutes, { adminToken: config.adminToken, readBack })
-  if (config.adminToken !== null && scrape !== undefined) app.register(metricsRoutes, { adminToken: config.adminToken, scrape })
+  const tokens = config.adminToken === null ? null : { admin: config.adminToken, viewer: config.viewerToken }
+  if (tokens !== null) app.register(editRoutes, { tokens, outbox, redelivery, status, confirmations })
+  if (tokens !== null) app.register(previewRoutes, { tokens, intake })
+  if (tokens !== null) app.register(readBackRoutes, { tokens, readBack })
+  if (tokens !== null && scrape !== undefined) app.register(metricsRoutes, { tokens, scrape })
   return app
 }
 

@@ -8,7 +8,7 @@ export type Log = Pick<Logger, 'info' | 'warn' | 'error'>
 const HIDDEN: ReadonlySet<string> = new Set([
   'authorization', 'cookie', 'auth', 'token', 'tokens', 'secret', 'secrets', 'password', 'text', 'body',
   'accessToken', 'access_token', 'refreshToken', 'refresh_token', 'clientSecret', 'client_secret', 'applicationToken', 'application_token',
-  'adminToken', 'apiToken', 'verifyToken', 'encryptionKey', 'AUTH_ID', 'REFRESH_ID',
+  'adminToken', 'viewerToken', 'apiToken', 'verifyToken', 'encryptionKey', 'AUTH_ID', 'REFRESH_ID',
 ])
 const HIDDEN_TO_DEPTH = 4
 

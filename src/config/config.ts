@@ -19,6 +19,8 @@ export interface Config {
   readonly webhookRateLimit: number
   readonly trustProxy: false | number | readonly string[]
   readonly adminToken: string | null
+  /** Signs in to the console to read. Only beside an adminToken. */
+  readonly viewerToken: string | null
   readonly encryptionKey: Buffer | null
   readonly retentionDays: number
   readonly logIds: boolean
@@ -40,6 +42,8 @@ export function loadConfig (env: Environment, readFile: ReadFile): Config {
   if (values.PUBLIC_URL !== null && portal !== null && isLoopback(new URL(values.PUBLIC_URL)) && !isLoopback(new URL(portal.url))) {
     faults.push('PUBLIC_URL names this machine, but the portal is elsewhere and cannot reach it: set the address that Bitrix24 can reach, or remove it')
   }
+  if (isSet('VIEWER_TOKEN', env) && !isSet('ADMIN_TOKEN', env)) faults.push('VIEWER_TOKEN cannot be used without an ADMIN_TOKEN: set both, or neither')
+  if (values.VIEWER_TOKEN !== null && values.VIEWER_TOKEN === values.ADMIN_TOKEN) faults.push('VIEWER_TOKEN is the ADMIN_TOKEN, so it would let viewers act: set another one')
   if (faults.length > 0 || portal === null) throw new ConfigError(faults)
 
   for (const channel of channels.values()) freeze(channel)
@@ -55,6 +59,7 @@ export function loadConfig (env: Environment, readFile: ReadFile): Config {
     webhookRateLimit: values.WEBHOOK_RATE_LIMIT,
     trustProxy: values.TRUST_PROXY,
     adminToken: values.ADMIN_TOKEN,
+    viewerToken: values.VIEWER_TOKEN,
     encryptionKey: values.ENCRYPTION_KEY,
     retentionDays: values.RETENTION_DAYS,
     logIds: values.LOG_IDS,

@@ -86,6 +86,8 @@ const KEY_REMEDY = 'must be 32 bytes in base64 or hexadecimal; "openssl rand -ba
 const encryptionKey = z.string().transform(value => Buffer.from(value, /^[0-9a-f]{64}$/i.test(value) ? 'hex' : 'base64'))
   .refine(key => key.length === 32, KEY_REMEDY)
 
+const token = z.string().regex(/^[\x21-\x7e]{16,512}$/, 'must be 16 to 512 visible ASCII characters')
+
 /** All variables, in the order of `.env.example`. */
 export const variables = {
   HOST: withDefault('0.0.0.0', z.string()),
@@ -112,7 +114,8 @@ export const variables = {
   PUBLIC_URL: optional(publicUrl),
   WEBHOOK_RATE_LIMIT: withDefault('6000', number(0, 1_000_000)),
   TRUST_PROXY: withDefault('false', trustProxy),
-  ADMIN_TOKEN: secret(z.string().regex(/^[\x21-\x7e]{16,512}$/, 'must be 16 to 512 visible ASCII characters')),
+  ADMIN_TOKEN: secret(token),
+  VIEWER_TOKEN: secret(token),
 } as const
 
 export type VariableName = keyof typeof variables

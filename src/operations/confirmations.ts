@@ -7,7 +7,7 @@ import { confirmationOf, REPORT_WITHIN_MS, reportWindow } from '../outbox/rules/
 interface ConfirmationsOptions {
   readonly portalId: string
   readonly portals: Pick<Portals, 'read'>
-  readonly outbox: Pick<Outbox, 'tallyConfirmations'>
+  readonly outbox: Pick<Outbox, 'tallyConfirmations' | 'count'>
   /** Whether PUBLIC_URL is set. */
   readonly isEnabled: boolean
   readonly now: () => number
@@ -27,6 +27,7 @@ export interface ConfirmationSummary {
 /** A delivered edit's confirmation, and in words the likely cause if it is not confirmed. */
 export interface Finding {
   readonly confirmation: Confirmation | null
+  readonly causeId: Cause | null
   readonly cause: string | null
 }
 
@@ -40,9 +41,19 @@ const WATCH_EVERY_MS = 5 * 60_000
 /** After this many delivered edits without one confirmed, a channel is reported. */
 export const SILENT_AFTER = 5
 
-const NEVER = 'no edit of this channel was ever confirmed: its connector, line or ids differ from those of the original messages; compare the channel\'s "connector", "line" and the templates "ids" ({user}, {chat}, {message}) with `npm run relay -- ids <dialog>`'
-const UNKNOWN_USER = 'the portal did not know the client: the user id differs from the original\'s, or the original was never sent; compare the template "ids.user"'
-const ONE = 'the portal finds other messages of this channel: this original was never sent to it, or was deleted there'
+/** Why an edit is not confirmed, as far as the relay can tell. */
+const CAUSES = {
+  never: 'no edit of this channel was ever confirmed: its connector, line or ids differ from those of the original messages; compare the channel\'s "connector", "line" and the templates "ids" ({user}, {chat}, {message}) with `npm run relay -- ids <dialog>`',
+  unknownUser: 'the portal did not know the client: the user id differs from the original\'s, or the original was never sent; compare the template "ids.user"',
+  one: 'the portal finds other messages of this channel: this original was never sent to it, or was deleted there',
+  notAsked: 'the portal is not asked to report edits: set PUBLIC_URL',
+  notBound: 'the portal has not taken the relay\'s address for events yet: see events.not-bound in the log, and run `npm run relay -- doctor`',
+  sentBefore: 'it was sent before the portal was asked to report edits',
+  tooSoon: 'the portal has ten minutes to report it',
+  silence: 'the portal has reported nothing at all since: the binding is gone, or PUBLIC_URL cannot be reached from the portal; run `npm run relay -- doctor`',
+} as const
+
+export type Cause = keyof typeof CAUSES
 
 /** Derives from the portal's reports which edits have landed, and explains silence. */
 export function createConfirmations ({ portalId, portals, outbox, isEnabled, now, log }: ConfirmationsOptions) {
@@ -63,16 +74,15 @@ export function createConfirmations ({ portalId, portals, outbox, isEnabled, now
     return tallies
   }
 
-  function causeOf (edit: EditRow, confirmation: Confirmation, record: PortalRecord, tallies: readonly ConfirmationTally[]): string | null {
+  async function causeOf (edit: EditRow, confirmation: Confirmation, record: PortalRecord): Promise<Cause | null> {
     if (confirmation === 'confirmed') return null
-    if (edit.flags.includes('unknown-user')) return UNKNOWN_USER
-    if (confirmation === 'unconfirmed') return sum(tallies.filter(({ channel }) => channel === edit.channel)).confirmed === 0 ? NEVER : ONE
-    if (!isEnabled) return 'the portal is not asked to report edits: set PUBLIC_URL'
+    if (edit.flags.includes('unknown-user')) return 'unknownUser'
+    if (confirmation === 'unconfirmed') return await outbox.count({ channel: edit.channel, confirmation: { is: 'confirmed', window: windowOf(record) } }, 1) === 0 ? 'never' : 'one'
+    if (!isEnabled) return 'notAsked'
     const boundAt = record.eventBinding?.boundAt ?? null
-    if (boundAt === null) return 'the portal has not taken the relay\'s address for events yet: see events.not-bound in the log, and run `npm run relay -- doctor`'
-    if ((edit.calledAt ?? 0) < boundAt) return 'it was sent before the portal was asked to report edits'
-    if (now() - (edit.settledAt ?? now()) < REPORT_WITHIN_MS) return 'the portal has ten minutes to report it'
-    return 'the portal has reported nothing at all since: the binding is gone, or PUBLIC_URL cannot be reached from the portal; run `npm run relay -- doctor`'
+    if (boundAt === null) return 'notBound'
+    if ((edit.calledAt ?? 0) < boundAt) return 'sentBefore'
+    return now() - (edit.settledAt ?? now()) < REPORT_WITHIN_MS ? 'tooSoon' : 'silence'
   }
 
   /** Warns once for each channel whose edits are never found. */
@@ -82,7 +92,7 @@ export function createConfirmations ({ portalId, portals, outbox, isEnabled, now
       const { confirmed, unconfirmed } = sum(tallies.filter(tally => tally.channel === channel))
       if (confirmed > 0 || unconfirmed < SILENT_AFTER || reported.has(channel)) continue
       reported.add(channel)
-      log.warn({ event: 'confirmations.none', channel, unconfirmed }, NEVER)
+      log.warn({ event: 'confirmations.none', channel, unconfirmed }, CAUSES.never)
     }
   }
 
@@ -110,8 +120,8 @@ export function createConfirmations ({ portalId, portals, outbox, isEnabled, now
     async find (edit: EditRow): Promise<Finding> {
       const record = await portals.read(portalId)
       const confirmation = confirmationOf(edit, windowOf(record))
-      if (confirmation === null) return { confirmation, cause: null }
-      return { confirmation, cause: causeOf(edit, confirmation, record, await count(record)) }
+      const causeId = confirmation === null ? null : await causeOf(edit, confirmation, record)
+      return { confirmation, causeId, cause: causeId && CAUSES[causeId] }
     },
 
     /** Only the leader watches. */

@@ -68,6 +68,7 @@ t.test('the fewest variables give the defaults', async t => {
     webhookRateLimit: 6000,
     trustProxy: false,
     adminToken: null,
+    viewerToken: null,
     encryptionKey: null,
     retentionDays: 14,
     logIds: false,
@@ -97,6 +98,7 @@ t.test('every variable can be set', async t => {
     WEBHOOK_RATE_LIMIT: '0',
     TRUST_PROXY: '10.0.0.0/8, ::1',
     ADMIN_TOKEN: 'x'.repeat(16),
+    VIEWER_TOKEN: 'v'.repeat(16),
   })
   t.match(config, {
     host: '127.0.0.1',
@@ -111,6 +113,7 @@ t.test('every variable can be set', async t => {
     webhookRateLimit: 0,
     trustProxy: ['10.0.0.0/8', '::1'],
     adminToken: 'x'.repeat(16),
+    viewerToken: 'v'.repeat(16),
     portal: { url: 'http://127.0.0.1:4000', clientId: 'local.relay', clientSecret: 's', refreshToken: 'r', oauthUrl: 'http://127.0.0.1:4000', bucket: { ratePerSecond: 5, burst: 250 } },
   })
   t.match(config.channels.get('default'), { secrets: [SECRET, OTHER_SECRET], settleMs: 0 })
@@ -179,6 +182,9 @@ t.test('a wrong value is named with its remedy', async t => {
     [{ TRUST_PROXY: '10.0.0.0/33' }, /^TRUST_PROXY must/],
     [{ TRUST_PROXY: 'proxy.example' }, /^TRUST_PROXY must/],
     [{ ADMIN_TOKEN: 'short' }, /^ADMIN_TOKEN must be 16/],
+    [{ ADMIN_TOKEN: 'a'.repeat(16), VIEWER_TOKEN: 'short' }, /^VIEWER_TOKEN must be 16/],
+    [{ VIEWER_TOKEN: 'v'.repeat(16) }, /^VIEWER_TOKEN cannot be used without an ADMIN_TOKEN/],
+    [{ ADMIN_TOKEN: 'a'.repeat(16), VIEWER_TOKEN: 'a'.repeat(16) }, /^VIEWER_TOKEN is the ADMIN_TOKEN/],
     [{ ADMIN_TOKEN: 'with a blank in it, and long' }, /^ADMIN_TOKEN must/],
     [{ BITRIX24_PORTAL: 'x' }, /^BITRIX24_PORTAL is not a variable of the relay: use one of BITRIX24_PORTAL_URL, BITRIX24_\w+, .*BITRIX24_CLIENT_SECRET, BITRIX24_CLIENT_SECRET_FILE, /],
     [{ BITRIX24_LINE_FILE: 'x' }, /^BITRIX24_LINE_FILE is not a variable of the relay: use one of [A-Z0-9_, ]+$/],
@@ -200,18 +206,18 @@ t.test('names that are not ours are nobody\'s fault', async t => {
 })
 
 t.test('no message repeats a secret', async t => {
-  const env = { WEBHOOK_SECRET: 'hidden', ENCRYPTION_KEY: 'hidden', ADMIN_TOKEN: 'hidden', DATABASE_URL: 'postgres://u:hidden@h', BITRIX24_CLIENT_SECRET: 'hidden', BITRIX24_REFRESH_TOKEN: 'hidden' }
+  const env = { WEBHOOK_SECRET: 'hidden', ENCRYPTION_KEY: 'hidden', ADMIN_TOKEN: 'hidden', VIEWER_TOKEN: 'hidden', DATABASE_URL: 'postgres://u:hidden@h', BITRIX24_CLIENT_SECRET: 'hidden', BITRIX24_REFRESH_TOKEN: 'hidden' }
   t.ok(faults(env).length >= 5)
   t.notMatch(faults(env).join(), 'hidden')
 })
 
 t.test('every secret can come from a file', async t => {
   const names = Object.entries<Variable<unknown>>(variables).filter(([, variable]) => variable.secret).map(([name]) => name)
-  t.strictSame(names, ['DATABASE_URL', 'ENCRYPTION_KEY', 'BITRIX24_CLIENT_SECRET', 'BITRIX24_REFRESH_TOKEN', 'WEBHOOK_SECRET', 'ADMIN_TOKEN'])
+  t.strictSame(names, ['DATABASE_URL', 'ENCRYPTION_KEY', 'BITRIX24_CLIENT_SECRET', 'BITRIX24_REFRESH_TOKEN', 'WEBHOOK_SECRET', 'ADMIN_TOKEN', 'VIEWER_TOKEN'])
   const config = load({
     ...Object.fromEntries(names.flatMap(name => [[name, ''], [`${name}_FILE`, name]])), BITRIX24_CLIENT_ID: 'local.x',
   }, {
-    DATABASE_URL: 'file:x.db\n', ENCRYPTION_KEY: `${'00'.repeat(32)}\n`, BITRIX24_CLIENT_SECRET: 's\n', BITRIX24_REFRESH_TOKEN: 'r\n', WEBHOOK_SECRET: `${SECRET}\n`, ADMIN_TOKEN: `${'t'.repeat(20)}\n`,
+    DATABASE_URL: 'file:x.db\n', ENCRYPTION_KEY: `${'00'.repeat(32)}\n`, BITRIX24_CLIENT_SECRET: 's\n', BITRIX24_REFRESH_TOKEN: 'r\n', WEBHOOK_SECRET: `${SECRET}\n`, ADMIN_TOKEN: `${'t'.repeat(20)}\n`, VIEWER_TOKEN: `${'v'.repeat(20)}\n`,
   })
   t.match(config, { databaseUrl: 'file:x.db', encryptionKey: Buffer, adminToken: 't'.repeat(20), portal: { clientSecret: 's', refreshToken: 'r' } })
   t.match(faults({ ADMIN_TOKEN_FILE: 'gone' }), [/^ADMIN_TOKEN_FILE names gone, which cannot be read \(ENOENT\)$/])
