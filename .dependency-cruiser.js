@@ -14,6 +14,7 @@ const LAYERS = [
   'src/names/',
   'src/operations/',
   'src/intake.ts',
+  'src/console/',
   'routes/',
   'src/app.ts',
   'src/relay.ts',

@@ -58,6 +58,17 @@ export function createWebhookLimits (app: FastifyInstance, channels: ReadonlyMap
   }
 }
 
+/** Counts wrong tokens of the console against their address, after the check: the right token is always taken. */
+export function createSignInLimit (app: FastifyInstance): Count {
+  const failed = app.createRateLimit({ max: MAX_FAILURES, timeWindow: WINDOW_MS, keyGenerator: request => normalizeIP(request.ip) })
+  return async (request, reply) => {
+    const state = await failed(request)
+    if (state.isAllowed || !state.isExceeded) return
+    setHeaders(reply, state)
+    throw tooMany(state.ttlInSeconds)
+  }
+}
+
 /** One full call brings 50 events, and a portal accepts up to five calls a second. */
 const MAX_EVENTS = 20_000
 

@@ -2,6 +2,7 @@ import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } 
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod'
 import type { Logger } from 'pino'
 import { bitrix24Routes } from '../routes/bitrix24.ts'
+import { consoleRoutes } from '../routes/console.ts'
 import { editRoutes } from '../routes/edits.ts'
 import { healthRoutes } from '../routes/health.ts'
 import { metricsRoutes } from '../routes/metrics.ts'
@@ -21,6 +22,8 @@ import { createIdMask } from './base/log.ts'
 import type { WebhookObserver } from './operations/observers.ts'
 import type { Confirmations } from './operations/confirmations.ts'
 import type { ReadBack } from './operations/read-back.ts'
+import type { ChannelActivity } from './operations/activity.ts'
+import type { Overview } from './operations/overview.ts'
 import type { Redelivery } from './operations/redelivery.ts'
 import type { Status } from './operations/status.ts'
 import type { Outbox } from './outbox/outbox.ts'
@@ -38,6 +41,8 @@ export interface Dependencies {
   readonly install: Install
   readonly events: Events
   readonly redelivery: Redelivery
+  readonly overview: () => Promise<Overview>
+  readonly activity: { summary (): Promise<readonly ChannelActivity[]> }
   readonly readBack: ReadBack
   readonly status: () => Promise<Status>
   readonly confirmations: Confirmations
@@ -63,7 +68,7 @@ const PATIENCE: Patience = { requestTimeoutMs: 15_000, checkEveryMs: 5_000 }
 
 /** The HTTP server with all its routes. */
 export function buildApp (config: Config, dependencies: Dependencies, patience = PATIENCE): FastifyInstance {
-  const { version, log, probe, outbox, intake, forwarders, install, events, redelivery, readBack, status, confirmations, condition, webhookObserver: observer, scrape, stopping, now } = dependencies
+  const { version, log, probe, outbox, intake, forwarders, install, events, redelivery, overview, activity, readBack, status, confirmations, condition, webhookObserver: observer, scrape, stopping, now } = dependencies
 
   const app = Fastify({
     loggerInstance: log as FastifyBaseLogger,
@@ -97,7 +102,8 @@ export function buildApp (config: Config, dependencies: Dependencies, patience =
 
   registerRateLimit(app)
   registerOpenapi(app, version)
-  app.register(webhookRoutes, { intake, forwarders, channels: config.channels, maxPerMinute: config.webhookRateLimit, stopping, maskId: config.logIds ? id => id : createIdMask([...config.channels.values()].map(({ secrets }) => secrets)), observer, log })
+  const maskId = config.logIds ? (id: string) => id : createIdMask([...config.channels.values()].map(({ secrets }) => secrets))
+  app.register(webhookRoutes, { intake, forwarders, channels: config.channels, maxPerMinute: config.webhookRateLimit, stopping, maskId, observer, log })
   app.register(healthRoutes, { probe, condition, stopping, now })
   app.register(bitrix24Routes, { install, events, log })
   const tokens = config.adminToken === null ? null : { admin: config.adminToken, viewer: config.viewerToken }
@@ -105,6 +111,7 @@ export function buildApp (config: Config, dependencies: Dependencies, patience =
   if (tokens !== null) app.register(previewRoutes, { tokens, intake })
   if (tokens !== null) app.register(readBackRoutes, { tokens, readBack })
   if (tokens !== null && scrape !== undefined) app.register(metricsRoutes, { tokens, scrape })
+  if (tokens !== null) app.register(consoleRoutes, { tokens, channels: config.channels, publicUrl: config.publicUrl, outbox, overview, activity, confirmations, redelivery, readBack, intake, maskId, now, log })
   return app
 }
 

@@ -26,6 +26,7 @@ import type { HeldLease } from './outbox/leases.ts'
 import { createApi, createApiDispatcher } from './names/api.ts'
 import { createNameSources } from './names/sources.ts'
 import { createMetrics } from './operations/metrics/metrics.ts'
+import { createOverview } from './operations/overview.ts'
 import { createReadBack } from './operations/read-back.ts'
 import { createRedelivery } from './operations/redelivery.ts'
 import { createStatus } from './operations/status.ts'
@@ -163,11 +164,12 @@ export async function startRelay ({ config, version, log, onLost, leaseMs }: Rel
   const operatorCalls = createOperatorCalls({ portalId, portal, portals, client: operatorClient, askLeader, now })
   const readBack = createReadBack({ outbox, openLines: createOpenLines(operatorCalls) })
   const confirmations = createConfirmations({ portalId, portals, outbox, isEnabled: config.publicUrl !== null, now, log })
+  const overview = createOverview({ portalId, portal, outbox, portals, condition, activity, isListening: config.publicUrl !== null })
   const status = createStatus({ portalId, portal, outbox, portals, condition, confirmations, activity })
   const scrape = createScrape({ portal: portalId, outbox, confirmations: config.publicUrl === null ? null : confirmations.summary, leader: leadership.leader, burst: portal.bucket.burst, now })
 
   let isStopping = false
-  const app = buildApp(config, { version, log, probe: store.probe, outbox, intake, forwarders: connectors.forwarders, install, events, redelivery, readBack, status, confirmations, condition, webhookObserver: observers.webhooks, scrape, stopping: () => isStopping, now })
+  const app = buildApp(config, { version, log, probe: store.probe, outbox, intake, forwarders: connectors.forwarders, install, events, redelivery, overview, activity, readBack, status, confirmations, condition, webhookObserver: observers.webhooks, scrape, stopping: () => isStopping, now })
   async function stop (): Promise<void> {
     isStopping = true
     operatorCalls.stop()

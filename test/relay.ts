@@ -9,6 +9,7 @@ import { signStandardWebhook } from '../src/signatures/standard-webhooks.ts'
 import { createActivity } from '../src/operations/activity.ts'
 import { createConfirmations } from '../src/operations/confirmations.ts'
 import { createOpenLines } from '../src/bitrix24/open-lines.ts'
+import { createOverview } from '../src/operations/overview.ts'
 import { createReadBack } from '../src/operations/read-back.ts'
 import { createRedelivery } from '../src/operations/redelivery.ts'
 import { createStatus } from '../src/operations/status.ts'
@@ -58,6 +59,8 @@ export async function buildRelay (t: Test, changes: RelayChanges = {}) {
     outbox: store.outbox,
     redelivery: createRedelivery({ outbox: store.outbox, now, onDue: () => {} }),
     readBack: createReadBack({ outbox: store.outbox, openLines: createOpenLines({ call: async () => ({ kind: 'refused', code: 'none', words: 'there is no portal' }) }) }),
+    overview: createOverview({ portalId: store.portal, portal: settings.portal, outbox: store.outbox, portals: store.portals, condition: async () => ({ portal: 'ready', since: null, lines: [] }), activity, isListening: settings.publicUrl !== null }),
+    activity,
     status: createStatus({ portalId: store.portal, portal: settings.portal, outbox: store.outbox, portals: store.portals, condition: async () => ({ portal: 'ready', since: null, lines: [] }), confirmations, activity }),
     confirmations,
     intake: createIntake({ portal: store.portal, channels: settings.channels, outbox: { accept }, profiles: store.profiles, now, wallTime: now, clock: changes.portalClock ?? { isProven: () => true, time: now }, onAccepted: () => {} }),
@@ -73,7 +76,7 @@ export async function buildRelay (t: Test, changes: RelayChanges = {}) {
     await app.close()
     await store.close()
   })
-  return { app, store, lines }
+  return { app, store, lines, activity }
 }
 
 /** An edit in the generic format. */

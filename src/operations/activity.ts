@@ -29,6 +29,15 @@ export interface ChannelActivity {
   readonly day: Counts
 }
 
+/** What became of edits in a clock hour, on all channels together. `dead` includes those that a guard refused. */
+export interface HourActivity {
+  readonly hour: number
+  readonly accepted: number
+  readonly delivered: number
+  readonly dead: number
+  readonly confirmed: number
+}
+
 interface Occurrence {
   readonly at: number
   readonly detail: string
@@ -151,6 +160,17 @@ export function createActivity ({ channels, store, now, log }: ActivityOptions) 
           hour: sum(own.filter(one => one.hour >= hour - HOUR_MS)),
           day: sum(own),
         }
+      })
+    },
+
+    /** The present clock hour and the 23 before, the oldest first. */
+    async hours (): Promise<HourActivity[]> {
+      const last = hourOf(now())
+      const counts = await store.read(last - 23 * HOUR_MS, last)
+      return Array.from({ length: 24 }, (_, index) => {
+        const hour = last - (23 - index) * HOUR_MS
+        const { accepted, delivered, dead, refused, confirmed } = sum(counts.filter(one => one.hour === hour))
+        return { hour, accepted, delivered, dead: dead + refused, confirmed }
       })
     },
 

@@ -77,7 +77,7 @@ export function createConfirmations ({ portalId, portals, outbox, isEnabled, now
   async function causeOf (edit: EditRow, confirmation: Confirmation, record: PortalRecord): Promise<Cause | null> {
     if (confirmation === 'confirmed') return null
     if (edit.flags.includes('unknown-user')) return 'unknownUser'
-    if (confirmation === 'unconfirmed') return await outbox.count({ channel: edit.channel, confirmation: { is: 'confirmed', window: windowOf(record) } }, 1) === 0 ? 'never' : 'one'
+    if (confirmation === 'unconfirmed') return await outbox.count({ channel: edit.channel, confirmation: { is: 'confirmed', window: windowOf(record) } }, { after: null, upTo: 1 }) === 0 ? 'never' : 'one'
     if (!isEnabled) return 'notAsked'
     const boundAt = record.eventBinding?.boundAt ?? null
     if (boundAt === null) return 'notBound'

@@ -4,11 +4,14 @@ import type { EditFilter, Outbox, RedeliveryOutcome } from '../outbox/outbox.ts'
 const BATCH = 500
 
 interface RedeliveryOptions {
-  readonly outbox: Pick<Outbox, 'list' | 'redeliver'>
+  readonly outbox: Pick<Outbox, 'list' | 'count' | 'redeliver'>
   readonly now: () => number
   /** Called when edits have become due, with the time. */
   readonly onDue: (dueAt: number) => void
 }
+
+/** What became of the rows that were taken. `next`: the cursor of the rows that are left, `remain` of them, counted up to the limit and one more. */
+export type RedeliveryReport = Readonly<Record<RedeliveryOutcome, number>> & { readonly next: number | null, readonly remain: number }
 
 export type Redelivery = ReturnType<typeof createRedelivery>
 
@@ -19,6 +22,21 @@ export function createRedelivery ({ outbox, now, onDue }: RedeliveryOptions) {
       const [outcome] = await outbox.redeliver([id], now())
       if (outcome === 'redelivered') onDue(now())
       return outcome ?? 'not-found'
+    },
+
+    /** Takes at most `limit` matching rows after the cursor, the newest first. */
+    async some (filter: EditFilter, { after, limit }: { readonly after: number | null, readonly limit: number }): Promise<RedeliveryReport> {
+      const found = { redelivered: 0, pending: 0, 'nothing-held': 0, 'not-found': 0 }
+      let next = after
+      let taken = 0
+      do {
+        const page = await outbox.list(filter, { after: next, limit: Math.min(BATCH, limit - taken) })
+        for (const outcome of await outbox.redeliver(page.edits.map(edit => edit.id), now())) found[outcome]++
+        taken += page.edits.length
+        next = page.next
+        if (page.edits.length > 0) onDue(now())
+      } while (next !== null && taken < limit)
+      return { ...found, next, remain: next === null ? 0 : await outbox.count(filter, { after: next, upTo: limit + 1 }) }
     },
 
     /** `skipped`: matching rows that already wait for a call, or have nothing that may be sent again. */

@@ -3,7 +3,7 @@ import type { PortalConfig } from '../bitrix24/hosts.ts'
 import { addressOf } from '../bitrix24/place.ts'
 import { authorizeUrl } from '../bitrix24/session.ts'
 import type { Backlog, Ledger, Outbox } from '../outbox/outbox.ts'
-import type { Portals } from '../outbox/portals.ts'
+import type { PortalRecord, Portals } from '../outbox/portals.ts'
 import type { ChannelActivity } from './activity.ts'
 import type { Confirmations, ConfirmationSummary } from './confirmations.ts'
 
@@ -33,10 +33,15 @@ export interface Status {
   readonly channels: readonly ChannelActivity[]
 }
 
+/** The portal's condition; null for the link if it is ready. */
+export function portalStatus (portal: PortalConfig, record: PortalRecord, { portal: condition, since }: PortalCondition): Status['portal'] {
+  const address = addressOf(portal, record)
+  return { host: new URL(address).host, condition, since, authorizeUrl: condition === 'ready' ? null : authorizeUrl(address, portal) }
+}
+
 export function createStatus ({ portalId, portal, outbox, portals, condition, confirmations, activity }: StatusOptions): () => Promise<Status> {
   return async () => {
-    const [ledger, backlog, record, { portal: code, since, lines }, confirmed, channels] = await Promise.all([outbox.ledger(), outbox.backlog(portalId), portals.read(portalId), condition(), confirmations.summary(), activity.summary()])
-    const address = addressOf(portal, record)
-    return { ledger, backlog, portal: { host: new URL(address).host, condition: code, since, authorizeUrl: code === 'ready' ? null : authorizeUrl(address, portal) }, lines, confirmations: confirmed, channels }
+    const [ledger, backlog, record, state, confirmed, channels] = await Promise.all([outbox.ledger(), outbox.backlog(portalId), portals.read(portalId), condition(), confirmations.summary(), activity.summary()])
+    return { ledger, backlog, portal: portalStatus(portal, record, state), lines: state.lines, confirmations: confirmed, channels }
   }
 }

@@ -305,8 +305,8 @@ export interface Outbox {
   /** Matching rows after the cursor `after`, newest first, at most `limit`. */
   list (filter: EditFilter, page: { readonly after: number | null, readonly limit: number }): Promise<EditPage>
 
-  /** How many rows match; counts no further than `upTo`. */
-  count (filter: EditFilter, upTo: number): Promise<number>
+  /** How many rows match after the cursor; counts no further than `upTo`. */
+  count (filter: EditFilter, range: { readonly after: number | null, readonly upTo: number }): Promise<number>
 
   /** Makes finished edits due again, with the content that each row holds. Answers in the given order. */
   redeliver (ids: readonly string[], now: number): Promise<RedeliveryOutcome[]>

@@ -274,8 +274,10 @@ export function outboxContract (t: Test, open: OpenEngine): void {
     const { take, store } = await start(t)
     for (let n = 1; n <= 5; n++) await take({ message: `m${n}`, at: n })
     await take({ message: 'empty', at: 1, text: '', refusal: 'empty-text' })
-    const count = async (filter: EditFilter, upTo = 10) => await store.outbox.count(filter, upTo)
+    const count = async (filter: EditFilter, upTo = 10) => await store.outbox.count(filter, { after: null, upTo })
     t.strictSame([await count({}), await count({ state: 'pending' }), await count({ reason: 'empty-text' }), await count({ channel: 'other' }), await count({ chat: 'c1', message: 'm2' })], [6, 5, 1, 0, 1])
+    const { next } = await store.outbox.list({}, { after: null, limit: 2 })
+    t.equal(await store.outbox.count({}, { after: next, upTo: 10 }), 4, 'after a cursor')
     t.strictSame([await count({}, 3), await count({ state: 'pending' }, 3), await count({ channel: 'default' }, 3), await count({ chat: 'c1' }, 3)], [3, 3, 3, 3])
   })
 

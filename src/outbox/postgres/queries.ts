@@ -60,8 +60,8 @@ export function createPostgresQueries (pool: ReadPool): Pick<Outbox, 'tallyConfi
       return { edits: edits.map(toEditRow), next: rows.length > limit ? edits.at(-1)?.seq ?? null : null }
     }),
 
-    count: (filter, upTo) => pool.run(async client => {
-      const { sql, values } = selectEdits(filter, null, upTo, '$')
+    count: (filter, { after, upTo }) => pool.run(async client => {
+      const { sql, values } = selectEdits(filter, after, upTo, '$')
       const { rows: [row] } = await client.query<{ found: number }>(`SELECT count(*) AS found FROM (${sql}) AS counted`, [...values])
       return row?.found ?? 0
     }),

@@ -71,8 +71,8 @@ export function createSqliteQueries (db: DatabaseSync) {
       return { edits: edits.map(toEditRow), next: rows.length > limit ? edits.at(-1)?.seq ?? null : null }
     },
 
-    count (filter: EditFilter, upTo: number): number {
-      const { sql, values } = selectEdits(filter, null, upTo, '?')
+    count (filter: EditFilter, { after, upTo }: { readonly after: number | null, readonly upTo: number }): number {
+      const { sql, values } = selectEdits(filter, after, upTo, '?')
       return db.prepare(`SELECT count(*) AS found FROM (${sql})`).get(...values)?.found as number
     },
   }

@@ -74,7 +74,7 @@ export async function openSqliteStore (options: SqliteOptions): Promise<Store> {
       content: id => read('content', id),
       attempts: id => read('attempts', id),
       list: (filter, page) => read('list', filter, page),
-      count: (filter, upTo) => read('count', filter, upTo),
+      count: (filter, range) => read('count', filter, range),
     },
     portals: {
       read: portal => write('portals', 'read', portal),

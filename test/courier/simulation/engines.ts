@@ -45,7 +45,7 @@ export function openInMemory () {
     attempts: async id => reading.attempts(id),
     oldestPending: async (...parameters) => reading.oldestPending(...parameters),
     list: async (filter, page) => reading.list(filter, page),
-    count: async (filter, upTo) => reading.count(filter, upTo),
+    count: async (filter, range) => reading.count(filter, range),
   }
   return { outbox, close: () => db.close() }
 }

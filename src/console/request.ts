@@ -1,0 +1,47 @@
+/*
+ * What the console reads from a request's headers.
+ */
+
+export function cookieOf (header: string | undefined, name: string): string | null {
+  for (const part of (header ?? '').split(';')) {
+    const at = part.indexOf('=')
+    if (at > 0 && part.slice(0, at).trim() === name) return part.slice(at + 1).trim()
+  }
+  return null
+}
+
+interface Source {
+  /** The headers `sec-fetch-site` and `origin`. */
+  readonly site: string | undefined
+  readonly origin: string | undefined
+  /** The host, with its port, that the request was made to. */
+  readonly host: string
+  readonly publicUrl: string | null
+}
+
+/**
+ * Whether one of our own pages sent a form. A browser says so in `Sec-Fetch-Site`, but only over https and on this machine. Elsewhere its `Origin` must be
+ * ours: PUBLIC_URL, or the host that was asked, because an operator may reach the relay past its proxy.
+ */
+export function isOwnForm ({ site, origin, host, publicUrl }: Source): boolean {
+  if (site !== undefined) return site === 'same-origin'
+  if (origin === undefined || !URL.canParse(origin)) return false
+  const { origin: sender, host: senderHost } = new URL(origin)
+  return (publicUrl !== null && sender === new URL(publicUrl).origin) || (host !== '' && senderHost === host)
+}
+
+/** A page of the console to go to after a form, or its first page if the form names anything else. */
+export function ownPath (path: string | undefined): string {
+  return path !== undefined && /^\/console(?:[/?][\w\-./?&=%+:~]*)?$/.test(path) && !path.includes('..') ? path : '/console'
+}
+
+/** The best of `known` that an `Accept-Language` asks for; the first one if it asks for none. */
+export function preferred<Language extends string> (header: string | undefined, known: readonly [Language, ...Language[]]): Language {
+  const asked = (header ?? '').slice(0, 200).split(',').map((part, index) => {
+    const [tag = '', ...parameters] = part.trim().toLowerCase().split(';')
+    const weight = parameters.map(each => /^\s*q=([\d.]+)\s*$/.exec(each)?.[1]).find(each => each !== undefined)
+    return { language: known.find(language => tag === language || tag.startsWith(`${language}-`)), weight: Number(weight ?? 1), index }
+  }).filter(({ language, weight }) => language !== undefined && weight > 0)
+  asked.sort((a, b) => b.weight - a.weight || a.index - b.index)
+  return asked[0]?.language ?? known[0]
+}

@@ -1,0 +1,169 @@
+import t from 'tap'
+import { createSessions, SESSION_MS } from '../../src/console/session.ts'
+import { buildRelay, NOW } from '../relay.ts'
+import { ADMIN_TOKEN, consoleLines, startConsole, VIEWER_TOKEN } from './console.ts'
+
+const PAGES = ['/console', '/console/edits', '/console/edits/unknown', '/console/dead', '/console/redeliver', '/console/channels', '/console/search?q=x', '/console/nothing', '/console/']
+const ACTS = ['/console/edits/x/redeliver', '/console/edits/x/text', '/console/edits/x/verify', '/console/redeliver', '/console/channels/default/preview']
+
+t.test('without an ADMIN_TOKEN there is no console', async t => {
+  const { app } = await buildRelay(t)
+  for (const url of [...PAGES, '/console/assets/console.css']) t.equal((await app.inject({ url })).statusCode, 404, url)
+})
+
+t.test('without a session every page is the sign-in form, and nothing is done', async t => {
+  const { app, post, send, finish, store } = await startConsole(t)
+  const id = await send('secret-message')
+  await finish(id, 'dead')
+  for (const url of [...PAGES, `/console/edits/${id}`]) {
+    const answer = await app.inject({ url })
+    t.equal(answer.statusCode, 401, url)
+    t.match(answer.body, /action="\/console\/sign-in"/)
+    t.notMatch(answer.body, /secret-message/)
+  }
+  for (const url of [...ACTS, `/console/edits/${id}/redeliver`]) t.equal((await post(url)).statusCode, 401, url)
+  t.equal((await store.outbox.find(id))?.state, 'dead')
+})
+
+t.test('every page has a policy without exceptions, and no cache keeps it', async t => {
+  const { app, browser, send, post } = await startConsole(t)
+  const id = await send('m')
+  const { get, post: act } = await browser()
+  const answers = [
+    await app.inject({ url: '/console' }), await post('/console/sign-in', { token: 'wrong' }), await app.inject({ method: 'POST', url: '/console/redeliver' }),
+    await get('/console/edits?state=lost'), await app.inject({ method: 'POST', url: '/console/sign-in', headers: { 'content-type': 'text/plain', 'sec-fetch-site': 'same-origin' }, payload: 'x' }),
+    await act(`/console/edits/${id}/text`), await act(`/console/edits/${id}/verify`), await act('/console/channels/default/preview', { payload: '{}' }), await act('/console/redeliver'),
+    ...await Promise.all([...PAGES, `/console/edits/${id}`].map(async url => await get(url))),
+  ]
+  for (const { headers, body } of answers) {
+    const policy = String(headers['content-security-policy'])
+    t.match(policy, /default-src 'none'.*form-action 'self'.*frame-ancestors 'none'/)
+    t.notMatch(policy, /unsafe|data:|\*/)
+    t.match(headers, { 'referrer-policy': 'same-origin', 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' })
+    t.notMatch(body, /<style|<script(?! type="module" src="\/console\/assets\/)|\son\w+=|\sstyle=|javascript:|(?:href|src|action)="(?!\/console|#)/, 'nothing inline, and nothing from elsewhere')
+  }
+})
+
+t.test('a form from anywhere else is refused before a word of it is read', async t => {
+  const { app, browser, send, finish, store, lines } = await startConsole(t, { env: { PUBLIC_URL: 'https://relay.example.com', BITRIX24_PORTAL_URL: 'https://example.bitrix24.ru' } })
+  const id = await send('m')
+  await finish(id, 'dead')
+  const { cookie } = await browser()
+  const post = async (headers: Record<string, string>, url = `/console/edits/${id}/redeliver`) =>
+    (await app.inject({ method: 'POST', url, headers: { 'content-type': 'application/x-www-form-urlencoded', host: '10.0.0.5:3000', cookie, ...headers }, payload: `token=${ADMIN_TOKEN}&language=ru` })).statusCode
+  const foreign: Array<Record<string, string>> = [
+    {}, { 'sec-fetch-site': 'cross-site' }, { 'sec-fetch-site': 'same-site' }, { 'sec-fetch-site': 'none' }, { 'sec-fetch-site': 'cross-site', origin: 'http://10.0.0.5:3000' },
+    { origin: 'null' }, { origin: 'http://10.0.0.5' }, { origin: 'http://10.0.0.5:3000.evil.example' }, { origin: 'https://relay.example.com.evil.example' }, { origin: 'http://relay.example.com' }, { origin: 'x' },
+  ]
+  for (const headers of foreign) {
+    for (const url of [`/console/edits/${id}/redeliver`, '/console/sign-in', '/console/sign-out', '/console/language', '/console/redeliver', `/console/edits/${id}/text`]) t.equal(await post(headers, url), 403, `${url} ${JSON.stringify(headers)}`)
+  }
+  t.equal((await store.outbox.find(id))?.state, 'dead')
+  t.equal(consoleLines(lines).length, 1, 'only the sign-in')
+  const ours: Array<Record<string, string>> = [{ 'sec-fetch-site': 'same-origin' }, { origin: 'http://10.0.0.5:3000' }, { origin: 'https://relay.example.com' }]
+  for (const headers of ours) t.equal(await post(headers), 303, JSON.stringify(headers))
+})
+
+t.test('the cookie is out of reach of scripts, other sites and other paths, and is Secure behind https', async t => {
+  const { post } = await startConsole(t, { env: { TRUST_PROXY: '1' } })
+  const cookieAt = async (headers: Record<string, string>) => String((await post('/console/sign-in', { token: ADMIN_TOKEN }, headers)).headers['set-cookie'])
+  const attributes = /^relay_session=admin\.\d+\.[\w-]{12}\.[\w-]{43}; Path=\/console; Max-Age=43200; HttpOnly; SameSite=Strict/
+  t.match(await cookieAt({}), new RegExp(`${attributes.source}$`))
+  t.match(await cookieAt({ 'x-forwarded-proto': 'https' }), new RegExp(`${attributes.source}; Secure$`))
+  t.match(await cookieAt({ origin: 'https://relay.example.com' }), new RegExp(`${attributes.source}; Secure$`), 'also if the proxy does not say so')
+  t.notMatch(await cookieAt({}), ADMIN_TOKEN)
+})
+
+t.test('a forged session is none, and neither is one that is over or of another token', async t => {
+  const { app, browser } = await startConsole(t)
+  const status = async (cookie: string) => (await app.inject({ url: '/console/edits', headers: { cookie } })).statusCode
+  const { cookie } = await browser(VIEWER_TOKEN)
+  t.equal(await status(cookie), 200)
+  const [name, value = ''] = cookie.split('=')
+  const [, endsAt = '', id = '', mac = ''] = value.split('.')
+  const forged = [
+    '', 'x', '...', `admin.${endsAt}.${id}.${mac}`, `viewer.${Number(endsAt) + 1}.${id}.${mac}`, `viewer.${endsAt}.${'A'.repeat(12)}.${mac}`, `viewer.${endsAt}.${id}.`,
+    `viewer.${endsAt}.${id}.${'A'.repeat(43)}`, `viewer.${endsAt}.${id}.${mac.slice(0, -1)}`, `${value}x`, `viewer.${endsAt}.${id}.${mac}.${mac}`,
+  ]
+  for (const each of forged) t.equal(await status(`${name}=${each}`), 401, each)
+
+  const made = (tokens: { adminToken: string, viewerToken: string | null }, now: number, role: 'admin' | 'viewer' = 'admin') => createSessions({ ...tokens, now: () => now }).open(role).value
+  const tokens = { adminToken: ADMIN_TOKEN, viewerToken: VIEWER_TOKEN }
+  t.equal(await status(`${name}=${made(tokens, NOW)}`), 200, 'any replica knows it')
+  t.equal(await status(`${name}=${made(tokens, NOW - SESSION_MS + 1)}`), 200)
+  t.equal(await status(`${name}=${made(tokens, NOW - SESSION_MS)}`), 401, 'over')
+  t.equal(await status(`${name}=${made({ ...tokens, adminToken: 'another-admin-token' }, NOW)}`), 401)
+  t.equal(await status(`${name}=${made({ ...tokens, viewerToken: 'another-viewer-token' }, NOW, 'viewer')}`), 401)
+  t.equal(await status(`${name}=${made({ ...tokens, viewerToken: 'another-viewer-token' }, NOW)}`), 200, 'an administrator stays when viewers go')
+})
+
+t.test('wrong tokens are counted, and never lock out the right one', async t => {
+  const { app, post, signIn } = await startConsole(t)
+  const wrong = async (token: string, address = '192.0.2.1') => await post('/console/sign-in', { token }, {}, address)
+  const found: number[] = []
+  for (let n = 0; n < 62; n++) found.push((await wrong(`${ADMIN_TOKEN}${n}`)).statusCode)
+  t.strictSame(found, [...Array<number>(60).fill(401), 429, 429])
+  const refused = await wrong('')
+  t.match(refused.headers['retry-after'], /^[1-9]\d?$/)
+  t.equal((await wrong('wrong', '192.0.2.2')).statusCode, 401, 'each address for itself')
+  t.equal((await post('/console/sign-in', { token: ADMIN_TOKEN }, {}, '192.0.2.1')).statusCode, 303)
+  t.equal((await post('/console/sign-in', { token: VIEWER_TOKEN }, {}, '192.0.2.1')).statusCode, 303)
+  t.equal((await app.inject({ url: '/console', headers: { cookie: await signIn() }, remoteAddress: '192.0.2.1' })).statusCode, 200)
+})
+
+t.test('a viewer reads pages, and may do nothing else', async t => {
+  const { app, browser, send, finish, store, lines } = await startConsole(t)
+  const id = await send('m')
+  await finish(id, 'dead')
+  const { get, post } = await browser(VIEWER_TOKEN)
+  for (const url of ['/console', '/console/edits', `/console/edits/${id}`, '/console/dead', '/console/channels']) {
+    const { statusCode, body } = await get(url)
+    t.equal(statusCode, 200, url)
+    t.notMatch(body, /method="post" action="\/console\/(?!sign-out|language)/, 'no button that would fail')
+  }
+  for (const url of [...ACTS, `/console/edits/${id}/redeliver`, `/console/edits/${id}/text`, `/console/edits/${id}/verify`]) t.equal((await post(url)).statusCode, 403, url)
+  t.equal((await store.outbox.find(id))?.state, 'dead')
+  for (const url of ['/api/status', '/api/edits', `/api/edits/${id}`]) t.equal((await app.inject({ url, headers: { authorization: `Bearer ${VIEWER_TOKEN}` } })).statusCode, 403, url)
+  t.equal((await app.inject({ method: 'POST', url: '/api/edits/redeliver', headers: { authorization: `Bearer ${VIEWER_TOKEN}` } })).statusCode, 403)
+  t.strictSame(consoleLines(lines).map(({ event }) => event), ['console.signed-in'])
+})
+
+t.test('after the sign-in only a page of the console follows', async t => {
+  const { post, app } = await startConsole(t)
+  for (const to of ['https://evil.example/', '//evil.example', '/\\evil.example', '/console/../api', 'javascript:alert(1)', '/consolex', '/console//x\r\nset-cookie: a=b', '']) {
+    const { headers } = await post('/console/sign-in', { token: ADMIN_TOKEN, to })
+    t.match(String(headers.location), /^\/console(?:\/[^/\\]*)*$/)
+    t.notMatch(String(headers.location), /evil|\.\.|api/)
+  }
+  t.equal((await post('/console/sign-in', { token: ADMIN_TOKEN, to: '/console/edits?chat=a%20b&state=dead' })).headers.location, '/console/edits?chat=a%20b&state=dead')
+  const { body } = await app.inject({ url: '/console/edits?chat=%22%3E%3Cscript%3E&message="><script>' })
+  t.notMatch(body, /<script>/)
+})
+
+t.test('a link from another site leads in, since the browser keeps the cookie back only once', async t => {
+  const { app, browser } = await startConsole(t)
+  const first = await app.inject({ url: '/console/edits?state=dead', headers: { 'sec-fetch-site': 'cross-site' } })
+  t.equal(first.headers.refresh, '0;url=/console/again?to=%2Fconsole%2Fedits%3Fstate%3Ddead')
+  const url = '/console/again?to=%2Fconsole%2Fedits%3Fstate%3Ddead'
+  t.equal((await (await browser()).get(url)).headers.location, '/console/edits?state=dead')
+  t.match((await app.inject({ url, headers: { 'sec-fetch-site': 'same-origin' } })).body, /name="to" value="\/console\/edits\?state=dead"/)
+})
+
+t.test('the log names the session of each act, and holds no token and no text', async t => {
+  const { browser, send, finish, lines } = await startConsole(t)
+  const id = await send('m', 'a text that only the client knows', 'chat-79161234567')
+  await finish(id, 'dead')
+  const { get, post, cookie } = await browser()
+  await get(`/console/edits/${id}`)
+  t.match((await post(`/console/edits/${id}/text`)).body, /a text that only the client knows/)
+  await post(`/console/edits/${id}/verify`)
+  await post(`/console/edits/${id}/redeliver`)
+  await post('/console/redeliver', { chat: 'chat-79161234567' })
+  await post('/console/channels/default/preview', { payload: '{"text":"a text"}' })
+  await post('/console/sign-out')
+  const said = consoleLines(lines)
+  t.strictSame(said.map(({ event, act }) => act ?? event), ['console.signed-in', 'show-text', 'verify', 'redeliver', 'redeliver-matching', 'preview', 'console.signed-out'])
+  const session = cookie.split('.')[2]
+  for (const line of said) t.equal(line.session, session)
+  t.notMatch(JSON.stringify(lines), /a text|79161234567|an-admin-token/)
+})
