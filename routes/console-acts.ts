@@ -1,8 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { editPage } from '../src/console/edit.ts'
-import { MOST } from '../src/console/parts.ts'
-import { previewPage } from '../src/console/preview.ts'
-import { redeliveredPage } from '../src/console/redeliver.ts'
+import { MOST } from '../src/console/filter.ts'
 import type { Session } from '../src/console/session.ts'
 import { findStory, readRedelivery, toFilter, type ConsoleParts } from './console-pages.ts'
 import { sendPage } from './page.ts'
@@ -19,7 +16,7 @@ const bodyLimit = 16 * 1024
 
 /** What an administrator does. Each act is logged with its session, and none with a text. */
 export function consoleActs (app: FastifyInstance, parts: ConsoleActsParts): void {
-  const { outbox, confirmations, redelivery, readBack, intake, viewOf, sessionOf, maskId, log } = parts
+  const { outbox, confirmations, redelivery, readBack, intake, viewOf, views, sessionOf, maskId, log } = parts
   const schema = { hide: true }
   const idOf = (request: FastifyRequest): string => (request.params as { id: string }).id
   const pathOf = (request: FastifyRequest): string => `/console/edits/${encodeURIComponent(idOf(request))}`
@@ -38,20 +35,20 @@ export function consoleActs (app: FastifyInstance, parts: ConsoleActsParts): voi
     const story = await findStory(request, parts)
     // Before it is shown, so that nobody looks without a trace.
     note(request, 'show-text', { id: story.edit.id })
-    return sendPage(reply, editPage(viewOf(request, pathOf(request)), { ...story, content: await outbox.content(story.edit.id) }))
+    return sendPage(reply, views().editPage(viewOf(request, pathOf(request)), { ...story, content: await outbox.content(story.edit.id) }))
   })
 
   app.post('/console/edits/:id/verify', { schema, bodyLimit }, async (request, reply) => {
     const story = await findStory(request, parts)
     note(request, 'verify', { id: story.edit.id })
-    return sendPage(reply, editPage(viewOf(request, pathOf(request)), { ...story, verification: await readBack.verify(story.edit.id) }))
+    return sendPage(reply, views().editPage(viewOf(request, pathOf(request)), { ...story, verification: await readBack.verify(story.edit.id) }))
   })
 
   app.post('/console/redeliver', { schema, bodyLimit }, async (request, reply) => {
     const { cursor, ...filter } = readRedelivery(request.body)
     const report = await redelivery.some(toFilter(filter, await confirmations.window()), { after: cursor ?? null, limit: MOST })
     note(request, 'redeliver-matching', { filter: { ...filter, ...filter.chat === undefined ? {} : { chat: maskId(filter.chat) } }, ...report })
-    return sendPage(reply, redeliveredPage(viewOf(request, '/console/dead'), filter, report))
+    return sendPage(reply, views().redeliveredPage(viewOf(request, '/console/dead'), filter, report))
   })
 
   app.post('/console/channels/:id/preview', { schema, bodyLimit: PAYLOAD_LIMIT }, async (request, reply) => {
@@ -59,6 +56,6 @@ export function consoleActs (app: FastifyInstance, parts: ConsoleActsParts): voi
     const { payload } = (request.body ?? {}) as { payload?: string }
     note(request, 'preview', { channel })
     const preview = await intake.preview(channel, { method: 'POST', query: '', headers: { 'content-type': 'application/json' }, body: Buffer.from(payload ?? '') })
-    return sendPage(reply, previewPage(viewOf(request, '/console/channels'), preview))
+    return sendPage(reply, views().previewPage(viewOf(request, '/console/channels'), preview))
   })
 }

@@ -3,15 +3,8 @@ import type { Logger } from 'pino'
 import { z } from 'zod'
 import { BadRequest, NotFound } from '../src/base/errors.ts'
 import type { Channel } from '../src/config/channels.ts'
-import { channelsPage } from '../src/console/channels.ts'
-import { deadPage } from '../src/console/dead.ts'
-import { editPage } from '../src/console/edit.ts'
-import { editsPage } from '../src/console/edits.ts'
-import { CONFIRMATIONS, REASONS, STATES, type FilterFields } from '../src/console/filter.ts'
-import { overviewPage } from '../src/console/overview.ts'
+import { address, CONFIRMATIONS, MOST, REASONS, STATES, type FilterFields } from '../src/console/filter.ts'
 import type { View } from '../src/console/page.ts'
-import { address, MOST } from '../src/console/parts.ts'
-import { redeliverPage } from '../src/console/redeliver.ts'
 import { ownPath } from '../src/console/request.ts'
 import type { EditStory } from '../src/console/story.ts'
 import type { Intake } from '../src/intake.ts'
@@ -22,6 +15,9 @@ import type { ReadBack } from '../src/operations/read-back.ts'
 import type { Redelivery } from '../src/operations/redelivery.ts'
 import type { EditFilter, Outbox, ReportWindow } from '../src/outbox/outbox.ts'
 import { sendPage } from './page.ts'
+
+/** The pages. They are loaded with the first request. */
+export type Views = typeof import('../src/console/views.ts')
 
 /** What the pages show, and what their buttons do. */
 export interface ConsoleParts {
@@ -38,6 +34,7 @@ export interface ConsoleParts {
   readonly now: () => number
   readonly log: Logger
   readonly viewOf: (request: FastifyRequest, path?: string) => View
+  readonly views: () => Views
 }
 
 const PAGE = 50
@@ -60,11 +57,11 @@ const redeliverySchema = filterSchema.transform(filter => ({ state: 'dead' as co
 
 const outcomeSchema = z.enum(['redelivered', 'pending', 'nothing-held']).optional().catch(undefined)
 
-export function consolePages (app: FastifyInstance, { channels, publicUrl, outbox, overview, activity, confirmations, viewOf }: ConsoleParts): void {
+export function consolePages (app: FastifyInstance, { channels, publicUrl, outbox, overview, activity, confirmations, viewOf, views }: ConsoleParts): void {
   const names = [...channels.keys()]
   const schema = { hide: true }
 
-  app.get('/console', { schema }, async (request, reply) => sendPage(reply, overviewPage(viewOf(request), await overview())))
+  app.get('/console', { schema }, async (request, reply) => sendPage(reply, views().overviewPage(viewOf(request), await overview())))
 
   app.get('/console/again', { schema }, async (request, reply) => reply.redirect(ownPath(String((request.query as { to?: unknown }).to)), 303))
 
@@ -82,17 +79,17 @@ export function consolePages (app: FastifyInstance, { channels, publicUrl, outbo
     const window = await confirmations.window()
     const asked = toFilter(filter, window)
     const [list, count] = await Promise.all([outbox.list(asked, { after: cursor ?? null, limit: PAGE }), outbox.count(asked, { after: null, upTo: MOST + 1 })])
-    return sendPage(reply, editsPage(viewOf(request), { ...list, filter, count, isFirst: cursor === undefined, window, channels: names }))
+    return sendPage(reply, views().editsPage(viewOf(request), { ...list, filter, count, isFirst: cursor === undefined, window, channels: names }))
   })
 
   app.get('/console/edits/:id', { schema }, async (request, reply) => {
     const { done } = request.query as { done?: unknown }
-    return sendPage(reply, editPage(viewOf(request), { ...await findStory(request, { outbox, confirmations }), outcome: outcomeSchema.parse(done) }))
+    return sendPage(reply, views().editPage(viewOf(request), { ...await findStory(request, { outbox, confirmations }), outcome: outcomeSchema.parse(done) }))
   })
 
   app.get('/console/dead', { schema }, async (request, reply) => {
     const counts = await Promise.all(REASONS.map(async reason => [reason, await outbox.count({ state: 'dead', reason }, { after: null, upTo: MOST + 1 })] as const))
-    return sendPage(reply, deadPage(viewOf(request), { counts: Object.fromEntries(counts), channels: names }))
+    return sendPage(reply, views().deadPage(viewOf(request), { counts: Object.fromEntries(counts), channels: names }))
   })
 
   app.get('/console/redeliver', { schema }, async (request, reply) => {
@@ -100,7 +97,7 @@ export function consolePages (app: FastifyInstance, { channels, publicUrl, outbo
     const window = await confirmations.window()
     const asked = toFilter(filter, window)
     const [{ edits }, count] = await Promise.all([outbox.list(asked, { after: null, limit: FIRST }), outbox.count(asked, { after: null, upTo: MOST + 1 })])
-    return sendPage(reply, redeliverPage(viewOf(request), { filter, edits, count, window }))
+    return sendPage(reply, views().redeliverPage(viewOf(request), { filter, edits, count, window }))
   })
 
   app.get('/console/channels', { schema }, async (request, reply) => {
@@ -109,7 +106,7 @@ export function consolePages (app: FastifyInstance, { channels, publicUrl, outbo
       return channel === undefined ? [] : [{ ...each, connector: channel.connector, line: channel.line, hasUpstream: channel.upstream !== null }]
     })
     const guessed = `${request.protocol}://${request.host}`
-    return sendPage(reply, channelsPage(viewOf(request), { channels: shown, base: publicUrl ?? guessed, isGuessed: publicUrl === null, isListening: publicUrl !== null }))
+    return sendPage(reply, views().channelsPage(viewOf(request), { channels: shown, base: publicUrl ?? guessed, isGuessed: publicUrl === null, isListening: publicUrl !== null }))
   })
 
   app.route({ method: ['GET', 'POST'], url: '/console/*', schema, handler: async () => { throw new NotFound('there is nothing at this address') } })

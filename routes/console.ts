@@ -2,16 +2,13 @@ import type {} from '@fastify/rate-limit'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { BadRequest, Forbidden, NotFound, TooManyRequests } from '../src/base/errors.ts'
 import { readAssets } from '../src/console/assets.ts'
-import { errorPage } from '../src/console/message.ts'
-import { CONTENT_SECURITY_POLICY, type View } from '../src/console/page.ts'
-import { cookieOf, isOwnForm, ownPath, preferred } from '../src/console/request.ts'
+import type { View } from '../src/console/page.ts'
+import { CONTENT_SECURITY_POLICY, cookieOf, isOwnForm, ownPath, preferred } from '../src/console/request.ts'
 import { createSessions, SESSION_MS, type Session } from '../src/console/session.ts'
-import { comeAgainPage, signInPage } from '../src/console/sign-in.ts'
-import { languages, texts } from '../src/console/texts/texts.ts'
 import { toProblem } from '../src/http/problem.ts'
 import { createRoleOf, type Tokens } from './admin.ts'
 import { consoleActs } from './console-acts.ts'
-import { consolePages, type ConsoleParts } from './console-pages.ts'
+import { consolePages, type ConsoleParts, type Views } from './console-pages.ts'
 import { sendPage } from './page.ts'
 import { createSignInLimit } from './rate-limits.ts'
 
@@ -19,7 +16,7 @@ const SESSION_COOKIE = 'relay_session'
 const LANGUAGE_COOKIE = 'relay_language'
 const YEAR_S = 365 * 24 * 3600
 
-interface ConsoleRoutesOptions extends Omit<ConsoleParts, 'viewOf'> {
+interface ConsoleRoutesOptions extends Omit<ConsoleParts, 'viewOf' | 'views'> {
   readonly tokens: Tokens
   /** Masks the ids of chats for the log. */
   readonly maskId: (id: string) => string
@@ -34,9 +31,11 @@ export async function consoleRoutes (app: FastifyInstance, options: ConsoleRoute
   const roleOf = createRoleOf(tokens)
   const { files, addresses } = readAssets()
   const countFailure = createSignInLimit(app)
+  let views: Views
   const findSession = (request: FastifyRequest): Session | null => sessions.read(cookieOf(request.headers.cookie, SESSION_COOKIE) ?? '')
 
   function viewOf (request: FastifyRequest, path = ownPath(request.method === 'GET' ? request.url : undefined)): View {
+    const { languages, texts } = views
     const chosen = languages.find(each => each === cookieOf(request.headers.cookie, LANGUAGE_COOKIE))
     const language = chosen ?? preferred(request.headers['accept-language'], languages)
     return { texts: texts[language], language, session: findSession(request), path, now: now(), assets: addresses }
@@ -57,6 +56,7 @@ export async function consoleRoutes (app: FastifyInstance, options: ConsoleRoute
       'cross-origin-resource-policy': 'same-origin',
       'cache-control': 'no-store',
     })
+    views ??= await import('../src/console/views.ts')
     if (request.method === 'GET') return
     const { origin, 'sec-fetch-site': site } = request.headers
     if (!isOwnForm({ site: site === undefined ? undefined : String(site), origin, host: request.host, publicUrl })) throw new NotOurForm('the form is not from the console')
@@ -67,7 +67,7 @@ export async function consoleRoutes (app: FastifyInstance, options: ConsoleRoute
     const view = viewOf(request, '/console')
     if (status >= 500) log.error({ event: 'request.failed', method: request.method, route: request.routeOptions.url, status, err: error }, 'request.failed')
     if (retryAfterS !== null) reply.header('retry-after', retryAfterS)
-    sendPage(reply.code(status), errorPage(view, status, error instanceof NotOurForm ? view.texts.errors.otherOrigin : undefined))
+    sendPage(reply.code(status), views.errorPage(view, status, error instanceof NotOurForm ? view.texts.errors.otherOrigin : undefined))
   })
 
   app.get('/console/assets/:name', { schema: { hide: true } }, async (request, reply) => {
@@ -79,7 +79,7 @@ export async function consoleRoutes (app: FastifyInstance, options: ConsoleRoute
 
   app.post('/console/language', { schema: { hide: true }, bodyLimit: 16 * 1024 }, async (request, reply) => {
     const { language, to } = fieldsOf(request)
-    const chosen = languages.find(each => each === language)
+    const chosen = views.languages.find(each => each === language)
     if (chosen === undefined) throw new BadRequest('no such language')
     return await reply.header('set-cookie', cookie(request, LANGUAGE_COOKIE, chosen, YEAR_S)).redirect(ownPath(to), 303)
   })
@@ -98,9 +98,9 @@ export async function consoleRoutes (app: FastifyInstance, options: ConsoleRoute
       await countFailure(request, reply)
     } catch (error) {
       if (!(error instanceof TooManyRequests)) throw error
-      return await sendPage(reply.code(429).header('retry-after', error.retryAfterS), signInPage(view, 'tooMany'))
+      return await sendPage(reply.code(429).header('retry-after', error.retryAfterS), views.signInPage(view, 'tooMany'))
     }
-    return await sendPage(reply.code(401), signInPage(view, 'wrong'))
+    return await sendPage(reply.code(401), views.signInPage(view, 'wrong'))
   })
 
   app.post('/console/sign-out', { schema: { hide: true }, bodyLimit: 16 * 1024 }, async (request, reply) => {
@@ -116,19 +116,19 @@ export async function consoleRoutes (app: FastifyInstance, options: ConsoleRoute
       if (session === null) return await askToSignIn(request, reply)
       if (request.method !== 'GET' && session.role !== 'admin') throw new Forbidden('a viewer only reads')
     })
-    consolePages(signedIn, { ...options, viewOf })
-    consoleActs(signedIn, { ...options, viewOf, sessionOf: request => findSession(request) as Session })
+    consolePages(signedIn, { ...options, viewOf, views: () => views })
+    consoleActs(signedIn, { ...options, viewOf, views: () => views, sessionOf: request => findSession(request) as Session })
   })
 
   async function askToSignIn (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     const view = viewOf(request)
     if (request.headers['sec-fetch-site'] === 'cross-site' && request.method === 'GET') {
       const again = `/console/again?${new URLSearchParams({ to: view.path })}`
-      return await sendPage(reply.code(401).header('refresh', `0;url=${again}`), comeAgainPage(view, again))
+      return await sendPage(reply.code(401).header('refresh', `0;url=${again}`), views.comeAgainPage(view, again))
     }
     const to = (request.query as { to?: unknown }).to
     const path = request.url.startsWith('/console/again?') ? ownPath(String(to)) : view.path
-    return await sendPage(reply.code(401), signInPage({ ...view, path }, cookieOf(request.headers.cookie, SESSION_COOKIE) === null ? null : 'over'))
+    return await sendPage(reply.code(401), views.signInPage({ ...view, path }, cookieOf(request.headers.cookie, SESSION_COOKIE) === null ? null : 'over'))
   }
 }
 

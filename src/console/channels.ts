@@ -1,8 +1,9 @@
 import type { ChannelActivity } from '../operations/activity.ts'
 import { ACTIVITY_OUTCOMES } from '../outbox/activity.ts'
+import { address } from './filter.ts'
 import { html, type Html } from './html.ts'
 import { page, type View } from './page.ts'
-import { address, empty, foreign, number, share, time } from './parts.ts'
+import { empty, foreign, number, share, time } from './parts.ts'
 import { fill } from './texts/texts.ts'
 
 export interface ShownChannel extends ChannelActivity {

@@ -1,8 +1,8 @@
 import { filterForm } from './edits.ts'
-import { REASONS } from './filter.ts'
+import { address, REASONS } from './filter.ts'
 import { html } from './html.ts'
 import { page, type View } from './page.ts'
-import { address, countUpTo, empty } from './parts.ts'
+import { countUpTo, empty } from './parts.ts'
 
 export interface DeadLetters {
   /** Up to `MOST` + 1 of each reason. */

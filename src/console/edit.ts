@@ -1,8 +1,9 @@
 import type { EditedMessage } from '../edit/edit.ts'
 import type { Verification } from '../operations/read-back.ts'
+import { address } from './filter.ts'
 import { html, type Html } from './html.ts'
 import { page, type View } from './page.ts'
-import { address, confirmation, foreign, number, state, verbatim } from './parts.ts'
+import { confirmation, foreign, number, state, verbatim } from './parts.ts'
 import { story, type EditStory } from './story.ts'
 import { fill } from './texts/texts.ts'
 

@@ -1,10 +1,10 @@
 import type { EditPage } from '../outbox/outbox.ts'
 import type { ReportWindow } from '../outbox/outbox.ts'
 import { confirmationOf } from '../outbox/rules/confirm.ts'
-import { CONFIRMATIONS, REASONS, STATES, type FilterFields } from './filter.ts'
+import { address, CONFIRMATIONS, REASONS, STATES, type FilterFields } from './filter.ts'
 import { exact, html, type Html } from './html.ts'
 import { page, type View } from './page.ts'
-import { address, confirmation, countUpTo, empty, foreign, number, state, time } from './parts.ts'
+import { confirmation, countUpTo, empty, foreign, number, state, time } from './parts.ts'
 import { fill } from './texts/texts.ts'
 
 export interface EditList extends EditPage {

@@ -1,4 +1,5 @@
 import type { Confirmation, EditRow } from '../outbox/outbox.ts'
+import { MOST } from './filter.ts'
 import { exact, html, type Html } from './html.ts'
 import type { View } from './page.ts'
 import type { Explanation } from './texts/texts.ts'
@@ -17,9 +18,6 @@ export function time (at: number | null, { now, language, texts }: View): Html {
 export function number (value: number, { language }: View): string {
   return new Intl.NumberFormat(language).format(value)
 }
-
-/** Filters count no further than this. */
-export const MOST = 10_000
 
 /** A count that went no further than `MOST` + 1. */
 export function countUpTo (count: number, view: View): string {
@@ -62,9 +60,4 @@ export function verbatim (text: string, label: string): Html {
 /** Fields that go with a form and are not shown. */
 export function hidden (fields: Readonly<Record<string, string | undefined>>): Html {
   return html`${Object.entries(fields).map(([name, value]) => value !== undefined && html`<input type="hidden" name="${name}" value="${exact(value)}">`)}`
-}
-
-export function address (path: string, fields: Readonly<Record<string, string | undefined>>): string {
-  const query = new URLSearchParams(Object.entries(fields).filter((entry): entry is [string, string] => entry[1] !== undefined))
-  return query.size === 0 ? path : `${path}?${query}`
 }

@@ -1,9 +1,9 @@
 import type { RedeliveryReport } from '../operations/redelivery.ts'
 import { editTable, type EditList } from './edits.ts'
-import type { FilterFields } from './filter.ts'
+import { address, MOST, type FilterFields } from './filter.ts'
 import { html, type Html } from './html.ts'
 import { page, type View } from './page.ts'
-import { address, countUpTo, empty, hidden, number } from './parts.ts'
+import { countUpTo, empty, hidden, number } from './parts.ts'
 import { fill } from './texts/texts.ts'
 
 /** Says what a redelivery will do, before it does it. */
@@ -18,7 +18,7 @@ ${count === 0
       ? empty(words.empty, view.texts.edits.emptyTodo)
       : html`<p class="verdict">${fill(words.count, { count: countUpTo(count, view) })}</p>
 <p>${words.atMost} ${words.refusedKept}</p>
-${form(view, filter, null, fill(words.button, { count: number(Math.min(count, 10_000), view) }))}
+${form(view, filter, null, fill(words.button, { count: number(Math.min(count, MOST), view) }))}
 <section><h2>${words.which}</h2>${editTable(view, list)}</section>`}`,
   })
 }

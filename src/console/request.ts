@@ -1,6 +1,9 @@
 /*
- * What the console reads from a request's headers.
+ * The headers of the console's requests and answers.
  */
+
+/** No exception for inline code: styles and the script are files. */
+export const CONTENT_SECURITY_POLICY = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 export function cookieOf (header: string | undefined, name: string): string | null {
   for (const part of (header ?? '').split(';')) {
