@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { generateSecret, readSecret, signStandardWebhook } from '../src/signatures/standard-webhooks.ts'
 import { createConnector } from './connector.ts'
 import { endProcesses, freePort, sandboxEnv, startRelayProcess, startSandboxProcess, type Running } from './processes.ts'
-import { scenes, toOriginal, toWebhookData } from './story.ts'
+import { lost, scenes, toOriginal, toWebhookData, unreadable } from './story.ts'
 
 /** Short, for a quick demo; the default is 2 s. */
 const SETTLE_MS = 500
@@ -28,7 +28,7 @@ interface Status {
 }
 
 interface Edits {
-  readonly edits: ReadonlyArray<{ readonly message: string, readonly state: string, readonly confirmation: string | null }>
+  readonly edits: ReadonlyArray<{ readonly message: string, readonly state: string, readonly attempts: number, readonly confirmation: string | null }>
 }
 
 const folder = await mkdtemp(join(tmpdir(), 'imconnector-relay-'))
@@ -68,20 +68,23 @@ async function play (): Promise<boolean> {
   await sendEdits(relay)
   await until(async () => (await ask<Status>(relay, 'status')).ledger.pending === 0)
   // The portal reports an edit after its call.
-  await until(async () => (await ask<Edits>(relay, 'edits')).edits.every(({ confirmation }) => confirmation !== 'unknown'))
+  await until(async () => (await ask<Edits>(relay, 'edits')).edits.every(({ message, confirmation }) => message === lost.message || confirmation !== 'unknown'))
   const { edits } = await ask<Edits>(relay, 'edits')
   const messages = await read<PortalMessage[]>(sandbox, 'messages')
 
-  const rows = scenes.map(scene => {
+  const played = [...scenes, lost]
+  const rows = played.map(scene => {
     const message = messages.find(found => found.message === scene.message)
     const after = message === undefined ? '(missing)' : message.deleted ? '(deleted)' : message.text
     const edit = edits.find(found => found.message === scene.message)
-    return { scene, after, calls: (message?.history.length ?? 1) - 1, outcome: edit?.confirmation ?? edit?.state ?? '(missing)', isRight: after === scene.after }
+    // The portal knows the calls that have changed the message, also those with an older text; the relay knows those that changed nothing.
+    const calls = Math.max((message?.history.length ?? 1) - 1, edit?.attempts ?? 0)
+    return { scene, after, calls, outcome: edit?.confirmation ?? edit?.state ?? '(missing)', isRight: after === scene.after }
   })
   printTable(rows.map(({ scene, after, calls, outcome, isRight }) => [
     scene.message, scene.title, shown(scene.before), shown(after), String(scene.edits.length), String(calls), outcome, isRight ? 'ok' : `WRONG: ${shown(scene.after)} was expected`,
   ]))
-  const webhooks = scenes.reduce((sum, scene) => sum + scene.edits.length, 0)
+  const webhooks = played.reduce((sum, scene) => sum + scene.edits.length, 0)
   console.log(`\n${webhooks} webhooks, ${await countCalls(sandbox) - callsBefore} calls of imconnector.update.messages in all.`)
   if (!once) printInvitation(sandbox, relay)
   return rows.every(row => row.isRight)
@@ -91,14 +94,16 @@ async function sendEdits (relay: Running): Promise<void> {
   const key = readSecret(secret)
   if (key === null) throw new Error('the secret that was just made cannot be read')
   const startS = Math.floor(Date.now() / 1000) - 120
-  for (const scene of scenes) {
-    for (const edit of scene.edits) {
-      const body = JSON.stringify({ type: 'message.edited', timestamp: new Date().toISOString(), data: toWebhookData(scene, edit, startS) })
-      const headers = { 'content-type': 'application/json', ...signStandardWebhook(key, body, Date.now()) }
-      const response = await fetch(`${relay.url}/webhooks/default`, { method: 'POST', headers, body })
-      if (response.status !== 202) throw new Error(`the relay answered ${response.status}: ${await response.text()}`)
-    }
+  const send = async (data: object, expected: number): Promise<void> => {
+    const body = JSON.stringify({ type: 'message.edited', timestamp: new Date().toISOString(), data })
+    const headers = { 'content-type': 'application/json', ...signStandardWebhook(key, body, Date.now()) }
+    const response = await fetch(`${relay.url}/webhooks/default`, { method: 'POST', headers, body })
+    if (response.status !== expected) throw new Error(`the relay answered ${response.status}: ${await response.text()}`)
   }
+  for (const scene of [...scenes, lost]) {
+    for (const edit of scene.edits) await send(toWebhookData(scene, edit, startS), 202)
+  }
+  await send(unreadable, 400)
 }
 
 /** Waits until something holds, or until the time-out. */
@@ -141,6 +146,8 @@ function printInvitation (sandbox: Running, relay: Running): void {
 The open line, live    ${sandbox.url}/
 The relay              ${relay.url}   POST /webhooks/default
 Its secret             ${secret}
+Its console            ${relay.url}/console
+The console's token    ${adminToken}
 
 Try it from another terminal:
 

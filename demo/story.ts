@@ -13,6 +13,8 @@ interface Scene {
   readonly edits: readonly SentEdit[]
   /** The expected text in the portal at the end. */
   readonly after: string
+  /** Who edits; the client of the conversation, unless told otherwise. */
+  readonly user?: object
 }
 
 const burst = Array.from({ length: 10 }, (_, index) => ({ atS: 10 + index, text: `Two tickets to Kazan${', please'.repeat(index % 2)}${'!'.repeat(index)}` }))
@@ -37,7 +39,21 @@ export const scenes: readonly Scene[] = [
     edits: [{ atS: 50, text: '[B]Free[/B] if you [SEND=/pay]click[/SEND]' }],
     after: '[\u200BB]Free[\u200B/B] if you [\u200BSEND=/pay]click[\u200B/SEND]',
   },
+  {
+    title: 'unknown client: rejected',
+    message: 'm-7',
+    before: 'Call me at six',
+    edits: [{ atS: 60, text: 'Call me at seven' }],
+    after: 'Call me at six',
+    user: { id: '43', name: 'Ivan', last_name: 'Petrov', email: 'ivan.example.com' },
+  },
 ]
+
+/** An edit of a message that the connector never sent: the portal reports success, and does not confirm it. */
+export const lost: Scene = { title: 'never sent to the portal', message: 'm-8', before: '(missing)', edits: [{ atS: 70, text: 'See you' }], after: '(missing)' }
+
+/** A webhook that should be an edit and has no message id. */
+export const unreadable = { user: { id: '42' }, message: { text: 'See you' }, chat: { id: 'channel-123' } }
 
 export function toOriginal (scene: Scene): Original {
   return { user: client, message: { id: scene.message, text: scene.before }, chat }
@@ -45,7 +61,7 @@ export function toOriginal (scene: Scene): Original {
 
 /** The webhook's `data` for one edit of the scene. */
 export function toWebhookData (scene: Scene, edit: SentEdit, startS: number): object {
-  return { user: client, message: { id: scene.message, edited_at: startS + edit.atS, text: edit.text }, chat }
+  return { user: scene.user ?? client, message: { id: scene.message, edited_at: startS + edit.atS, text: edit.text }, chat }
 }
 
 const client = { id: '42', name: 'Ivan', last_name: 'Petrov' }

@@ -128,5 +128,7 @@ t.test('the demo shows what it promises', async t => {
   child.stdout.on('data', (chunk: Buffer) => { output += chunk.toString() })
   t.strictSame(await once(child, 'exit'), [0, null], output)
   t.match(output, /m-2 +ten edits in a burst +Two tickets +Two tickets to Kazan, please!{9} +10 +1 +confirmed +ok/)
-  t.match(output, /17 webhooks, \d calls/)
+  t.match(output, /m-7 +unknown client: rejected +(.+) {2,}\1 +1 +1 +dead +ok/)
+  t.match(output, /m-8 +never sent to the portal .* 1 +1 +unknown +ok/)
+  t.match(output, /19 webhooks, \d calls/)
 })

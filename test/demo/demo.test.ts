@@ -24,7 +24,7 @@ t.test('a message that is not in the portal what it should be ends the demo at o
   const [printed, [code]] = await Promise.all([text(demo.stdout as NodeJS.ReadableStream), once(demo, 'exit')])
   t.equal(code, 1)
   t.match(printed, /^m-1 .*WRONG: Good morning was expected$/m)
-  t.equal(printed.match(/ ok$/gm)?.length, 5)
+  t.equal(printed.match(/ ok$/gm)?.length, 7)
 })
 
 t.test('Ctrl-C ends everything: no process, no folder, exit code 0', { skip: noChildren }, async t => {
@@ -37,6 +37,10 @@ t.test('Ctrl-C ends everything: no process, no folder, exit code 0', { skip: noC
   const processes = children(demo.pid)
   t.equal(processes.length, 2, 'the sandbox and the relay')
   t.equal((await databases()).length, 1)
+  const [, console = '', token = ''] = /^Its console +(\S+)\nThe console's token +(\S+)$/m.exec(printed) ?? []
+  const signedIn = await fetch(`${console}/sign-in`, { method: 'POST', body: new URLSearchParams({ token, to: '/console/dead' }), headers: { 'sec-fetch-site': 'same-origin' }, redirect: 'manual' })
+  const dead = await fetch(`${console}/dead`, { headers: { cookie: String(signedIn.headers.getSetCookie()[0]?.split(';')[0]) } })
+  t.match(await dead.text(), /<code>empty-text<[^]*<code>rejected</, 'its token opens its console')
   pressCtrlC(demo)
   t.strictSame(await once(demo, 'exit'), [0, null])
   t.strictSame(endAlive(processes), [])
