@@ -30,6 +30,8 @@ try {
   await page.getByLabel(en.signIn.token).fill(token)
   await page.getByRole('button', { name: en.signIn.button }).click()
   await page.getByRole('heading', { level: 1, name: en.overview.title }).waitFor()
+  // The counts of the day are stored every few seconds; the page's script shows them.
+  await page.getByText(en.overview.noShare).waitFor({ state: 'detached', timeout: 30_000 })
   await take(page, 'overview.png')
   await page.getByLabel(en.search.label).fill(MESSAGE)
   await page.getByRole('button', { name: en.search.button }).click()
