@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { startProcess, startRelayProcess } from '../demo/processes.ts'
 import { alternate, CONNECTIONS, ratio, type Measured } from './alternate.ts'
 import { measureBacklog } from './backlog.ts'
+import { measureConsole } from './console.ts'
 import { measureDrain } from './drain.ts'
 import { measureEvents } from './events.ts'
 import type { LoadResult } from './load.ts'
@@ -50,6 +51,10 @@ await runProgram(async ({ folder }) => {
   console.log(`(h) webhooks acknowledged while the portal reports ${Math.round(events.eventsPerSecond)} edits a second: ${events.ratio.toFixed(2)} of the rate without   (aim: 0.90 or more)`)
   printLoad('    without reports', events.without)
   printLoad('    with reports', events.during)
+
+  const { rows, pages } = await measureConsole(`file:${join(folder, 'console.db')}`)
+  console.log(`(i) the pages of the console with ${rows} finished edits, p95 in ms   (aim: 300 or less)`)
+  for (const { path, p95Ms } of pages) console.log(`    ${path.padEnd(48)}  ${p95Ms.toFixed(1).padStart(6)}`)
 })
 
 async function measureAcknowledgement (folder: string): Promise<{ a: Measured, b: Measured }> {

@@ -1,0 +1,64 @@
+import { startRelayProcess } from '../demo/processes.ts'
+import { openStore } from '../src/outbox/open.ts'
+import type { CallOutcome } from '../src/outbox/outbox.ts'
+import { pendingEdit } from './backlog.ts'
+import { unreachablePortalEnv } from './webhooks.ts'
+
+const ROWS = 1_000_000
+const BATCH = 1000
+const REQUESTS = 40
+const ADMIN_TOKEN = 'bench-admin-token-of-loopback'
+
+export interface ConsoleResult {
+  readonly rows: number
+  readonly pages: ReadonlyArray<{ readonly path: string, readonly p95Ms: number }>
+}
+
+/** Measures each page of the console with a million finished edits: one in a hundred is refused, one in a hundred rejected, the others are delivered. */
+export async function measureConsole (databaseUrl: string): Promise<ConsoleResult> {
+  const id = await fill(databaseUrl)
+  const relay = await startRelayProcess({ ...unreachablePortalEnv(''), DATABASE_URL: databaseUrl, ADMIN_TOKEN })
+  const signedIn = await fetch(`${relay.url}/console/sign-in`, { method: 'POST', body: new URLSearchParams({ token: ADMIN_TOKEN }), headers: { 'sec-fetch-site': 'same-origin' }, redirect: 'manual' })
+  const cookie = String(signedIn.headers.getSetCookie()[0]?.split(';')[0])
+  const paths = [
+    '', '/edits', '/edits?state=delivered', '/edits?state=dead&reason=rejected', '/edits?channel=default', '/edits?confirmation=unknown',
+    // Nothing matches these.
+    '/edits?state=dead&reason=poison', '/edits?channel=nobody', '/edits?state=delivered&channel=nobody', '/edits?confirmation=confirmed', '/edits?message=nobody',
+    '/edits?chat=chat-7', `/search?q=${id}`, '/search?q=backlog-7', `/edits/${id}`, '/dead', '/redeliver?reason=rejected', '/redeliver?state=delivered', '/channels',
+  ]
+  const pages = []
+  for (const path of paths) {
+    const times: number[] = []
+    for (let request = 0; request < REQUESTS; request++) {
+      const started = performance.now()
+      const answer = await fetch(`${relay.url}/console${path}`, { headers: { cookie }, redirect: 'manual' })
+      await answer.text()
+      times.push(performance.now() - started)
+      if (![200, 303].includes(answer.status)) throw new Error(`/console${path} answered ${answer.status}`)
+    }
+    pages.push({ path: `/console${path}`.replace(id, '<id>'), p95Ms: times.sort((a, b) => a - b)[Math.ceil(REQUESTS * 0.95) - 1] as number })
+  }
+  await relay.stop()
+  return { rows: ROWS, pages }
+}
+
+/** The id of one of the edits. */
+async function fill (databaseUrl: string): Promise<string> {
+  const store = await openStore({ databaseUrl, encryptionKey: null, now: Date.now })
+  const { portal, outbox } = store
+  const lane = { connector: 'relay_demo', line: 1, channel: 'default' }
+  let id = ''
+  for (let first = 0; first < ROWS; first += BATCH) {
+    await outbox.accept(Array.from({ length: BATCH }, (_, index) => ({ ...pendingEdit(portal, first + index), refusal: index % 100 === 0 ? 'empty-text' as const : null })))
+    const callId = `call ${first}`
+    const now = Date.now()
+    const claimed = await outbox.claim({ portal, epoch: 0, lane, callId, now, limit: BATCH, bucket: { level: 0, at: 0 } })
+    const outcomes = claimed.map(({ id, version }, index): CallOutcome => index % 100 === 1
+      ? { id, version, result: 'dead', reason: 'rejected', words: 'Incomplete data', quarantineUntil: null }
+      : { id, version, result: 'delivered', flags: [] })
+    await outbox.record({ portal, epoch: 0, callId, outcomes, attempt: { at: now, durationMs: 12, code: 'ok', words: null }, now })
+    id = claimed[0]?.id ?? id
+  }
+  await store.close()
+  return id
+}
