@@ -24,7 +24,7 @@ export function overviewPage (view: View, overview: Overview): string {
   ? number(ledger[name], view)
   : html`<a href="/console/edits?state=${name}">${number(ledger[name], view)}</a>`}</dd></div>`)}</dl>
 <p><code>${texts.balance}</code></p>
-<dl>
+<dl class="facts">
 <dt>${texts.oldest}</dt><dd>${oldestPendingAt === null ? view.texts.none : time(oldestPendingAt, view)}</dd>
 <dt>${texts.confirmedShare}</dt><dd>${isListening ? share(day.confirmed, day.delivered, view) ?? texts.noShare : texts.notListening}</dd>
 </dl></section>
