@@ -10,7 +10,7 @@ import type { IncomingEdit, IntakeResult, Outbox } from './outbox/outbox.ts'
 import type { Profiles } from './outbox/profiles.ts'
 
 interface IntakeOptions {
-  /** The configured portal's host. */
+  /** Our own id of the portal. */
   readonly portal: string
   readonly channels: ReadonlyMap<string, Channel>
   readonly outbox: Pick<Outbox, 'accept'>

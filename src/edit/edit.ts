@@ -89,7 +89,7 @@ export interface PortalEdit extends MessageEdit {
   readonly allowAnonymous: boolean
 }
 
-/** Identifies a message. `portal` is the configured portal's host. */
+/** Identifies a message. `portal` is our own id of the portal, which outlives its address. */
 export interface MessageKey {
   readonly portal: string
   readonly connector: string

@@ -111,9 +111,6 @@ export function createConfirmations ({ portalId, portals, outbox, isEnabled, now
       return { enabled: isEnabled, boundAt: record.eventBinding?.boundAt ?? null, lastEventAt: record.lastEventAt, ...sum(await count(record)) }
     },
 
-    /** The counts of each lane. */
-    byLane: async (): Promise<readonly ConfirmationTally[]> => await count(await portals.read(portalId)),
-
     /** For `Outbox.list`. */
     window: async (): Promise<ReportWindow> => windowOf(await portals.read(portalId)),
 

@@ -84,7 +84,7 @@ export const en = {
     ok: { means: 'The portal accepted the edit.', todo: 'Nothing. The confirmation says whether it found the message.' },
     rejected: { means: 'The portal took the call and refused this message.', todo: 'Read the portal\'s words, correct what they name, and redeliver.' },
     limit: { means: 'The portal had too many requests.', todo: 'Nothing: the relay slows down. If it comes often, lower BITRIX24_SHARE, because a connector at the same address needs the rest.' },
-    operatingTime: { means: 'The portal\'s operating time for this method is used up.', todo: 'Nothing: the relay pauses until the portal counts anew. If it comes often, set "files" to "omit".' },
+    operatingTime: { means: 'The portal\'s operating time for this method is used up.', todo: 'Nothing: the relay pauses until the portal begins a new count. If it comes often, set "files" to "omit".' },
     blocked: { means: 'The portal is blocked by Bitrix24.', todo: 'Ask the support of Bitrix24. More calls would make it worse, so the relay waits.' },
     portalFault: { means: 'The portal answered with an error that may pass.', todo: 'Nothing: the relay repeats the call, with fewer messages each time.' },
     unknownOutcome: { means: 'The connection broke, or the answer did not come in time. The portal may have applied the edit all the same.', todo: 'Nothing: the relay repeats the same text, and sends no newer one for 70 seconds.' },
