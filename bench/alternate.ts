@@ -1,3 +1,4 @@
+import type { Running } from '../demo/processes.ts'
 import { runLoad, WARM_UP, type LoadResult, type Servers } from './load.ts'
 import { prepareWebhooks } from './webhooks.ts'
 
@@ -30,6 +31,29 @@ export async function alternate (sides: readonly Servers[]): Promise<Measured[]>
     }
   }
   return windows.map(summarise)
+}
+
+/** Work that goes on beside the webhooks. */
+interface Background {
+  start (): void
+  /** Fulfils when all of it has been answered. */
+  stop (): Promise<void>
+}
+
+/** Measures one server without and with other work, in turn, each time with the whole load for a short window. */
+export async function alternateWith (server: Running, background: Background): Promise<{ without: Measured, during: Measured }> {
+  await runLoad({ servers: server, connections: CONNECTIONS, requests: prepareWebhooks(WARM_UP.requests), durationMs: WARM_UP.durationMs })
+  const windows = { without: [] as LoadResult[], during: [] as LoadResult[] }
+  for (let window = 0; window < WINDOWS; window++) {
+    const order = ['without', 'during'] as const
+    for (const side of window % 2 === 0 ? order : order.toReversed()) {
+      const requests = prepareWebhooks(WINDOW_REQUESTS, WARM_UP.requests + (2 * window + order.indexOf(side)) * WINDOW_REQUESTS)
+      if (side === 'during') background.start()
+      windows[side].push(await runLoad({ servers: server, connections: CONNECTIONS, requests, durationMs: WINDOW_MS }))
+      if (side === 'during') await background.stop()
+    }
+  }
+  return { without: summarise(windows.without), during: summarise(windows.during) }
 }
 
 /** The ratio of two rates: the median over the rounds, because a slow machine affects both sides of a round. */

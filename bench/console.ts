@@ -1,7 +1,9 @@
-import { startRelayProcess } from '../demo/processes.ts'
+import { startRelayProcess, type Running } from '../demo/processes.ts'
 import { openStore } from '../src/outbox/open.ts'
 import type { CallOutcome } from '../src/outbox/outbox.ts'
+import { alternateWith, type Measured } from './alternate.ts'
 import { pendingEdit } from './backlog.ts'
+import { percentile } from './load.ts'
 import { unreachablePortalEnv } from './webhooks.ts'
 
 const ROWS = 1_000_000
@@ -9,17 +11,25 @@ const BATCH = 1000
 const REQUESTS = 40
 const ADMIN_TOKEN = 'bench-admin-token-of-loopback'
 
+/** An open page refreshes itself every five seconds, so fifty people are reading. */
+const PAGES_PER_S = 10
+
 export interface ConsoleResult {
   readonly rows: number
   readonly pages: ReadonlyArray<{ readonly path: string, readonly p95Ms: number }>
+  readonly pagesPerSecond: number
+  readonly without: Measured
+  readonly during: Measured
 }
 
-/** Measures each page of the console with a million finished edits: one in a hundred is refused, one in a hundred rejected, the others are delivered. */
+/**
+ * Measures the console with a million finished edits, of which one in a hundred is refused and one in a hundred rejected: each page, and the webhooks while all pages
+ * are read in turn.
+ */
 export async function measureConsole (databaseUrl: string): Promise<ConsoleResult> {
   const id = await fill(databaseUrl)
   const relay = await startRelayProcess({ ...unreachablePortalEnv(''), DATABASE_URL: databaseUrl, ADMIN_TOKEN })
-  const signedIn = await fetch(`${relay.url}/console/sign-in`, { method: 'POST', body: new URLSearchParams({ token: ADMIN_TOKEN }), headers: { 'sec-fetch-site': 'same-origin' }, redirect: 'manual' })
-  const cookie = String(signedIn.headers.getSetCookie()[0]?.split(';')[0])
+  const get = await signIn(relay)
   const paths = [
     '', '/edits', '/edits?state=delivered', '/edits?state=dead&reason=rejected', '/edits?channel=default', '/edits?confirmation=unknown',
     // Nothing matches these.
@@ -31,15 +41,48 @@ export async function measureConsole (databaseUrl: string): Promise<ConsoleResul
     const times: number[] = []
     for (let request = 0; request < REQUESTS; request++) {
       const started = performance.now()
-      const answer = await fetch(`${relay.url}/console${path}`, { headers: { cookie }, redirect: 'manual' })
-      await answer.text()
+      await get(path)
       times.push(performance.now() - started)
-      if (![200, 303].includes(answer.status)) throw new Error(`/console${path} answered ${answer.status}`)
     }
-    pages.push({ path: `/console${path}`.replace(id, '<id>'), p95Ms: times.sort((a, b) => a - b)[Math.ceil(REQUESTS * 0.95) - 1] as number })
+    pages.push({ path: `/console${path}`.replace(id, '<id>'), p95Ms: percentile(times.sort((a, b) => a - b), 0.95) })
   }
+  const reader = createReader(get, paths)
+  const { without, during } = await alternateWith(relay, reader)
   await relay.stop()
-  return { rows: ROWS, pages }
+  return { rows: ROWS, pages, pagesPerSecond: reader.perSecond(), without, during }
+}
+
+/** Gets a page as a signed-in administrator. */
+async function signIn ({ url }: Running): Promise<(path: string) => Promise<void>> {
+  const signedIn = await fetch(`${url}/console/sign-in`, { method: 'POST', body: new URLSearchParams({ token: ADMIN_TOKEN }), headers: { 'sec-fetch-site': 'same-origin' }, redirect: 'manual' })
+  const cookie = String(signedIn.headers.getSetCookie()[0]?.split(';')[0])
+  return async path => {
+    const answer = await fetch(`${url}/console${path}`, { headers: { cookie }, redirect: 'manual' })
+    await answer.text()
+    if (![200, 303].includes(answer.status)) throw new Error(`/console${path} answered ${answer.status}`)
+  }
+}
+
+/** Reads the pages in turn, at a constant rate. */
+function createReader (get: (path: string) => Promise<void>, paths: readonly string[]) {
+  let timer: NodeJS.Timeout | undefined
+  let running: Array<Promise<void>> = []
+  let startedAt = 0
+  let elapsedMs = 0
+  let read = 0
+  return {
+    start (): void {
+      startedAt = performance.now()
+      timer = setInterval(() => { running.push(get(paths[read++ % paths.length] as string)) }, 1000 / PAGES_PER_S)
+    },
+    async stop (): Promise<void> {
+      clearInterval(timer)
+      await Promise.all(running)
+      running = []
+      elapsedMs += performance.now() - startedAt
+    },
+    perSecond: (): number => read / elapsedMs * 1000,
+  }
 }
 
 /** The id of one of the edits. */

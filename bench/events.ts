@@ -3,29 +3,23 @@ import { join } from 'node:path'
 import { stringify } from 'qs'
 import { startRelayProcess, type Running } from '../demo/processes.ts'
 import { openStore } from '../src/outbox/open.ts'
-import { CONNECTIONS } from './alternate.ts'
+import { alternateWith, type Measured } from './alternate.ts'
 import { pendingEdit } from './backlog.ts'
-import { runLoad, WARM_UP, type LoadResult } from './load.ts'
-import { prepareWebhooks, unreachablePortalEnv } from './webhooks.ts'
+import { unreachablePortalEnv } from './webhooks.ts'
 
 /** As many as a portal sends for five full calls a second, the most of any plan. */
 const EVENTS_PER_S = 250
 
-const ROUNDS = 21
-const WINDOW_MS = 500
-const WINDOW_REQUESTS = 15_000
 const KEY = 'bench-key-of-loopback'
 
 /** Enough for all windows. */
-const DELIVERED = 5000
+const DELIVERED = 6000
 const PER_CALL = 50
 
 export interface EventsResult {
   readonly eventsPerSecond: number
-  readonly without: LoadResult
-  readonly during: LoadResult
-  /** The median of the rounds. */
-  readonly ratio: number
+  readonly without: Measured
+  readonly during: Measured
 }
 
 /** Measures webhooks while the portal reports edits, in turn with windows without reports. Each report confirms another delivered edit. */
@@ -33,29 +27,10 @@ export async function measureEvents (folder: string): Promise<EventsResult> {
   const path = join(folder, 'events.db')
   await fill(path)
   const relay = await startRelayProcess(unreachablePortalEnv(path))
-  await runLoad({ servers: relay, connections: CONNECTIONS, requests: prepareWebhooks(WARM_UP.requests), durationMs: WARM_UP.durationMs })
   const reporter = createReporter(relay)
-  const rounds: Array<{ without: LoadResult, during: LoadResult }> = []
-  for (let round = 0; round < ROUNDS; round++) {
-    const load = (half: number): Promise<LoadResult> => runLoad({ servers: relay, connections: CONNECTIONS, requests: prepareWebhooks(WINDOW_REQUESTS, WARM_UP.requests + (2 * round + half) * WINDOW_REQUESTS), durationMs: WINDOW_MS })
-    const measureDuring = async (): Promise<LoadResult> => {
-      reporter.start()
-      const result = await load(1)
-      await reporter.stop()
-      return result
-    }
-    const during = round % 2 === 0 ? await measureDuring() : null
-    const without = await load(0)
-    rounds.push({ without, during: during ?? await measureDuring() })
-  }
+  const { without, during } = await alternateWith(relay, reporter)
   await relay.stop()
-  const byRatio = rounds.toSorted((one, other) => ratioOf(one) - ratioOf(other))
-  const middle = byRatio[ROUNDS >> 1] as typeof rounds[number]
-  return { ...middle, ratio: ratioOf(middle), eventsPerSecond: reporter.perSecond() }
-}
-
-function ratioOf ({ without, during }: { without: LoadResult, during: LoadResult }): number {
-  return during.perSecond / without.perSecond
+  return { without, during, eventsPerSecond: reporter.perSecond() }
 }
 
 async function fill (path: string): Promise<void> {
