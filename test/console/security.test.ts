@@ -44,6 +44,15 @@ t.test('every page has a policy without exceptions, and no cache keeps it', asyn
   }
 })
 
+t.test('what no page answers below /console has a policy too', async t => {
+  const { app } = await startConsole(t)
+  for (const [method, url] of [['PUT', '/console'], ['HEAD', '/console'], ['DELETE', '/console/edits/x'], ['GET', '/console/%zz'], ['GET', `/console/edits/${'x'.repeat(2000)}`]] as const) {
+    const { statusCode, headers } = await app.inject({ method, url })
+    t.ok(statusCode >= 400, `${method} ${url}`)
+    t.match(headers, { 'content-security-policy': /^default-src 'none';[^*]*frame-ancestors 'none'/, 'x-content-type-options': 'nosniff' }, `${method} ${url}`)
+  }
+})
+
 t.test('a form from anywhere else is refused before a word of it is read', async t => {
   const { app, browser, send, finish, store, lines } = await startConsole(t, { env: { PUBLIC_URL: 'https://relay.example.com', BITRIX24_PORTAL_URL: 'https://example.bitrix24.ru' } })
   const id = await send('m')
