@@ -78,8 +78,8 @@ export function consolePages (app: FastifyInstance, { channels, publicUrl, outbo
     const { cursor, ...filter } = readFilter(request.query)
     const window = await confirmations.window()
     const asked = toFilter(filter, window)
-    const [list, count] = await Promise.all([outbox.list(asked, { after: cursor ?? null, limit: PAGE }), outbox.count(asked, { after: null, upTo: MOST + 1 })])
-    return sendPage(reply, views().editsPage(viewOf(request), { ...list, filter, count, isFirst: cursor === undefined, window, channels: names }))
+    const list = await listAndCount(outbox, asked, { after: cursor ?? null, limit: PAGE })
+    return sendPage(reply, views().editsPage(viewOf(request), { ...list, filter, isFirst: cursor === undefined, window, channels: names }))
   })
 
   app.get('/console/edits/:id', { schema }, async (request, reply) => {
@@ -96,7 +96,7 @@ export function consolePages (app: FastifyInstance, { channels, publicUrl, outbo
     const { cursor, ...filter } = readRedelivery(request.query)
     const window = await confirmations.window()
     const asked = toFilter(filter, window)
-    const [{ edits }, count] = await Promise.all([outbox.list(asked, { after: null, limit: FIRST }), outbox.count(asked, { after: null, upTo: MOST + 1 })])
+    const { edits, count } = await listAndCount(outbox, asked, { after: null, limit: FIRST })
     return sendPage(reply, views().redeliverPage(viewOf(request), { filter, edits, count, window }))
   })
 
@@ -110,6 +110,14 @@ export function consolePages (app: FastifyInstance, { channels, publicUrl, outbo
   })
 
   app.route({ method: ['GET', 'POST'], url: '/console/*', schema, handler: async () => { throw new NotFound('there is nothing at this address') } })
+}
+
+/** `count`: of all matching edits, also before the cursor, up to `MOST` + 1. */
+async function listAndCount (outbox: Pick<Outbox, 'list' | 'count'>, filter: EditFilter, range: { readonly after: number | null, readonly limit: number }) {
+  const list = await outbox.list(filter, range)
+  // A search without a match reads the most. It is not repeated.
+  const isWhole = range.after === null && list.next === null
+  return { ...list, count: isWhole ? list.edits.length : await outbox.count(filter, { after: null, upTo: MOST + 1 }) }
 }
 
 /** What an edit's page shows. Rejects with NotFound. */

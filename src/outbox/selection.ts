@@ -9,29 +9,50 @@ import type { EditFilter } from './outbox.ts'
 const STATES = ['pending', 'delivered', 'dead'] as const
 
 export interface Selection {
-  /** Selects `seq`, the newest first. */
   readonly sql: string
   readonly values: ReadonlyArray<string | number>
 }
 
-/** At most `limit` rows that match, after the cursor. `mark` writes the parameter with a number: `?1` or `$1`. */
-export function selectEdits (filter: EditFilter, after: number | null, limit: number, mark: '?' | '$'): Selection {
+/** At most `limit` matching rows. */
+interface Range {
+  /** The cursor: older rows only. */
+  readonly after: number | null
+  readonly limit: number
+}
+
+/** Writes the parameter with a number: `?1` or `$1`. */
+type Mark = '?' | '$'
+
+/** Selects `seq`, the newest first. */
+export function selectEdits (filter: EditFilter, range: Range, mark: Mark): Selection {
+  const { sql, values, limit } = selectParts(filter, range, mark)
+  return { sql: `SELECT seq FROM (${sql}) AS found ORDER BY seq DESC LIMIT ${limit}`, values }
+}
+
+/** Selects the number of rows as `found`. */
+export function countEdits (filter: EditFilter, range: Range, mark: Mark): Selection {
+  const { sql, values, limit } = selectParts(filter, range, mark)
+  return { sql: `SELECT count(*) AS found FROM (SELECT seq FROM (${sql}) AS parts LIMIT ${limit}) AS counted`, values }
+}
+
+/** Each part holds at most as many rows as are wanted, and no row is in two. */
+function selectParts (filter: EditFilter, range: Range, mark: Mark): Selection & { readonly limit: string } {
   const values: Array<string | number> = []
   const bind = (value: string | number): string => `${mark}${values.push(value)}`
   const { state, reason, channel, chat, message, confirmation } = filter
 
   const common: string[] = []
-  if (after !== null) common.push(`seq < ${bind(after)}`)
+  if (range.after !== null) common.push(`seq < ${bind(range.after)}`)
   if (channel !== undefined) common.push(`channel = ${bind(searchable(channel))}`)
   if (confirmation !== undefined) {
     const { calledSince, deliveredBefore } = confirmation.window
     common.push("state = 'delivered'", `${bind(confirmation.is)} = ${confirmationSql(bind(calledSince), bind(deliveredBefore))}`)
   }
   const asked = reason === undefined ? null : bind(reason)
-  const end = `ORDER BY seq DESC LIMIT ${bind(limit)}`
+  const limit = bind(range.limit)
   const part = (...conditions: string[]): string => {
     const all = [...conditions, ...common]
-    return `SELECT seq FROM (SELECT seq FROM outbox${all.length > 0 ? ` WHERE ${all.join(' AND ')}` : ''} ${end}) AS part`
+    return `SELECT seq FROM (SELECT seq FROM outbox${all.length > 0 ? ` WHERE ${all.join(' AND ')}` : ''} ORDER BY seq DESC LIMIT ${limit}) AS part`
   }
   const ofState = (each: string): string => `state = '${each}'`
 
@@ -42,13 +63,13 @@ export function selectEdits (filter: EditFilter, after: number | null, limit: nu
   } else if (asked !== null) {
     // Only dead rows have a reason.
     if (state === undefined || state === 'dead') parts.push(part(ofState('dead'), `reason = ${asked}`))
-    parts.push(part('refused_reason IS NOT NULL', `refused_reason = ${asked}`, ...state === undefined ? [] : [ofState(state)]))
+    parts.push(part('refused_reason IS NOT NULL', `refused_reason = ${asked}`, `coalesce(reason <> ${asked}, true)`, ...state === undefined ? [] : [ofState(state)]))
   } else if (state !== undefined || channel !== undefined || confirmation !== undefined) {
     const states = STATES.filter(each => (state ?? each) === each && (confirmation === undefined || each === 'delivered'))
     parts.push(...states.map(each => part(ofState(each))))
     if (states.length === 0) parts.push(part('1 = 0'))
   } else parts.push(part())
-  return { sql: `SELECT seq FROM (${parts.join(' UNION ')}) AS found ${end}`, values }
+  return { sql: parts.join(' UNION ALL '), values, limit }
 }
 
 /** A delivered row's confirmation, as `confirmationOf` derives it. */

@@ -1,6 +1,6 @@
 import { COLUMNS, searchable, toAttempts, toContent, toEditRow, type Columns } from '../columns.ts'
 import type { Backlog, ConfirmationTally, Ledger, Outbox, ReportWindow } from '../outbox.ts'
-import { confirmationSql, selectEdits } from '../selection.ts'
+import { confirmationSql, countEdits, selectEdits } from '../selection.ts'
 import type { PendingLane } from '../store.ts'
 import type { Client } from './connection.ts'
 import type { ReadPool } from './read-pool.ts'
@@ -54,15 +54,15 @@ export function createPostgresQueries (pool: ReadPool): Pick<Outbox, 'tallyConfi
     },
 
     list: (filter, { after, limit }) => pool.run(async client => {
-      const { sql, values } = selectEdits(filter, after, limit + 1, '$')
+      const { sql, values } = selectEdits(filter, { after, limit: limit + 1 }, '$')
       const { rows } = await client.query<NamedColumns>(`${NAMED} WHERE seq IN (${sql}) ORDER BY seq DESC`, [...values])
       const edits = rows.slice(0, limit)
       return { edits: edits.map(toEditRow), next: rows.length > limit ? edits.at(-1)?.seq ?? null : null }
     }),
 
     count: (filter, { after, upTo }) => pool.run(async client => {
-      const { sql, values } = selectEdits(filter, after, upTo, '$')
-      const { rows: [row] } = await client.query<{ found: number }>(`SELECT count(*) AS found FROM (${sql}) AS counted`, [...values])
+      const { sql, values } = countEdits(filter, { after, limit: upTo }, '$')
+      const { rows: [row] } = await client.query<{ found: number }>(sql, [...values])
       return row?.found ?? 0
     }),
   }

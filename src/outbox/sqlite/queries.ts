@@ -2,7 +2,7 @@ import type { DatabaseSync } from 'node:sqlite'
 import type { EditedMessage } from '../../edit/edit.ts'
 import { COLUMNS, toAttempts, toContent, toEditRow, type Columns } from '../columns.ts'
 import type { Attempt, Backlog, ConfirmationTally, EditFilter, EditPage, EditRow, Ledger, ReportWindow } from '../outbox.ts'
-import { confirmationSql, selectEdits } from '../selection.ts'
+import { confirmationSql, countEdits, selectEdits } from '../selection.ts'
 import type { PendingLane } from '../store.ts'
 
 type NamedColumns = Columns & { readonly seq: number, readonly connector: string, readonly line: number }
@@ -65,15 +65,15 @@ export function createSqliteQueries (db: DatabaseSync) {
     },
 
     list (filter: EditFilter, { after, limit }: { readonly after: number | null, readonly limit: number }): EditPage {
-      const { sql, values } = selectEdits(filter, after, limit + 1, '?')
+      const { sql, values } = selectEdits(filter, { after, limit: limit + 1 }, '?')
       const rows = db.prepare(`${named} WHERE seq IN (${sql}) ORDER BY seq DESC`).all(...values) as unknown as NamedColumns[]
       const edits = rows.slice(0, limit)
       return { edits: edits.map(toEditRow), next: rows.length > limit ? edits.at(-1)?.seq ?? null : null }
     },
 
     count (filter: EditFilter, { after, upTo }: { readonly after: number | null, readonly upTo: number }): number {
-      const { sql, values } = selectEdits(filter, after, upTo, '?')
-      return db.prepare(`SELECT count(*) AS found FROM (${sql})`).get(...values)?.found as number
+      const { sql, values } = countEdits(filter, { after, limit: upTo }, '?')
+      return db.prepare(sql).get(...values)?.found as number
     },
   }
 }

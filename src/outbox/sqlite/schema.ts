@@ -45,7 +45,7 @@ const SCHEMA = `
   CREATE INDEX outbox_state ON outbox (state, seq, channel, reason, confirmed_at, called_at, finished_at);
   CREATE INDEX outbox_chat ON outbox (chat);
   CREATE INDEX outbox_message ON outbox (message);
-  CREATE INDEX outbox_refused ON outbox (refused_reason) WHERE refused_reason IS NOT NULL;
+  CREATE INDEX outbox_refused ON outbox (refused_reason, seq, state, reason, channel) WHERE refused_reason IS NOT NULL;
   -- Holds all that counting confirmations needs.
   CREATE INDEX outbox_finished ON outbox (finished_at, lane, state, confirmed_at, called_at) WHERE finished_at IS NOT NULL;
 
