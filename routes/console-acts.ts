@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { MOST } from '../src/console/filter.ts'
 import type { Session } from '../src/console/session.ts'
+import { readHeaderLines } from '../src/http/header-lines.ts'
 import { findStory, readRedelivery, toFilter, type ConsoleParts } from './console-pages.ts'
 import { sendPage } from './page.ts'
 
@@ -53,9 +54,12 @@ export function consoleActs (app: FastifyInstance, parts: ConsoleActsParts): voi
 
   app.post('/console/channels/:id/preview', { schema, bodyLimit: PAYLOAD_LIMIT }, async (request, reply) => {
     const channel = idOf(request)
-    const { payload } = (request.body ?? {}) as { payload?: string }
+    const { payload = '', headers = '' } = (request.body ?? {}) as { payload?: string, headers?: string }
+    const view = viewOf(request, '/console/channels')
+    const given = readHeaderLines(headers.split('\n').filter(line => line.trim() !== ''))
+    if (given === null) return sendPage(reply.code(400), views().errorPage(view, 400, view.texts.errors.headers))
     note(request, 'preview', { channel })
-    const preview = await intake.preview(channel, { method: 'POST', query: '', headers: { 'content-type': 'application/json' }, body: Buffer.from(payload ?? '') })
-    return sendPage(reply, views().previewPage(viewOf(request, '/console/channels'), preview))
+    const preview = await intake.preview(channel, { method: 'POST', query: '', headers: { 'content-type': 'application/json', ...given }, body: Buffer.from(payload) })
+    return sendPage(reply, views().previewPage(view, preview))
   })
 }

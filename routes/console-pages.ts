@@ -103,7 +103,7 @@ export function consolePages (app: FastifyInstance, { channels, publicUrl, outbo
   app.get('/console/channels', { schema }, async (request, reply) => {
     const shown = (await activity.summary()).flatMap(each => {
       const channel = channels.get(each.id)
-      return channel === undefined ? [] : [{ ...each, connector: channel.connector, line: channel.line, hasUpstream: channel.upstream !== null }]
+      return channel === undefined ? [] : [{ ...each, messenger: channel.messenger, connector: channel.connector, line: channel.line }]
     })
     const guessed = `${request.protocol}://${request.host}`
     return sendPage(reply, views().channelsPage(viewOf(request), { channels: shown, base: publicUrl ?? guessed, isGuessed: publicUrl === null, isListening: publicUrl !== null }))

@@ -50,7 +50,10 @@ export async function readBackRoutes (app: FastifyInstance, { tokens, readBack }
       params: z.object({ id: z.string().max(64) }),
       response: { 200: verificationSchema, ...describeProblems({ ...refusals, 404: 'No such edit' }) },
     },
-  }, async request => await readBack.verify(request.params.id))
+  }, async request => {
+    const { note, ...verification } = await readBack.verify(request.params.id)
+    return { ...verification, note: note?.text ?? null }
+  })
 
   api.get('/api/dialogs/:dialog', {
     schema: {

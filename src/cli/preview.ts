@@ -3,6 +3,7 @@ import { AUTHORIZATION, toAnswer, type PreviewAnswer } from '../../routes/previe
 import { ConfigError } from '../base/errors.ts'
 import { readChannels, type Channel } from '../config/channels.ts'
 import type { Environment, ReadFile } from '../config/environment.ts'
+import { readHeaderLines } from '../http/header-lines.ts'
 import { createIntake } from '../intake.ts'
 import { askApi, type ApiOptions } from './api.ts'
 
@@ -54,12 +55,10 @@ export async function previewOffline ({ path, channel: id, payload, headers, env
   return toAnswer(await intake.preview(id, { method: 'POST', query: '', headers: readHeaders(headers), body: payload }))
 }
 
-function readHeaders (headers: readonly string[]): Record<string, string> {
-  return Object.fromEntries(headers.map(header => {
-    const [, name = '', value = ''] = /^([^\s:]+):\s*(.*?)\s*$/.exec(header) ?? []
-    if (name === '') throw new Error('a header is written as name: value')
-    return [name.toLowerCase(), value]
-  }))
+function readHeaders (lines: readonly string[]): Record<string, string> {
+  const headers = readHeaderLines(lines)
+  if (headers === null) throw new Error('a header is written as name: value')
+  return headers
 }
 
 /** Reads only this channel: the others may be faulty or lack their secrets. */

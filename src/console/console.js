@@ -12,7 +12,8 @@ function isInUse () {
   const selection = document.getSelection()
   const hasSelection = selection !== null && !selection.isCollapsed && content.contains(selection.anchorNode)
   const hasFocus = content.contains(document.activeElement) && document.activeElement !== content
-  return hasSelection || hasFocus || content.querySelector('details[open]') !== null
+  const hasInput = [...content.querySelectorAll('input, textarea')].some(field => field.value !== field.defaultValue)
+  return hasInput || hasSelection || hasFocus || content.querySelector('details[open]') !== null
 }
 
 /** Fulfilled with false when the session is over: the page then stays as it is until somebody follows a link. */

@@ -1,3 +1,4 @@
+import { fill } from '../base/fill.ts'
 import type { EditedMessage } from '../edit/edit.ts'
 import type { Verification } from '../operations/read-back.ts'
 import { address } from './filter.ts'
@@ -5,7 +6,6 @@ import { html, type Html } from './html.ts'
 import { page, type View } from './page.ts'
 import { confirmation, foreign, number, state, verbatim } from './parts.ts'
 import { story, type EditStory } from './story.ts'
-import { fill } from './texts/texts.ts'
 
 /** One message's story. What the client wrote is in it only after somebody has asked. */
 export function editPage (view: View, shown: EditStory): string {
@@ -53,7 +53,7 @@ function verificationPart ({ texts }: View, { found, text, expected, matches, no
   const { edit: words } = texts
   const verdict = found === null ? words.notLooked : !found ? words.notFound : matches ? words.matches : words.differs
   return html`<section><h2>${words.portalNow}</h2><p class="notice ${matches === true ? 'good' : matches === false && 'bad'}" role="status">${verdict}</p>
-${note !== null && html`<p><span class="quiet">${texts.theRelaySays}:</span> <span lang="en">${note}</span></p>`}
+${note !== null && html`<p>${foreign(fill(texts.notes[note.id], note.values))}</p>`}
 ${text !== null && html`<h3>${words.portalText}</h3>${verbatim(text, words.portalText)}`}
 ${expected !== null && html`<h3>${words.relayText}</h3>${verbatim(expected, words.relayText)}`}</section>`
 }

@@ -1,3 +1,4 @@
+import { fill } from '../base/fill.ts'
 import type { EditPage } from '../outbox/outbox.ts'
 import type { ReportWindow } from '../outbox/outbox.ts'
 import { confirmationOf } from '../outbox/rules/confirm.ts'
@@ -5,7 +6,6 @@ import { address, CONFIRMATIONS, REASONS, STATES, type FilterFields } from './fi
 import { exact, html, type Html } from './html.ts'
 import { page, type View } from './page.ts'
 import { confirmation, countUpTo, empty, foreign, number, state, time } from './parts.ts'
-import { fill } from './texts/texts.ts'
 
 export interface EditList extends EditPage {
   readonly filter: FilterFields

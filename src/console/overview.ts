@@ -1,10 +1,10 @@
+import { fill } from '../base/fill.ts'
 import type { Overview } from '../operations/overview.ts'
 import { hoursChart } from './chart.ts'
 import { explain } from './explain.ts'
 import { html, link, type Html } from './html.ts'
 import { page, type View } from './page.ts'
 import { explained, number, share, time } from './parts.ts'
-import { fill } from './texts/texts.ts'
 
 const LONG_MS = 10 * 60_000
 

@@ -12,11 +12,11 @@ export function previewPage (view: View, preview: Preview): string {
   return page(view, {
     title: `${words.title}: ${channel.id}`,
     current: 'channels',
-    body: html`<p>${unproven === null ? words.signed : words.unsigned}</p>
+    body: html`<p>${unproven === null ? words.signed : html`${words.unsigned} <span lang="en">${unproven}</span>`}</p>
 ${isEmpty && html`<p class="notice" role="status">${words.empty}</p>`}
 ${edits.length > 0 && html`<section><h2>${words.edits}</h2>${edits.map((edit, index) => editPart(view, preview, edit, index))}</section>`}
-${ignored.length > 0 && html`<section><h2>${words.ignored}</h2><ul>${ignored.map(({ reason, detail, faults = [] }) => html`<li>${reason === 'unreadable' ? words.unreadable : words.notAnEdit} ${detail !== undefined && foreign(detail)}
-${faults.length > 0 && html`<ul>${faults.map(({ pointer, detail }) => html`<li><code>${pointer}</code> ${foreign(detail)}</li>`)}</ul>`}</li>`)}</ul></section>`}
+${ignored.length > 0 && html`<section><h2>${words.ignored}</h2><ul>${ignored.map(({ reason, detail, faults = [] }) => html`<li>${reason === 'unreadable' ? words.unreadable : words.notAnEdit} ${detail !== undefined && html`<span lang="en">${foreign(detail)}</span>`}
+${faults.length > 0 && html`<ul>${faults.map(({ pointer, detail }) => html`<li><code>${pointer}</code> <span lang="en">${foreign(detail)}</span></li>`)}</ul>`}</li>`)}</ul></section>`}
 ${clients.length > 0 && html`<section><h2>${words.clients}</h2><ul>${clients.map(client => html`<li><code>${client.id}</code> ${foreign([client.name, client.lastName].filter(Boolean).join(' '))}</li>`)}</ul></section>`}
 ${reply !== null && html`<section><h2>${words.reply}</h2><p><code>${reply.status}</code></p>${verbatim(toText(reply.body), words.reply)}</section>`}
 <p><a href="/console/channels#${channel.id}">${words.back}</a></p>`,

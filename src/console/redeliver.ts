@@ -1,10 +1,10 @@
+import { fill } from '../base/fill.ts'
 import type { RedeliveryReport } from '../operations/redelivery.ts'
 import { editTable, type EditList } from './edits.ts'
 import { address, MOST, type FilterFields } from './filter.ts'
 import { html, type Html } from './html.ts'
 import { page, type View } from './page.ts'
 import { countUpTo, empty, hidden, number } from './parts.ts'
-import { fill } from './texts/texts.ts'
 
 /** Says what a redelivery will do, before it does it. */
 export function redeliverPage (view: View, list: Pick<EditList, 'filter' | 'edits' | 'count' | 'window'>): string {

@@ -1,3 +1,4 @@
+import { fill } from '../base/fill.ts'
 import type { EditedMessage } from '../edit/edit.ts'
 import type { Finding } from '../operations/confirmations.ts'
 import type { Verification } from '../operations/read-back.ts'
@@ -6,7 +7,6 @@ import { explain } from './explain.ts'
 import { html, type Html } from './html.ts'
 import type { View } from './page.ts'
 import { explained, foreign, time } from './parts.ts'
-import { fill } from './texts/texts.ts'
 
 export interface EditStory {
   readonly edit: EditRow
@@ -46,7 +46,7 @@ export function story (view: View, { edit, attempts, finding }: EditStory): Html
     else if (confirmation !== null) events.push({ at: Infinity, what: words[confirmation], kind: confirmation === 'unconfirmed' ? 'bad' : '', more: html`<p>${causeId !== null && texts.causes[causeId]}</p>` })
   }
   if (edit.state === 'dead' && edit.reason !== null) {
-    events.push({ at: edit.settledAt, what: words.dead, kind: 'bad', more: html`<p><code>${edit.reason}</code></p>${explained(texts.reasons[edit.reason], view)}${edit.words !== null && portalWords(view, edit.words)}` })
+    events.push({ at: edit.settledAt, what: words.dead, kind: 'bad', more: html`<p><code>${edit.reason}</code></p>${explained(texts.reasons[edit.reason], view)}${edit.words !== null && edit.words !== attempts[0]?.words && portalWords(view, edit.words)}` })
   }
   if (edit.state === 'pending') events.push({ at: Infinity, what: edit.dueAt === null ? words.inCall : words.due, kind: '', more: html`<p>${edit.dueAt !== null && html`${time(edit.dueAt, view)} · ${words.dueText}`}</p>` })
   const sorted = events.map((event, index) => ({ event, index })).sort((a, b) => (a.event.at ?? Infinity) - (b.event.at ?? Infinity) || a.index - b.index)

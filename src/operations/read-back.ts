@@ -1,4 +1,5 @@
 import { NotFound, PortalSilent } from '../base/errors.ts'
+import { fill } from '../base/fill.ts'
 import type { Dialog, Found, OpenLines, ShownMessage } from '../bitrix24/open-lines.ts'
 import { isShownAs } from '../bitrix24/shown-text.ts'
 import type { EditedMessage } from '../edit/edit.ts'
@@ -17,7 +18,16 @@ export interface Verification {
   /** The text that the row holds; null if it has none. */
   readonly expected: string | null
   readonly matches: boolean | null
-  readonly note: string | null
+  readonly note: Note | null
+}
+
+/** Why the relay could not look, or why the texts differ. */
+export interface Note {
+  readonly id: NoteId
+  /** What the sentence's placeholders stand for. */
+  readonly values: Readonly<Record<string, string>>
+  /** The sentence in English. */
+  readonly text: string
 }
 
 /** What a connector has sent for a dialog. `note`: why there are no messages. */
@@ -39,6 +49,25 @@ const EDITABLE_MS = 3 * 24 * 3600_000
 
 const NO_HISTORY = 'the user who has installed the application may not see this chat\'s history: let that user view the history of all operators (Contact Center, Open Channels, access permissions), or let an administrator install the application again'
 
+const NOTES = {
+  refused: 'the relay has refused the edit ({reason}), and has sent nothing for this message',
+  failed: '{words}',
+  noHistory: NO_HISTORY,
+  noMessage: 'the portal has the dialog, but no message with this id: compare the template "ids.message", or the original was never sent',
+  earlierSession: 'the last session of the dialog has no message with this id, and the portal shows earlier sessions only by their own ids: the message may be in one of them; look in the open line',
+  notCalled: 'no call has carried the edit yet, and only its answer tells the client\'s id at the portal: ask again when it is delivered',
+  unknownUser: 'the portal did not know the client, so the original has another user id, or was never sent: compare the template "ids.user"',
+  noDialog: 'the portal shows no dialog {name}: compare connector, line and "ids.chat" with an original\'s (`npm run relay -- ids <dialog>`), or let a user who may see the chat install the application again',
+  deleted: 'the message was deleted in the portal',
+  notDelivered: 'the newest text is not delivered yet',
+  dead: 'the edit was not delivered ({reason})',
+  editedOtherwise: 'it was edited otherwise: by an operator, or by another program that uses the connector',
+  tooOld: 'the portal changes no message that is older than three days',
+  unchanged: 'the portal has accepted the edit and not changed the message: deliver it again with `npm run relay -- redeliver <id>`',
+} as const
+
+type NoteId = keyof typeof NOTES
+
 /** Reads messages back from the portal, for operators. */
 export function createReadBack ({ outbox, openLines }: ReadBackOptions) {
   /** By the client's dialog, or the one that all clients of a chat share. */
@@ -56,22 +85,22 @@ export function createReadBack ({ outbox, openLines }: ReadBackOptions) {
       const [edit, content] = await Promise.all([outbox.find(id), outbox.content(id)])
       if (edit === null) throw new NotFound('no such edit: it never existed, or its retention is over')
       const expected = content?.text ?? null
-      const unseen = (note: string): Verification => ({ found: null, text: null, expected, matches: null, note })
-      if (content === null) return unseen(`the relay has refused the edit (${edit.reason}), and has sent nothing for this message`)
+      const unseen = (note: Note): Verification => ({ found: null, text: null, expected, matches: null, note })
+      if (content === null) return unseen(toNote('refused', { reason: edit.reason ?? '' }))
       const dialog = await findDialog(edit)
-      if (dialog.kind === 'failed') return unseen(dialog.words)
+      if (dialog.kind === 'failed') return unseen(toNote('failed', { words: dialog.words }))
       if (dialog.kind === 'hidden') return unseen(whyHidden(edit))
       const session = await openLines.lastSession(dialog.value)
-      if (session.kind === 'failed') return unseen(session.words)
-      if (session.kind === 'hidden') return unseen(NO_HISTORY)
+      if (session.kind === 'failed') return unseen(toNote('failed', { words: session.words }))
+      if (session.kind === 'hidden') return unseen(toNote('noHistory'))
 
       // The portal edits all messages with the id.
       const same = session.value.filter(({ externalIds }) => externalIds.includes(content.id))
       const shown = same.find(message => isShownAs(content.text, message)) ?? same[0]
       if (shown === undefined) {
         return isWhole(session.value, dialog.value, content)
-          ? { ...unseen('the portal has the dialog, but no message with this id: compare the template "ids.message", or the original was never sent'), found: false, matches: false }
-          : unseen('the last session of the dialog has no message with this id, and the portal shows earlier sessions only by their own ids: the message may be in one of them; look in the open line')
+          ? { ...unseen(toNote('noMessage')), found: false, matches: false }
+          : unseen(toNote('earlierSession'))
       }
       const matches = !shown.isDeleted && isShownAs(content.text, shown)
       return { found: true, text: shown.text, expected, matches, note: noteOn(edit, shown, matches) }
@@ -98,19 +127,21 @@ function isWhole (messages: readonly ShownMessage[], dialog: Dialog, { date }: E
   return date !== undefined && since !== null && since + CLOCK_MARGIN_MS < date
 }
 
-function whyHidden ({ connector, line, chat, portalUser, flags, calledAt }: EditRow): string {
-  if (calledAt === null) return 'no call has carried the edit yet, and only its answer tells the client\'s id at the portal: ask again when it is delivered'
-  if (flags.includes('unknown-user')) return 'the portal did not know the client, so the original has another user id, or was never sent: compare the template "ids.user"'
-  const name = `${connector}|${line}|${chat}|${portalUser ?? '0'}`
-  return `the portal shows no dialog ${name}: compare connector, line and "ids.chat" with an original's (\`npm run relay -- ids <dialog>\`), or let a user who may see the chat install the application again`
+function whyHidden ({ connector, line, chat, portalUser, flags, calledAt }: EditRow): Note {
+  if (calledAt === null) return toNote('notCalled')
+  return flags.includes('unknown-user') ? toNote('unknownUser') : toNote('noDialog', { name: `${connector}|${line}|${chat}|${portalUser ?? '0'}` })
 }
 
-function noteOn (edit: EditRow, shown: ShownMessage, matches: boolean): string | null {
+function noteOn (edit: EditRow, shown: ShownMessage, matches: boolean): Note | null {
   if (matches) return null
-  if (shown.isDeleted) return 'the message was deleted in the portal'
-  if (edit.state === 'pending') return 'the newest text is not delivered yet'
-  if (edit.state === 'dead') return `the edit was not delivered (${edit.reason})`
-  if (shown.isEdited) return 'it was edited otherwise: by an operator, or by another program that uses the connector'
+  if (shown.isDeleted) return toNote('deleted')
+  if (edit.state === 'pending') return toNote('notDelivered')
+  if (edit.state === 'dead') return toNote('dead', { reason: edit.reason ?? '' })
+  if (shown.isEdited) return toNote('editedOtherwise')
   const isOld = shown.at !== null && (edit.settledAt ?? 0) - shown.at > EDITABLE_MS
-  return isOld ? 'the portal changes no message that is older than three days' : 'the portal has accepted the edit and not changed the message: deliver it again with `npm run relay -- redeliver <id>`'
+  return toNote(isOld ? 'tooOld' : 'unchanged')
+}
+
+function toNote (id: NoteId, values: Note['values'] = {}): Note {
+  return { id, values, text: fill(NOTES[id], values) }
 }

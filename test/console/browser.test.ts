@@ -95,6 +95,24 @@ t.test('a page refreshes itself, but not while somebody reads a list that they o
   t.strictSame(faults, [])
 })
 
+t.test('what somebody has typed stays while the page lives', { skip }, async t => {
+  const { page } = await openPage(t, browser)
+  await page.clock.install()
+  await signIn(page, url)
+  await page.goto(`${url}/console/channels`)
+  let refreshes = 0
+  page.on('request', () => { refreshes++ })
+  await page.clock.runFor(6000)
+  t.equal(await eventually(async () => refreshes, count => count > 0), 1)
+  await page.getByText(en.channels.try).click()
+  await page.getByLabel(en.channels.payload).fill('{}')
+  await page.getByText(en.channels.try).click()
+  await page.getByRole('heading', { level: 1 }).click()
+  await page.clock.runFor(12_000)
+  t.equal(await page.locator('textarea').first().inputValue(), '{}')
+  t.equal(refreshes, 1)
+})
+
 t.test('no page is wider than a screen of 320 pixels, and the browser complains of none', { skip }, async t => {
   const { page, faults } = await openPage(t, browser, { viewport: SMALL })
   await visitAll(page, url, { texts: en, ids: await ids(), look: async name => { t.ok(await fits(page), name) } })

@@ -15,7 +15,7 @@ t.test('a value is never markup', async t => {
 })
 
 t.test('what clients send acts on no page that shows it', async t => {
-  const verify = async () => ({ found: true, text: HARMFUL, expected: HARMFUL, matches: false, note: HARMFUL })
+  const verify = async () => ({ found: true, text: HARMFUL, expected: HARMFUL, matches: false, note: { id: 'failed' as const, values: { words: HARMFUL }, text: HARMFUL } })
   const { browser, send, finish } = await startConsole(t, { dependencies: { readBack: { verify, ids: async () => { throw new Error('unused') } } } })
   const message = '"><script>alert(1)</script>\u202E'
   const user = { id: '"><script>alert(1)</script>', name: HARMFUL, last_name: HARMFUL }
@@ -26,7 +26,7 @@ t.test('what clients send acts on no page that shows it', async t => {
   const pages = [
     await get(`/console/edits/${id}`), await get('/console/edits'), await get(`/console/edits?message=${encodeURIComponent(HARMFUL)}&chat=${encodeURIComponent(HARMFUL)}&channel=${encodeURIComponent('"><script>')}`),
     await get(`/console/redeliver?chat=${encodeURIComponent('"><img onerror=alert(1)>\u202E')}`), await post(`/console/edits/${id}/text`), await post(`/console/edits/${id}/verify`),
-    await post('/console/channels/default/preview', { payload }), await post('/console/channels/default/preview', { payload: '{"type":"<script>alert(1)</script>"}' }),
+    await post('/console/channels/default/preview', { payload, headers: `webhook-id: ${HARMFUL.replaceAll('\n', ' ')}` }), await post('/console/channels/default/preview', { payload: '{"type":"<script>alert(1)</script>"}' }),
     await post('/console/redeliver', { message: HARMFUL }),
   ]
   for (const { statusCode, body } of pages) {

@@ -14,7 +14,7 @@ t.test('an empty relay says what to do next', async t => {
   t.match(textOf((await get('/console/edits?message=1')).body), /No edit matches. Check the ids/)
   t.match((await get('/console/dead')).body, /No edit is dead/)
   t.match((await get('/console/redeliver')).body, /Nothing matches/)
-  t.match((await get('/console/channels')).body, /No webhook yet\. Give this address to generic:<\/p><p><code>https:\/\/relay\.example\.com\/webhooks\/default</)
+  t.match((await get('/console/channels')).body, /No webhook yet\. Give this address to generic:<\/p><p><code>https:\/\/relay\.example\.com\/webhooks\/default<[^]*Send webhooks of the type &quot;message\.edited&quot;/)
 })
 
 t.test('three clicks lead from a message to the cause', async t => {
@@ -33,6 +33,7 @@ t.test('three clicks lead from a message to the cause', async t => {
   const said = textOf(body)
   t.match(said, /rejected .*The portal took the call and refused this message.*What to do: Read the portal&#39;s words.*The portal&#39;s words: Incomplete data/)
   t.match(said, /What happened .*Call .*Dead .*Accepted/, 'in the order of their times')
+  t.equal(said.split('Incomplete data').length, 2, 'the portal said it once')
   t.notMatch(said, /Hello/, 'the text is hidden')
 })
 
@@ -94,28 +95,34 @@ t.test('one edit is redelivered, and the page says what came of it', async t => 
 })
 
 t.test('verify shows what stands in the portal', async t => {
-  const verify = async () => ({ found: true, text: 'the old <b>text</b>', expected: 'the new text', matches: false, note: 'it was edited otherwise' })
+  const verify = async () => ({ found: true, text: 'the old <b>text</b>', expected: 'the new text', matches: false, note: { id: 'editedOtherwise' as const, values: {}, text: 'it was edited otherwise' } })
   const { browser, send } = await startConsole(t, { dependencies: { readBack: { verify, ids: async () => { throw new Error('unused') } } } })
   const id = await send('a')
   const { post } = await browser()
   const { body } = await post(`/console/edits/${id}/verify`)
-  t.match(body, /They differ[^]*lang="en">it was edited otherwise[^]*the old &lt;b&gt;text&lt;\/b&gt;[^]*the new text/)
+  t.match(body, /They differ[^]*<bdi>It was edited otherwise: by an operator[^]*the old &lt;b&gt;text&lt;\/b&gt;[^]*the new text/)
 })
 
 t.test('a channel shows its webhooks, what could not be read, and tries a payload', async t => {
-  const { app, browser, activity, lines } = await startConsole(t, {
+  const { browser } = await startConsole(t, {
     dependencies: {
       activity: { summary: async () => [{ id: 'default', messenger: 'generic', lastWebhookAt: NOW - 90_000, lastUnreadable: { at: NOW - 3600_000, detail: '/message/id must be text' }, lastForwardFailure: null, hour: counts({ webhooks: 3, accepted: 2, unreadable: 1 }), day: counts({ delivered: 4, confirmed: 3 }) }] },
     },
     env: { PUBLIC_URL: 'https://relay.example.com' },
   })
-  t.ok(activity && app && lines)
   const { get, post } = await browser()
   const said = textOf((await get('/console/channels')).body)
   t.match(said, /https:\/\/relay\.example\.com\/webhooks\/default Last webhook 1 minute ago .*webhooks: 3 .*accepted: 2 .*unreadable: 1 .*1 hour ago : \/message\/id must be text .*75%/)
   const payload = webhook({ user: { id: '42', name: 'Ivan' }, message: { id: '1', text: 'new [b]text[/b]' }, chat: { id: 'c' } }).payload as string
   const tried = (await post('/console/channels/default/preview', { payload })).body
-  t.match(textOf(tried), /proves no sender here.*It would be accepted.*Ivan.*&quot;CONNECTOR&quot;: &quot;relay_demo&quot;/)
+  t.match(textOf(tried), /The sender is not proven.*header.*It would be accepted.*Ivan.*&quot;CONNECTOR&quot;: &quot;relay_demo&quot;/)
+  const { headers } = webhook(payload)
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`).join('\r\n')
+  t.match(textOf((await post('/console/channels/default/preview', { payload, headers: lines })).body), /The signature is right/)
+  t.match(textOf((await post('/console/channels/default/preview', { payload: `${payload} `, headers: lines })).body), /The sender is not proven/)
+  const faulty = await post('/console/channels/default/preview', { payload, headers: 'no header' })
+  t.equal(faulty.statusCode, 400)
+  t.match(faulty.body, /A header is written as/)
   t.match(textOf((await post('/console/channels/default/preview', { payload: '{' })).body), /cannot be read/)
   t.equal((await post('/console/channels/unknown/preview', { payload })).statusCode, 404)
 })
