@@ -188,6 +188,30 @@ t.test('a relay that was installed binds again, and one without PUBLIC_URL unbin
   await quiet.stop()
 })
 
+t.test('a relay with another database takes the place of the former handler', async t => {
+  const portal = await startPortal(t)
+  const port = await freePort()
+  const folder = t.testdir()
+  const start = async (name: string) => await startRelay({
+    config: loadConfig({ ...sandboxEnv(portal.url), WEBHOOK_SECRET: SECRET, DATABASE_URL: `file:${join(folder, name)}`, HOST: '127.0.0.1', PORT: String(port), PUBLIC_URL: `http://127.0.0.1:${port}` }, () => ''),
+    version: '0.0.0',
+    log: createLog('silent'),
+    onLost: error => { throw error },
+  })
+  const before = await start('before.db')
+  await fetch(`${portal.url}/sandbox/install`, { method: 'POST', body: JSON.stringify({ handler: `${before.url}/bitrix24/install` }) })
+  const [former] = await eventually(() => portal.bindings(), bindings => bindings.length > 0)
+  await before.stop()
+  const after = await start('after.db')
+  // An administrator authorizes the relay. Unlike an install, this keeps the handlers.
+  const { status } = await fetch(`${portal.url}/oauth/authorize/?client_id=local.relay`)
+  t.equal(status, 200)
+  const bindings = await eventually(() => portal.bindings(), ([only, ...others]) => only?.handler !== former?.handler && others.length === 0)
+  t.equal(bindings.length, 1)
+  t.not(bindings[0]?.handler, former?.handler)
+  await after.stop()
+})
+
 t.test('a confirmation that was answered survives kill -9', async t => {
   const portal = await startPortal(t)
   const messages = Array.from({ length: 40 }, (_, index) => `k${index}`)

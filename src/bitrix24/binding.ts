@@ -35,7 +35,7 @@ export function eventHandler (publicUrl: string, key: string): string {
 
 /**
  * Keeps the relay bound to the portal's event: when it becomes leader, after each install, and once a day. It removes only a handler that it stored as
- * its own, because another relay may share the application.
+ * its own, or that is at its address, because another relay may share the application.
  */
 export function createBinding ({ portalId, portals, session, lease: { epoch }, publicUrl, onCall, now, log }: BindingOptions) {
   const alarm = createAlarm()
@@ -63,12 +63,11 @@ export function createBinding ({ portalId, portals, session, lease: { epoch }, p
     await portals.write(portalId, { eventBinding: null }, { epoch })
   }
 
-  /** Whether the portal has our handler; null if it cannot be asked. */
-  async function isBound (handler: string): Promise<boolean | null> {
+  /** The handlers that the portal has for the event; null if it cannot be asked. */
+  async function readHandlers (): Promise<readonly string[] | null> {
     const result = await call('event.get', {})
     if (result.kind !== 'answered') return null
-    const bindings = bindingsSchema.safeParse(result.result)
-    return bindings.success && bindings.data.some(each => each.event.toLowerCase() === MESSAGE_UPDATE.toLowerCase() && each.handler === handler)
+    return bindingsSchema.catch([]).parse(result.result).filter(({ event }) => event.toLowerCase() === MESSAGE_UPDATE.toLowerCase()).map(({ handler }) => handler)
   }
 
   /** Returns whether nothing is left to do for a day. */
@@ -79,8 +78,11 @@ export function createBinding ({ portalId, portals, session, lease: { epoch }, p
     if (publicUrl === null || (record.eventBinding !== null && record.eventBinding.publicUrl !== publicUrl)) await unbind(record)
     if (publicUrl === null) return true
     const handler = eventHandler(publicUrl, await keyOf(record))
-    const bound = await isBound(handler)
-    if (bound === null) return false
+    const handlers = await readHandlers()
+    if (handlers === null) return false
+    // Another key at our address belongs to a database that was used before.
+    for (const former of handlers.filter(each => each !== handler && each.startsWith(eventHandler(publicUrl, '')))) await call('event.unbind', { event: MESSAGE_UPDATE, handler: former })
+    const bound = handlers.includes(handler)
     const isKnown = record.eventBinding?.publicUrl === publicUrl
     if (!bound) {
       const result = await call('event.bind', { event: MESSAGE_UPDATE, handler })
