@@ -17,42 +17,34 @@ export type Redelivery = ReturnType<typeof createRedelivery>
 
 /** Sends finished edits again for an operator. The content that the row holds is sent, which is never older than what was sent before. */
 export function createRedelivery ({ outbox, now, onDue }: RedeliveryOptions) {
+  /** Takes at most `limit` matching rows after the cursor, the newest first. */
+  async function some (filter: EditFilter, { after, limit }: { readonly after: number | null, readonly limit: number }): Promise<RedeliveryReport> {
+    const found = { redelivered: 0, pending: 0, 'nothing-held': 0, 'not-found': 0 }
+    let next = after
+    let taken = 0
+    do {
+      const page = await outbox.list(filter, { after: next, limit: Math.min(BATCH, limit - taken) })
+      for (const outcome of await outbox.redeliver(page.edits.map(edit => edit.id), now())) found[outcome]++
+      taken += page.edits.length
+      next = page.next
+      if (page.edits.length > 0) onDue(now())
+    } while (next !== null && taken < limit)
+    return { ...found, next, remain: next === null ? 0 : await outbox.count(filter, { after: next, upTo: limit + 1 }) }
+  }
+
   return {
+    some,
+
     async one (id: string): Promise<RedeliveryOutcome> {
       const [outcome] = await outbox.redeliver([id], now())
       if (outcome === 'redelivered') onDue(now())
       return outcome ?? 'not-found'
     },
 
-    /** Takes at most `limit` matching rows after the cursor, the newest first. */
-    async some (filter: EditFilter, { after, limit }: { readonly after: number | null, readonly limit: number }): Promise<RedeliveryReport> {
-      const found = { redelivered: 0, pending: 0, 'nothing-held': 0, 'not-found': 0 }
-      let next = after
-      let taken = 0
-      do {
-        const page = await outbox.list(filter, { after: next, limit: Math.min(BATCH, limit - taken) })
-        for (const outcome of await outbox.redeliver(page.edits.map(edit => edit.id), now())) found[outcome]++
-        taken += page.edits.length
-        next = page.next
-        if (page.edits.length > 0) onDue(now())
-      } while (next !== null && taken < limit)
-      return { ...found, next, remain: next === null ? 0 : await outbox.count(filter, { after: next, upTo: limit + 1 }) }
-    },
-
-    /** `skipped`: matching rows that already wait for a call, or have nothing that may be sent again. */
+    /** Takes all. `skipped`: matching rows that already wait for a call, or have nothing that may be sent again. */
     async matching (filter: EditFilter): Promise<{ redelivered: number, skipped: number }> {
-      let redelivered = 0
-      let skipped = 0
-      let after: number | null = null
-      do {
-        const page = await outbox.list(filter, { after, limit: BATCH })
-        const outcomes = await outbox.redeliver(page.edits.map(edit => edit.id), now())
-        redelivered += outcomes.filter(outcome => outcome === 'redelivered').length
-        skipped += outcomes.filter(outcome => outcome !== 'redelivered').length
-        after = page.next
-        onDue(now())
-      } while (after !== null)
-      return { redelivered, skipped }
+      const report = await some(filter, { after: null, limit: Infinity })
+      return { redelivered: report.redelivered, skipped: report.pending + report['nothing-held'] + report['not-found'] }
     },
   }
 }
