@@ -2,7 +2,8 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { MOST } from '../src/console/filter.ts'
 import type { Session } from '../src/console/session.ts'
 import { readHeaderLines } from '../src/http/header-lines.ts'
-import { findStory, readRedelivery, toFilter, type ConsoleParts } from './console-pages.ts'
+import { findStory, readRedelivery, type ConsoleParts } from './console-pages.ts'
+import { toFilter } from './filter.ts'
 import { sendPage } from './page.ts'
 
 interface ConsoleActsParts extends ConsoleParts {

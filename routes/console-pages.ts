@@ -3,17 +3,19 @@ import type { Logger } from 'pino'
 import { z } from 'zod'
 import { BadRequest, NotFound } from '../src/base/errors.ts'
 import type { Channel } from '../src/config/channels.ts'
-import { address, CONFIRMATIONS, MOST, REASONS, STATES, type FilterFields } from '../src/console/filter.ts'
+import { address, MOST } from '../src/console/filter.ts'
 import type { View } from '../src/console/page.ts'
 import { ownPath } from '../src/console/request.ts'
 import type { EditStory } from '../src/console/story.ts'
+import { DEAD_REASONS } from '../src/edit/edit.ts'
 import type { Intake } from '../src/intake.ts'
 import type { ChannelActivity } from '../src/operations/activity.ts'
 import type { Confirmations } from '../src/operations/confirmations.ts'
 import type { Overview } from '../src/operations/overview.ts'
 import type { ReadBack } from '../src/operations/read-back.ts'
 import type { Redelivery } from '../src/operations/redelivery.ts'
-import type { EditFilter, Outbox, ReportWindow } from '../src/outbox/outbox.ts'
+import type { EditFilter, Outbox } from '../src/outbox/outbox.ts'
+import { filterSchema, toFilter } from './filter.ts'
 import { sendPage } from './page.ts'
 
 /** The pages. They are loaded with the first request. */
@@ -40,19 +42,11 @@ export interface ConsoleParts {
 const PAGE = 50
 const FIRST = 20
 
-/** A form sends its empty fields too. Strict: if a misspelt field were ignored, all edits would match. */
-const filterSchema = z.preprocess(withoutEmpty, z.strictObject({
-  state: z.enum(STATES).optional(),
-  reason: z.enum(REASONS).optional(),
-  channel: z.string().max(64).optional(),
-  chat: z.string().max(1000).optional(),
-  message: z.string().max(1000).optional(),
-  confirmation: z.enum(CONFIRMATIONS).optional(),
-  cursor: z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER).optional(),
-}))
+/** A form sends its empty fields too. */
+const pageSchema = z.preprocess(withoutEmpty, filterSchema.extend({ cursor: z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER).optional() }))
 
 /** Only finished edits can be sent again. */
-const redeliverySchema = filterSchema.transform(filter => ({ state: 'dead' as const, ...filter }))
+const redeliverySchema = pageSchema.transform(filter => ({ state: 'dead' as const, ...filter }))
   .refine(({ state }) => state === 'dead' || state === 'delivered', 'must be finished')
 
 const outcomeSchema = z.enum(['redelivered', 'pending', 'nothing-held']).optional().catch(undefined)
@@ -88,7 +82,7 @@ export function consolePages (app: FastifyInstance, { channels, publicUrl, outbo
   })
 
   app.get('/console/dead', { schema }, async (request, reply) => {
-    const counts = await Promise.all(REASONS.map(async reason => [reason, await outbox.count({ state: 'dead', reason }, { after: null, upTo: MOST + 1 })] as const))
+    const counts = await Promise.all(DEAD_REASONS.map(async reason => [reason, await outbox.count({ state: 'dead', reason }, { after: null, upTo: MOST + 1 })] as const))
     return sendPage(reply, views().deadPage(viewOf(request), { counts: Object.fromEntries(counts), channels: names }))
   })
 
@@ -138,10 +132,6 @@ function read<Output> (schema: z.ZodType<Output>, fields: unknown): Output {
   return parsed.data
 }
 
-const readFilter = (fields: unknown) => read(filterSchema, fields)
+const readFilter = (fields: unknown) => read(pageSchema, fields)
 
 export const readRedelivery = (fields: unknown) => read(redeliverySchema, fields)
-
-export function toFilter ({ confirmation, ...filter }: FilterFields, window: ReportWindow): EditFilter {
-  return { ...filter, ...confirmation === undefined ? {} : { confirmation: { is: confirmation, window } } }
-}

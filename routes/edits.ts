@@ -2,13 +2,15 @@ import type { FastifyInstance } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { Conflict, NotFound } from '../src/base/errors.ts'
+import { DEAD_REASONS, EDIT_STATES } from '../src/edit/edit.ts'
 import type { Redelivery } from '../src/operations/redelivery.ts'
 import type { Status } from '../src/operations/status.ts'
-import type { EditFilter, EditRow, Outbox, ReportWindow } from '../src/outbox/outbox.ts'
+import { CONFIRMATIONS, type EditRow, type Outbox, type ReportWindow } from '../src/outbox/outbox.ts'
 import { confirmationOf } from '../src/outbox/rules/confirm.ts'
 import type { Confirmations } from '../src/operations/confirmations.ts'
 import { requireAdmin, type Tokens } from './admin.ts'
 import { channelsSchema, toChannels } from './channels.ts'
+import { filterSchema, toFilter } from './filter.ts'
 import { describeProblems } from './problems.ts'
 
 const MAX_PAGE = 200
@@ -20,20 +22,6 @@ interface EditRoutesOptions {
   readonly status: () => Promise<Status>
   readonly confirmations: Pick<Confirmations, 'window' | 'find'>
 }
-
-const reasonSchema = z.enum(['empty-text', 'too-old', 'id-too-long', 'anonymous-user', 'outgoing', 'rejected', 'poison'])
-
-const confirmationSchema = z.enum(['confirmed', 'unconfirmed', 'unknown'])
-
-/** Strict: if a misspelt field were ignored, all edits would match. */
-const filterSchema = z.strictObject({
-  state: z.enum(['pending', 'delivered', 'dead']).optional(),
-  reason: reasonSchema.optional().describe('why it is dead, or why a newer revision of it was refused'),
-  channel: z.string().max(64).optional(),
-  chat: z.string().max(1000).optional(),
-  message: z.string().max(1000).optional(),
-  confirmation: confirmationSchema.optional().describe('of delivered edits: whether the portal has reported that it found the message'),
-})
 
 const pageSchema = filterSchema.extend({
   limit: z.coerce.number().int().min(1).max(MAX_PAGE).default(50),
@@ -49,8 +37,8 @@ const editSchema = z.object({
   line: z.number(),
   chat: z.string(),
   message: z.string(),
-  state: z.enum(['pending', 'delivered', 'dead']),
-  reason: reasonSchema.nullable(),
+  state: z.enum(EDIT_STATES),
+  reason: z.enum(DEAD_REASONS).nullable(),
   words: z.string().nullable().describe('the portal\'s error text for a dead edit'),
   flags: z.array(z.string()),
   revision: revisionSchema,
@@ -58,7 +46,7 @@ const editSchema = z.object({
   acceptedAt: z.string(),
   settledAt: z.string().nullable(),
   dueAt: z.string().nullable(),
-  confirmation: confirmationSchema.nullable().describe('confirmed: the portal has reported that it found the message; unconfirmed: it ought to have; null: not delivered'),
+  confirmation: z.enum(CONFIRMATIONS).nullable().describe('confirmed: the portal has reported that it found the message; unconfirmed: it ought to have; null: not delivered'),
   confirmedAt: z.string().nullable(),
   refused: z.object({ reason: z.string(), revision: revisionSchema }).nullable().describe('the newest revision that a guard refused'),
 })
@@ -154,10 +142,6 @@ export async function editRoutes (app: FastifyInstance, { tokens, outbox, redeli
 
 function withoutAbsent<Fields extends object> (fields: Fields): Fields {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Fields
-}
-
-function toFilter ({ confirmation, ...filter }: z.infer<typeof filterSchema>, window: ReportWindow): EditFilter {
-  return { ...filter, ...confirmation === undefined ? {} : { confirmation: { is: confirmation, window } } }
 }
 
 function toJson ({ calledAt, portalUser, ...row }: EditRow, window: ReportWindow) {

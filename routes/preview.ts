@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { toWire } from '../src/bitrix24/update-messages.ts'
+import { REFUSAL_REASONS } from '../src/edit/edit.ts'
 import type { Intake, Preview } from '../src/intake.ts'
 import { requireAdmin, type Tokens } from './admin.ts'
 import { describeProblems } from './problems.ts'
@@ -44,7 +45,7 @@ const previewSchema = z.object({
   reason: z.string().nullable().describe('why it does not'),
   edits: z.array(z.object({
     outcome: z.enum(['accepted', 'refused']).describe('what the guard says; edits that the relay holds are not considered'),
-    reason: z.enum(['empty-text', 'too-old', 'id-too-long', 'anonymous-user', 'outgoing']).nullable(),
+    reason: z.enum(REFUSAL_REASONS).nullable(),
     edit: editSchema.describe('with the portal\'s ids'),
     wire: z.object({ CONNECTOR: z.string(), LINE: z.number(), MESSAGES: z.array(z.object({ user: block, message: block, chat: block })) }).nullable()
       .describe('the parameters of imconnector.update.messages; null if the edit is refused'),

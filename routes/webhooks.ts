@@ -2,6 +2,7 @@ import { errorCodes, type FastifyInstance, type FastifyReply, type FastifyReques
 import type { Logger } from 'pino'
 import { z } from 'zod'
 import type { Channel } from '../src/config/channels.ts'
+import { REFUSAL_REASONS } from '../src/edit/edit.ts'
 import type { Forwarder } from '../src/forward/forward.ts'
 import { BadRequest, ClockUnproven, NotFound, ShuttingDown, Unauthenticated } from '../src/base/errors.ts'
 import { createTurn } from '../src/http/turn.ts'
@@ -37,7 +38,7 @@ const answerSchema = z.object({
   edits: z.array(z.object({
     id: z.string().optional().describe('the id of the edit\'s message, the same for all its edits'),
     outcome: z.enum(['accepted', 'duplicate', 'stale', 'ignored', 'refused']),
-    reason: z.enum(['empty-text', 'too-old', 'id-too-long', 'anonymous-user', 'outgoing', 'unreadable']).optional(),
+    reason: z.enum([...REFUSAL_REASONS, 'unreadable']).optional(),
   })),
 }).describe('The outcome of each edit. Accepted edits are on disk.')
 

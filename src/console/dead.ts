@@ -1,19 +1,20 @@
+import { DEAD_REASONS, type DeadReason } from '../edit/edit.ts'
 import { filterForm } from './edits.ts'
-import { address, REASONS } from './filter.ts'
+import { address } from './filter.ts'
 import { html } from './html.ts'
 import { page, type View } from './page.ts'
 import { countUpTo, empty } from './parts.ts'
 
 export interface DeadLetters {
   /** Up to `MOST` + 1 of each reason. */
-  readonly counts: Readonly<Partial<Record<typeof REASONS[number], number>>>
+  readonly counts: Readonly<Partial<Record<DeadReason, number>>>
   readonly channels: readonly string[]
 }
 
 export function deadPage (view: View, { counts, channels }: DeadLetters): string {
   const { texts } = view
   const { dead: words } = texts
-  const found = REASONS.filter(reason => (counts[reason] ?? 0) > 0)
+  const found = DEAD_REASONS.filter(reason => (counts[reason] ?? 0) > 0)
   const isAdmin = view.session?.role === 'admin'
   return page(view, {
     title: words.title,

@@ -1,8 +1,8 @@
 import { fill } from '../base/fill.ts'
-import type { EditPage } from '../outbox/outbox.ts'
-import type { ReportWindow } from '../outbox/outbox.ts'
+import { DEAD_REASONS, EDIT_STATES } from '../edit/edit.ts'
+import { CONFIRMATIONS, type EditPage, type ReportWindow } from '../outbox/outbox.ts'
 import { confirmationOf } from '../outbox/rules/confirm.ts'
-import { address, CONFIRMATIONS, REASONS, STATES, type FilterFields } from './filter.ts'
+import { address, type FilterFields } from './filter.ts'
 import { exact, html, type Html } from './html.ts'
 import { page, type View } from './page.ts'
 import { confirmation, countUpTo, empty, foreign, number, state, time } from './parts.ts'
@@ -55,8 +55,8 @@ export function filterForm (view: View, action: string, { filter, channels }: Pi
   const fields: Readonly<Record<keyof FilterFields, () => Html>> = {
     message: () => input('message'),
     chat: () => input('chat'),
-    state: () => select('state', STATES),
-    reason: () => select('reason', REASONS),
+    state: () => select('state', EDIT_STATES),
+    reason: () => select('reason', DEAD_REASONS),
     channel: () => select('channel', known),
     confirmation: () => select('confirmation', CONFIRMATIONS),
   }

@@ -99,12 +99,18 @@ export interface MessageKey {
 }
 
 /** Why the guard refused an edit before any call. */
-export type RefusalReason = 'empty-text' | 'too-old' | 'id-too-long' | 'anonymous-user' | 'outgoing'
+export const REFUSAL_REASONS = ['empty-text', 'too-old', 'id-too-long', 'anonymous-user', 'outgoing'] as const
+
+export type RefusalReason = typeof REFUSAL_REASONS[number]
 
 /** Why an accepted edit was not delivered. */
-export type DeadReason = RefusalReason | 'rejected' | 'poison'
+export const DEAD_REASONS = [...REFUSAL_REASONS, 'rejected', 'poison'] as const
 
-export type EditState = 'pending' | 'delivered' | 'dead'
+export type DeadReason = typeof DEAD_REASONS[number]
+
+export const EDIT_STATES = ['pending', 'delivered', 'dead'] as const
+
+export type EditState = typeof EDIT_STATES[number]
 
 /** The result of one event of a webhook. */
 export type WebhookOutcome = 'accepted' | 'duplicate' | 'stale' | 'ignored' | 'refused'

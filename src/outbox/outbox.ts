@@ -173,7 +173,9 @@ export interface EditRow {
 }
 
 /** `confirmed`: found. `unconfirmed`: the portal ought to have reported it by now. `unknown`: nothing can be said. */
-export type Confirmation = 'confirmed' | 'unconfirmed' | 'unknown'
+export const CONFIRMATIONS = ['confirmed', 'unconfirmed', 'unknown'] as const
+
+export type Confirmation = typeof CONFIRMATIONS[number]
 
 /** Delivered edits that were first called after `calledSince` and delivered before `deliveredBefore` ought to be confirmed. */
 export interface ReportWindow {

@@ -1,3 +1,4 @@
+import { EDIT_STATES } from '../edit/edit.ts'
 import { searchable } from './columns.ts'
 import type { EditFilter } from './outbox.ts'
 
@@ -5,8 +6,6 @@ import type { EditFilter } from './outbox.ts'
  * The operator's filters as SQL for either engine. Each part reads one index in the order of arrival and stops at the limit, so no filter reads the
  * rows of a whole table: `outbox_state` holds all that a filter asks for, apart from ids.
  */
-
-const STATES = ['pending', 'delivered', 'dead'] as const
 
 export interface Selection {
   readonly sql: string
@@ -65,7 +64,7 @@ function selectParts (filter: EditFilter, range: Range, mark: Mark): Selection &
     if (state === undefined || state === 'dead') parts.push(part(ofState('dead'), `reason = ${asked}`))
     parts.push(part('refused_reason IS NOT NULL', `refused_reason = ${asked}`, `coalesce(reason <> ${asked}, true)`, ...state === undefined ? [] : [ofState(state)]))
   } else if (state !== undefined || channel !== undefined || confirmation !== undefined) {
-    const states = STATES.filter(each => (state ?? each) === each && (confirmation === undefined || each === 'delivered'))
+    const states = EDIT_STATES.filter(each => (state ?? each) === each && (confirmation === undefined || each === 'delivered'))
     parts.push(...states.map(each => part(ofState(each))))
     if (states.length === 0) parts.push(part('1 = 0'))
   } else parts.push(part())

@@ -1,11 +1,10 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 import type { SessionResult } from '../../bitrix24/session.ts'
 import type { CourierObserver } from '../../courier/delivery.ts'
-import type { DeadReason } from '../../edit/edit.ts'
+import { DEAD_REASONS } from '../../edit/edit.ts'
 import type { ClaimedEdit, EditFlag, CallOutcome } from '../../outbox/outbox.ts'
 import { CODE_ACTIONS } from '../../bitrix24/codes.ts'
 
-const DEAD_REASONS: readonly DeadReason[] = ['empty-text', 'too-old', 'id-too-long', 'anonymous-user', 'outgoing', 'rejected', 'poison']
 const FLAGS: readonly EditFlag[] = ['unknown-user', 'files-omitted']
 
 const OPERATING_WINDOW_MS = 10 * 60_000
