@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { MOST } from '../src/console/filter.ts'
+import { NotFound } from '../src/base/errors.ts'
+import { MOST, type FilterFields } from '../src/console/filter.ts'
 import type { Session } from '../src/console/session.ts'
 import { readHeaderLines } from '../src/http/header-lines.ts'
 import { findStory, readRedelivery, type ConsoleParts } from './console-pages.ts'
@@ -16,9 +17,12 @@ interface ConsoleActsParts extends ConsoleParts {
 const PAYLOAD_LIMIT = 3 * 1024 * 1024
 const bodyLimit = 16 * 1024
 
-/** What an administrator does. Each act is logged with its session, and none with a text. */
+/** As many characters as Node takes from a messenger. */
+const MAX_HEADERS = 16 * 1024
+
+/** What an administrator does. Each act is logged with its session before it begins, because it may fail half-way. */
 export function consoleActs (app: FastifyInstance, parts: ConsoleActsParts): void {
-  const { outbox, confirmations, redelivery, readBack, intake, viewOf, views, sessionOf, maskId, log } = parts
+  const { channels, outbox, confirmations, redelivery, readBack, intake, viewOf, views, sessionOf, maskId, log } = parts
   const schema = { hide: true }
   const idOf = (request: FastifyRequest): string => (request.params as { id: string }).id
   const pathOf = (request: FastifyRequest): string => `/console/edits/${encodeURIComponent(idOf(request))}`
@@ -26,16 +30,20 @@ export function consoleActs (app: FastifyInstance, parts: ConsoleActsParts): voi
     log.info({ event: 'console.acted', session: sessionOf(request).id, act, ...fields }, 'console.acted')
   }
 
+  /** Ids of chats and messages often hold a phone number, and an unknown channel is whatever somebody has typed. */
+  function loggable ({ chat, message, channel, ...words }: FilterFields): object {
+    return { ...words, chat: chat && maskId(chat), message: message && maskId(message), channel: channel && (channels.has(channel) ? channel : maskId(channel)) }
+  }
+
   app.post('/console/edits/:id/redeliver', { schema, bodyLimit }, async (request, reply) => {
-    const id = idOf(request)
+    const { edit: { id } } = await findStory(request, parts)
+    note(request, 'redeliver', { id })
     const outcome = await redelivery.one(id)
-    note(request, 'redeliver', { id, outcome })
     return reply.redirect(outcome === 'not-found' ? pathOf(request) : `${pathOf(request)}?done=${outcome}`, 303)
   })
 
   app.post('/console/edits/:id/text', { schema, bodyLimit }, async (request, reply) => {
     const story = await findStory(request, parts)
-    // Before it is shown, so that nobody looks without a trace.
     note(request, 'show-text', { id: story.edit.id })
     return sendPage(reply, views().editPage(viewOf(request, pathOf(request)), { ...story, content: await outbox.content(story.edit.id) }))
   })
@@ -48,19 +56,27 @@ export function consoleActs (app: FastifyInstance, parts: ConsoleActsParts): voi
 
   app.post('/console/redeliver', { schema, bodyLimit }, async (request, reply) => {
     const { cursor, ...filter } = readRedelivery(request.body)
+    note(request, 'redeliver-matching', { filter: loggable(filter) })
     const report = await redelivery.some(toFilter(filter, await confirmations.window()), { after: cursor ?? null, limit: MOST })
-    note(request, 'redeliver-matching', { filter: { ...filter, ...filter.chat === undefined ? {} : { chat: maskId(filter.chat) } }, ...report })
+    note(request, 'redelivered-matching', report)
     return sendPage(reply, views().redeliveredPage(viewOf(request, '/console/dead'), filter, report))
   })
 
   app.post('/console/channels/:id/preview', { schema, bodyLimit: PAYLOAD_LIMIT }, async (request, reply) => {
     const channel = idOf(request)
+    if (!channels.has(channel)) throw new NotFound('no such channel')
     const { payload = '', headers = '' } = (request.body ?? {}) as { payload?: string, headers?: string }
     const view = viewOf(request, '/console/channels')
-    const given = readHeaderLines(headers.split('\n').filter(line => line.trim() !== ''))
+    const given = headers.length > MAX_HEADERS ? null : readHeaderLines(headers.split(/\r?\n/).filter(line => line.trim() !== ''))
     if (given === null) return sendPage(reply.code(400), views().errorPage(view, 400, view.texts.errors.headers))
     note(request, 'preview', { channel })
-    const preview = await intake.preview(channel, { method: 'POST', query: '', headers: { 'content-type': 'application/json', ...given }, body: Buffer.from(payload) })
+    const preview = await intake.preview(channel, {
+      method: 'POST',
+      query: '',
+      headers: { 'content-type': 'application/json', ...given },
+      // A browser turns each line break into two characters, which no messenger has signed.
+      body: Buffer.from(payload.replaceAll('\r\n', '\n')),
+    })
     return sendPage(reply, views().previewPage(view, preview))
   })
 }

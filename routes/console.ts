@@ -1,19 +1,21 @@
 import type {} from '@fastify/rate-limit'
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { errorCodes, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { BadRequest, Forbidden, NotFound, TooManyRequests } from '../src/base/errors.ts'
 import { readAssets } from '../src/console/assets.ts'
 import type { View } from '../src/console/page.ts'
-import { CONTENT_SECURITY_POLICY, cookieOf, isOwnForm, ownPath, preferred } from '../src/console/request.ts'
+import { CONTENT_SECURITY_POLICY, cookiesOf, isOwnForm, ownPath, preferred, readForm } from '../src/console/request.ts'
 import { createSessions, SESSION_MS, type Session } from '../src/console/session.ts'
 import { toProblem } from '../src/http/problem.ts'
 import { createRoleOf, type Tokens } from './admin.ts'
 import { consoleActs } from './console-acts.ts'
 import { consolePages, type ConsoleParts, type Views } from './console-pages.ts'
 import { sendPage } from './page.ts'
-import { createSignInLimit } from './rate-limits.ts'
+import { createPageLimit, createSignInLimit } from './rate-limits.ts'
 
 const SESSION_COOKIE = 'relay_session'
 const LANGUAGE_COOKIE = 'relay_language'
+/** A path of 2,000 characters and a token, escaped. */
+const SMALL_FORM = 8 * 1024
 const YEAR_S = 365 * 24 * 3600
 
 interface ConsoleRoutesOptions extends Omit<ConsoleParts, 'viewOf' | 'views'> {
@@ -31,20 +33,22 @@ export async function consoleRoutes (app: FastifyInstance, options: ConsoleRoute
   const roleOf = createRoleOf(tokens)
   const { files, addresses } = readAssets()
   const countFailure = createSignInLimit(app)
+  const countPage = createPageLimit(app, request => (findSession(request) as Session).id)
   let views: Views
-  const findSession = (request: FastifyRequest): Session | null => sessions.read(cookieOf(request.headers.cookie, SESSION_COOKIE) ?? '')
+  const findSession = (request: FastifyRequest): Session | null => cookiesOf(request.headers.cookie, SESSION_COOKIE).map(sessions.read).find(session => session !== null) ?? null
 
   function viewOf (request: FastifyRequest, path = ownPath(request.method === 'GET' ? request.url : undefined)): View {
     const { languages, texts } = views
-    const chosen = languages.find(each => each === cookieOf(request.headers.cookie, LANGUAGE_COOKIE))
+    const chosen = languages.find(each => cookiesOf(request.headers.cookie, LANGUAGE_COOKIE).includes(each))
     const language = chosen ?? preferred(request.headers['accept-language'], languages)
     return { texts: texts[language], language, session: findSession(request), path, now: now(), assets: addresses }
   }
 
-  // Browsers post forms only. The first value of a field counts.
+  // Browsers post forms only.
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (_request, body, done) => {
-    done(null, Object.fromEntries([...new URLSearchParams(body as string)].reverse()))
+    const form = readForm(body as string)
+    done(form === null ? new errorCodes.FST_ERR_CTP_BODY_TOO_LARGE() : null, form)
   })
 
   app.addHook('onRequest', async (request, reply) => {
@@ -77,14 +81,14 @@ export async function consoleRoutes (app: FastifyInstance, options: ConsoleRoute
     return await reply.type(asset.type).send(asset.body)
   })
 
-  app.post('/console/language', { schema: { hide: true }, bodyLimit: 16 * 1024 }, async (request, reply) => {
+  app.post('/console/language', { schema: { hide: true }, bodyLimit: SMALL_FORM }, async (request, reply) => {
     const { language, to } = fieldsOf(request)
     const chosen = views.languages.find(each => each === language)
     if (chosen === undefined) throw new BadRequest('no such language')
     return await reply.header('set-cookie', cookie(request, LANGUAGE_COOKIE, chosen, YEAR_S)).redirect(ownPath(to), 303)
   })
 
-  app.post('/console/sign-in', { schema: { hide: true }, bodyLimit: 16 * 1024 }, async (request, reply) => {
+  app.post('/console/sign-in', { schema: { hide: true }, bodyLimit: SMALL_FORM }, async (request, reply) => {
     const { token = '', to } = fieldsOf(request)
     const role = roleOf(token)
     if (role !== null) {
@@ -93,9 +97,9 @@ export async function consoleRoutes (app: FastifyInstance, options: ConsoleRoute
       return await reply.header('set-cookie', cookie(request, SESSION_COOKIE, value, SESSION_MS / 1000)).redirect(ownPath(to), 303)
     }
     const view = { ...viewOf(request, ownPath(to)), session: null }
-    log.warn({ event: 'console.refused' }, 'console.refused')
     try {
       await countFailure(request, reply)
+      log.warn({ event: 'console.refused' }, 'console.refused')
     } catch (error) {
       if (!(error instanceof TooManyRequests)) throw error
       return await sendPage(reply.code(429).header('retry-after', error.retryAfterS), views.signInPage(view, 'tooMany'))
@@ -103,7 +107,7 @@ export async function consoleRoutes (app: FastifyInstance, options: ConsoleRoute
     return await sendPage(reply.code(401), views.signInPage(view, 'wrong'))
   })
 
-  app.post('/console/sign-out', { schema: { hide: true }, bodyLimit: 16 * 1024 }, async (request, reply) => {
+  app.post('/console/sign-out', { schema: { hide: true }, bodyLimit: SMALL_FORM }, async (request, reply) => {
     const session = findSession(request)
     if (session !== null) log.info({ event: 'console.signed-out', session: session.id }, 'console.signed-out')
     return await reply.header('set-cookie', cookie(request, SESSION_COOKIE, '', 0)).redirect('/console', 303)
@@ -114,6 +118,7 @@ export async function consoleRoutes (app: FastifyInstance, options: ConsoleRoute
     signedIn.addHook('onRequest', async (request, reply) => {
       const session = findSession(request)
       if (session === null) return await askToSignIn(request, reply)
+      await countPage(request, reply)
       if (request.method !== 'GET' && session.role !== 'admin') throw new Forbidden('a viewer only reads')
     })
     consolePages(signedIn, { ...options, viewOf, views: () => views })
@@ -128,7 +133,7 @@ export async function consoleRoutes (app: FastifyInstance, options: ConsoleRoute
     }
     const to = (request.query as { to?: unknown }).to
     const path = request.url.startsWith('/console/again?') ? ownPath(String(to)) : view.path
-    return await sendPage(reply.code(401), views.signInPage({ ...view, path }, cookieOf(request.headers.cookie, SESSION_COOKIE) === null ? null : 'over'))
+    return await sendPage(reply.code(401), views.signInPage({ ...view, path }, cookiesOf(request.headers.cookie, SESSION_COOKIE).length === 0 ? null : 'over'))
   }
 }
 

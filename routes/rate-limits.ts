@@ -33,21 +33,10 @@ export function createWebhookLimits (app: FastifyInstance, channels: ReadonlyMap
   const failed = limiter(MAX_FAILURES)
 
   return {
-    /** Counts a webhook that is authentic, or for a channel that does not exist. Rejects with TooManyRequests above the limit. */
-    async count (request, reply) {
-      if (maxPerMinute === 0) return
-      const state = await all(request)
-      if (state.isAllowed) return
-      setHeaders(reply, state)
-      if (state.isExceeded) throw tooMany(state.ttlInSeconds)
-    },
-    /** Counts a failed authentication. Rejects with TooManyRequests above the limit. */
-    async countFailure (request, reply) {
-      const state = await failed(request)
-      if (state.isAllowed || !state.isExceeded) return
-      setHeaders(reply, state)
-      throw tooMany(state.ttlInSeconds)
-    },
+    /** Counts a webhook that is authentic, or for a channel that does not exist. */
+    count: maxPerMinute === 0 ? async () => {} : countBy(all),
+    /** Counts a failed authentication. */
+    countFailure: countBy(failed),
     /** Rejects with TooManyRequests if `countFailure` would. Counts nothing. */
     async askFailures (request, reply) {
       const state = await failed(request, { increment: false })
@@ -58,15 +47,17 @@ export function createWebhookLimits (app: FastifyInstance, channels: ReadonlyMap
   }
 }
 
-/** Counts wrong tokens of the console against their address, after the check: the right token is always taken. */
+/** Counts wrong tokens of the console against their address, after the check: the right token is always taken. Rejects with TooManyRequests. */
 export function createSignInLimit (app: FastifyInstance): Count {
-  const failed = app.createRateLimit({ max: MAX_FAILURES, timeWindow: WINDOW_MS, keyGenerator: request => normalizeIP(request.ip) })
-  return async (request, reply) => {
-    const state = await failed(request)
-    if (state.isAllowed || !state.isExceeded) return
-    setHeaders(reply, state)
-    throw tooMany(state.ttlInSeconds)
-  }
+  return countBy(app.createRateLimit({ max: MAX_FAILURES, timeWindow: WINDOW_MS, keyGenerator: request => normalizeIP(request.ip) }))
+}
+
+/** An open page asks for itself twelve times a minute. */
+const MAX_PAGES = 1200
+
+/** Counts the pages and acts of a session of the console. Rejects with TooManyRequests. */
+export function createPageLimit (app: FastifyInstance, sessionOf: (request: FastifyRequest) => string): Count {
+  return countBy(app.createRateLimit({ max: MAX_PAGES, timeWindow: WINDOW_MS, keyGenerator: sessionOf }))
 }
 
 /** One full call brings 50 events, and a portal accepts up to five calls a second. */
@@ -76,13 +67,17 @@ const MAX_EVENTS = 20_000
 export function createEventLimits (app: FastifyInstance): { readonly count: Count, readonly countFailure: Count } {
   const all = app.createRateLimit({ max: MAX_EVENTS, timeWindow: WINDOW_MS, keyGenerator: () => 'events' })
   const failed = app.createRateLimit({ max: MAX_FAILURES, timeWindow: WINDOW_MS, keyGenerator: request => normalizeIP(request.ip) })
-  const countBy = (limiter: typeof all): Count => async (request, reply) => {
-    const state = await limiter(request)
-    if (state.isAllowed || !state.isExceeded) return
-    setHeaders(reply, state)
-    throw tooMany(state.ttlInSeconds)
-  }
   return { count: countBy(all), countFailure: countBy(failed) }
+}
+
+/** Counts a request. Rejects with TooManyRequests above the limit. */
+function countBy (limiter: ReturnType<FastifyInstance['createRateLimit']>): Count {
+  return async (request, reply) => {
+    const state = await limiter(request)
+    if (state.isAllowed) return
+    setHeaders(reply, state)
+    if (state.isExceeded) throw tooMany(state.ttlInSeconds)
+  }
 }
 
 function setHeaders (reply: FastifyReply, state: { readonly max: number, readonly remaining: number, readonly ttlInSeconds: number }): void {

@@ -28,7 +28,7 @@ export function editsPage (view: View, list: EditList): string {
 <p>${fill(texts.found, { count: countUpTo(count, view) })}</p>
 ${edits.length > 0 ? editTable(view, list) : empty(isFiltered ? texts.empty : texts.emptyAll, isFiltered ? texts.emptyTodo : view.texts.overview.verdictEmptyTodo)}
 <p class="pager">${!isFirst && html`<a href="${address('/console/edits', { ...filter })}">${texts.newest}</a> `}${next !== null && html`<a rel="next" href="${address('/console/edits', { ...filter, cursor: String(next) })}">${texts.older}</a>`}</p>
-${(filter.state === 'dead' || filter.state === 'delivered') && edits.length > 0 && html`<p><a href="${address('/console/redeliver', { ...filter })}">${texts.redeliver}</a></p>`}`,
+${view.session?.role === 'admin' && (filter.state === 'dead' || filter.state === 'delivered') && edits.length > 0 && html`<p><a href="${address('/console/redeliver', { ...filter })}">${texts.redeliver}</a></p>`}`,
   })
 }
 

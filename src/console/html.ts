@@ -23,9 +23,11 @@ function render (value: Value): string {
 
 const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' }
 
-/** Characters that move or hide the ones beside them become visible: controls, and marks of the writing direction. */
-// eslint-disable-next-line no-control-regex
-const UNSEEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]/g
+/**
+ * Characters that cannot be seen, or that move or hide the ones beside them, become visible: controls, marks of the writing direction, fillers. Tabs and
+ * line breaks stay, and what joins letters and emoji.
+ */
+const UNSEEN = /(?!\t|\n|\u200c|\u200d|\ufe0e|\ufe0f)[\p{Cc}\p{Default_Ignorable_Code_Point}\u2028\u2029\ufff9-\ufffb]/gu
 
 function escape (text: string): string {
   return toEntities(text.replace(UNSEEN, character => `[U+${hexOf(character).padStart(4, '0')}]`))
@@ -36,7 +38,7 @@ function toEntities (text: string): string {
 }
 
 function hexOf (character: string): string {
-  return character.charCodeAt(0).toString(16).toUpperCase()
+  return (character.codePointAt(0) as number).toString(16).toUpperCase()
 }
 
 /** The value of a form's field, which comes back as it is. */

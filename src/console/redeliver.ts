@@ -18,7 +18,7 @@ ${count === 0
       ? empty(words.empty, view.texts.edits.emptyTodo)
       : html`<p class="verdict">${fill(words.count, { count: countUpTo(count, view) })}</p>
 <p>${words.atMost} ${words.refusedKept}</p>
-${form(view, filter, null, fill(words.button, { count: number(Math.min(count, MOST), view) }))}
+${view.session?.role !== 'admin' ? html`<p>${view.texts.mayNot}</p>` : form(view, filter, null, fill(words.button, { count: number(Math.min(count, MOST), view) }))}
 <section><h2>${words.which}</h2>${editTable(view, list)}</section>`}`,
   })
 }

@@ -5,12 +5,20 @@
 /** No exception for inline code: styles and the script are files. */
 export const CONTENT_SECURITY_POLICY = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
-export function cookieOf (header: string | undefined, name: string): string | null {
-  for (const part of (header ?? '').split(';')) {
+const MAX_FIELDS = 20
+const MAX_PATH = 2000
+
+/** The values of the cookies with this name. Another program on the host may have set one of them. */
+export function cookiesOf (header: string | undefined, name: string): string[] {
+  return (header ?? '').split(';').flatMap(part => {
     const at = part.indexOf('=')
-    if (at > 0 && part.slice(0, at).trim() === name) return part.slice(at + 1).trim()
-  }
-  return null
+    return at > 0 && part.slice(0, at).trim() === name ? [part.slice(at + 1).trim()] : []
+  })
+}
+
+/** The first value of each field. Null for more fields than any form of ours has: to parse 3 MB of them takes a minute. */
+export function readForm (body: string): Readonly<Record<string, string>> | null {
+  return body.split('&', MAX_FIELDS + 1).length > MAX_FIELDS ? null : Object.fromEntries([...new URLSearchParams(body)].reverse())
 }
 
 interface Source {
@@ -29,13 +37,17 @@ interface Source {
 export function isOwnForm ({ site, origin, host, publicUrl }: Source): boolean {
   if (site !== undefined) return site === 'same-origin'
   if (origin === undefined || !URL.canParse(origin)) return false
-  const { origin: sender, host: senderHost } = new URL(origin)
-  return (publicUrl !== null && sender === new URL(publicUrl).origin) || (host !== '' && senderHost === host)
+  const sender = new URL(origin)
+  if (sender.origin !== origin) return false
+  const asked = `${sender.protocol}//${host}`
+  return (publicUrl !== null && origin === new URL(publicUrl).origin) || (host !== '' && URL.canParse(asked) && origin === new URL(asked).origin)
 }
 
-/** A page of the console to go to after a form, or its first page if the form names anything else. */
-export function ownPath (path: string | undefined): string {
-  return path !== undefined && /^\/console(?:[/?][\w\-./?&=%+:~]*)?$/.test(path) && !path.includes('..') ? path : '/console'
+/** A page of the console to go to after a form, or its first page if the form names anything else. A browser takes `%2e%2e` for `..`. */
+export function ownPath (path = ''): string {
+  if (path.length > MAX_PATH || !/^\/console(?:[/?][\w\-./?&=%+:~]*)?$/.test(path)) return '/console'
+  const { pathname } = new URL(path, 'http://console')
+  return pathname === '/console' || pathname.startsWith('/console/') ? path : '/console'
 }
 
 /** The best of `known` that an `Accept-Language` asks for; the first one if it asks for none. */

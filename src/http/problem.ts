@@ -66,7 +66,10 @@ function faultsOf (error: unknown): FieldFault[] {
 
 /** Fastify's status for a request that it refuses before the route: too large, of an unknown type, unreadable. */
 function statusOfServer (error: unknown): number {
-  if (!(error instanceof Error) || !('statusCode' in error) || !('code' in error)) return 500
+  if (!(error instanceof Error) || !('code' in error)) return 500
+  // Node's words for a client that has closed its connection within the body.
+  if (error.code === 'ECONNRESET' && error.message === 'aborted') return 400
+  if (!('statusCode' in error)) return 500
   const isRefusal = String(error.code).startsWith('FST_') && typeof error.statusCode === 'number' && error.statusCode >= 400 && error.statusCode < 500
   return isRefusal ? Number(error.statusCode) : 500
 }
