@@ -7,6 +7,7 @@ import { address, MOST } from '../src/console/filter.ts'
 import type { View } from '../src/console/page.ts'
 import { ownPath } from '../src/console/request.ts'
 import type { EditStory } from '../src/console/story.ts'
+import type { PortalCondition } from '../src/courier/parks.ts'
 import { DEAD_REASONS } from '../src/edit/edit.ts'
 import type { Intake } from '../src/intake.ts'
 import type { ChannelActivity } from '../src/operations/activity.ts'
@@ -27,6 +28,7 @@ export interface ConsoleParts {
   readonly publicUrl: string | null
   readonly outbox: Pick<Outbox, 'find' | 'attempts' | 'content' | 'list' | 'count'>
   readonly overview: () => Promise<Overview>
+  readonly condition: () => Promise<PortalCondition>
   readonly activity: { summary (): Promise<readonly ChannelActivity[]> }
   readonly confirmations: Pick<Confirmations, 'window' | 'find'>
   readonly redelivery: Pick<Redelivery, 'one' | 'some'>
@@ -51,7 +53,8 @@ const redeliverySchema = pageSchema.transform(filter => ({ state: 'dead' as cons
 
 const outcomeSchema = z.enum(['redelivered', 'pending', 'nothing-held']).optional().catch(undefined)
 
-export function consolePages (app: FastifyInstance, { channels, publicUrl, outbox, overview, activity, confirmations, viewOf, views }: ConsoleParts): void {
+export function consolePages (app: FastifyInstance, parts: ConsoleParts): void {
+  const { channels, publicUrl, outbox, overview, activity, confirmations, viewOf, views } = parts
   const names = [...channels.keys()]
   const schema = { hide: true }
 
@@ -78,8 +81,12 @@ export function consolePages (app: FastifyInstance, { channels, publicUrl, outbo
 
   app.get('/console/edits/:id', { schema }, async (request, reply) => {
     const { done } = request.query as { done?: unknown }
-    return sendPage(reply, views().editPage(viewOf(request), { ...await findStory(request, { outbox, confirmations }), outcome: outcomeSchema.parse(done) }))
+    return sendPage(reply, views().editPage(viewOf(request), { ...await findStory(request, parts), outcome: outcomeSchema.parse(done) }))
   })
+
+  // The addresses of forms, opened again.
+  app.get('/console/edits/:id/:act', { schema }, async (request, reply) => reply.redirect(`/console/edits/${encodeURIComponent((request.params as { id: string }).id)}`, 303))
+  app.get('/console/channels/:id/preview', { schema }, async (_request, reply) => reply.redirect('/console/channels', 303))
 
   app.get('/console/dead', { schema }, async (request, reply) => {
     const counts = await Promise.all(DEAD_REASONS.map(async reason => [reason, await outbox.count({ state: 'dead', reason }, { after: null, upTo: MOST + 1 })] as const))
@@ -97,7 +104,7 @@ export function consolePages (app: FastifyInstance, { channels, publicUrl, outbo
   app.get('/console/channels', { schema }, async (request, reply) => {
     const shown = (await activity.summary()).flatMap(each => {
       const channel = channels.get(each.id)
-      return channel === undefined ? [] : [{ ...each, messenger: channel.messenger, connector: channel.connector, line: channel.line }]
+      return channel === undefined ? [] : [{ ...each, messenger: channel.messenger, connector: channel.connector, line: channel.line, upstream: channel.upstream === null ? null : new URL(channel.upstream.url).origin }]
     })
     const guessed = `${request.protocol}://${request.host}`
     return sendPage(reply, views().channelsPage(viewOf(request), { channels: shown, base: publicUrl ?? guessed, isGuessed: publicUrl === null, isListening: publicUrl !== null }))
@@ -115,11 +122,11 @@ async function listAndCount (outbox: Pick<Outbox, 'list' | 'count'>, filter: Edi
 }
 
 /** What an edit's page shows. Rejects with NotFound. */
-export async function findStory (request: FastifyRequest, { outbox, confirmations }: Pick<ConsoleParts, 'outbox' | 'confirmations'>): Promise<EditStory> {
+export async function findStory (request: FastifyRequest, { outbox, confirmations, condition }: Pick<ConsoleParts, 'outbox' | 'confirmations' | 'condition'>): Promise<EditStory> {
   const { id } = request.params as { id: string }
   const [edit, attempts] = await Promise.all([outbox.find(id), outbox.attempts(id)])
   if (edit === null) throw new NotFound('no such edit')
-  return { edit, attempts, finding: await confirmations.find(edit) }
+  return { edit, attempts, finding: await confirmations.find(edit), condition: await condition() }
 }
 
 function withoutEmpty (fields: unknown): unknown {

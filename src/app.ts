@@ -111,7 +111,7 @@ export function buildApp (config: Config, dependencies: Dependencies, patience =
   if (tokens !== null) app.register(previewRoutes, { tokens, intake })
   if (tokens !== null) app.register(readBackRoutes, { tokens, readBack })
   if (tokens !== null && scrape !== undefined) app.register(metricsRoutes, { tokens, scrape })
-  if (tokens !== null) app.register(consoleRoutes, { tokens, channels: config.channels, publicUrl: config.publicUrl, outbox, overview, activity, confirmations, redelivery, readBack, intake, maskId, now, log })
+  if (tokens !== null) app.register(consoleRoutes, { tokens, channels: config.channels, publicUrl: config.publicUrl, outbox, overview, condition, activity, confirmations, redelivery, readBack, intake, maskId, now, log })
   return app
 }
 

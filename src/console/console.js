@@ -6,6 +6,7 @@ const EVERY_MS = 5000
 const TIMEOUT_MS = 10_000
 
 const content = document.querySelector('main[data-live]')
+const stale = document.getElementById('stale')
 
 /** Whether somebody reads or types in the content, so that a change would disturb. */
 function isInUse () {
@@ -16,22 +17,26 @@ function isInUse () {
   return hasInput || hasSelection || hasFocus || content.querySelector('details[open]') !== null
 }
 
-/** Fulfilled with false when the session is over: the page then stays as it is until somebody follows a link. */
+/** Rejects when the relay does not answer, or the session is over. */
 async function refresh () {
   const answer = await fetch(location.href, { cache: 'no-store', redirect: 'error', signal: AbortSignal.timeout(TIMEOUT_MS) })
-  if (answer.status === 401) return false
-  if (!answer.ok) return true
+  if (!answer.ok) throw new Error(answer.statusText)
   const fresh = new DOMParser().parseFromString(await answer.text(), 'text/html').querySelector('main[data-live]')
   if (fresh !== null && !isInUse() && fresh.innerHTML !== content.innerHTML) content.replaceChildren(...fresh.childNodes)
-  return true
 }
 
 async function run () {
-  for (let isGoing = true; isGoing;) {
+  for (let shown = new Date(); ;) {
     await new Promise(resolve => setTimeout(resolve, EVERY_MS))
     if (document.hidden || isInUse()) continue
-    // While the relay restarts, the next try may succeed.
-    isGoing = await refresh().catch(() => true)
+    try {
+      await refresh()
+      shown = new Date()
+      stale.hidden = true
+    } catch {
+      stale.querySelector('b').textContent = shown.toLocaleTimeString(document.documentElement.lang)
+      stale.hidden = false
+    }
   }
 }
 

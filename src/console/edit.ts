@@ -4,7 +4,7 @@ import type { Verification } from '../operations/read-back.ts'
 import { address } from './filter.ts'
 import { html, type Html } from './html.ts'
 import { page, type View } from './page.ts'
-import { confirmation, foreign, number, state, verbatim } from './parts.ts'
+import { confirmation, foreign, number, sentence, state, verbatim } from './parts.ts'
 import { story, type EditStory } from './story.ts'
 
 /** One message's story. What the client wrote is in it only after somebody has asked. */
@@ -13,12 +13,14 @@ export function editPage (view: View, shown: EditStory): string {
   const { edit, finding, outcome, content, verification } = shown
   const { edit: words } = texts
   const flags = edit.flags as ReadonlyArray<keyof typeof texts.flags>
+  // The page lives on, and its address still names the outcome.
+  const isOver = outcome !== 'nothing-held' && edit.state !== 'pending'
   return page(view, {
     title: fill(words.title, { message: edit.message }),
     current: 'edits',
     // What an action has shown would vanish.
-    isLive: outcome === undefined && content === undefined && verification === undefined,
-    body: html`${outcome !== undefined && outcome !== 'not-found' && html`<p class="notice" role="status">${{ redelivered: words.redelivered, pending: words.pendingAlready, 'nothing-held': words.nothingHeld }[outcome]}</p>`}
+    isLive: content === undefined && verification === undefined,
+    body: html`${outcome !== undefined && outcome !== 'not-found' && !isOver && html`<p class="notice" role="status">${{ redelivered: words.redelivered, pending: words.pendingAlready, 'nothing-held': words.nothingHeld }[outcome]}</p>`}
 <dl class="facts">
 <dt>${words.state}</dt><dd>${state(edit)} <span class="quiet">${texts.states[edit.state]}</span></dd>
 ${finding.confirmation !== null && html`<dt>${texts.edits.confirmation}</dt><dd>${confirmation(finding.confirmation)} <span class="quiet">${texts.confirmations[finding.confirmation]}</span></dd>`}
@@ -53,7 +55,7 @@ function verificationPart ({ texts }: View, { found, text, expected, matches, no
   const { edit: words } = texts
   const verdict = found === null ? words.notLooked : !found ? words.notFound : matches ? words.matches : words.differs
   return html`<section><h2>${words.portalNow}</h2><p class="notice ${matches === true ? 'good' : matches === false && 'bad'}" role="status">${verdict}</p>
-${note !== null && html`<p>${foreign(fill(texts.notes[note.id], note.values))}</p>`}
+${note !== null && html`<p>${sentence(fill(texts.notes[note.id], note.values))}</p>`}
 ${text !== null && html`<h3>${words.portalText}</h3>${verbatim(text, words.portalText)}`}
 ${expected !== null && html`<h3>${words.relayText}</h3>${verbatim(expected, words.relayText)}`}</section>`
 }

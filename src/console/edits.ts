@@ -25,7 +25,7 @@ export function editsPage (view: View, list: EditList): string {
     current: 'edits',
     isLive: true,
     body: html`${filterForm(view, '/console/edits', list)}
-<p>${fill(texts.found, { count: countUpTo(count, view) })}</p>
+${edits.length > 0 && html`<p>${fill(texts.found, { count: countUpTo(count, view) })}</p>`}
 ${edits.length > 0 ? editTable(view, list) : empty(isFiltered ? texts.empty : texts.emptyAll, isFiltered ? texts.emptyTodo : view.texts.overview.verdictEmptyTodo)}
 <p class="pager">${!isFirst && html`<a href="${address('/console/edits', { ...filter })}">${texts.newest}</a> `}${next !== null && html`<a rel="next" href="${address('/console/edits', { ...filter, cursor: String(next) })}">${texts.older}</a>`}</p>
 ${view.session?.role === 'admin' && (filter.state === 'dead' || filter.state === 'delivered') && edits.length > 0 && html`<p><a href="${address('/console/redeliver', { ...filter })}">${texts.redeliver}</a></p>`}`,

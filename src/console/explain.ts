@@ -52,13 +52,27 @@ const BY_ACTION: Readonly<Record<CodeAction, CodeGroup>> = {
   'park-portal': 'denied',
 }
 
-/** What a call's or a park's code means, and what to do. */
+/** Codes after which an administrator's consent helps. */
+const AUTHORIZED: ReadonlySet<CodeGroup> = new Set(['grant', 'notInstalled', 'tokenRefused', 'denied'])
+
+/** What the code of a call means, and what to do. */
 export function explain (code: string, texts: Texts): Explanation {
+  return texts.codes[groupOf(code, 0)]
+}
+
+/** The same for the code of a park. Any code parks the portal if it comes with 401 or 403. */
+export function explainPark (code: string, texts: Texts): Explanation & { readonly isAuthorized: boolean } {
+  const group = groupOf(code, 403)
+  return { ...texts.codes[group], isAuthorized: AUTHORIZED.has(group) }
+}
+
+function groupOf (code: string, status: number): CodeGroup {
   const upper = code.toUpperCase()
-  return texts.codes[(Object.hasOwn(GROUPS, upper) ? GROUPS[upper] : undefined) ?? byForm(upper) ?? BY_ACTION[actionFor(code, 0)]]
+  return (Object.hasOwn(GROUPS, upper) ? GROUPS[upper] : undefined) ?? byForm(upper) ?? BY_ACTION[actionFor(code, status)]
 }
 
 function byForm (upper: string): CodeGroup | null {
+  if (/^HTTP_40[123]$/.test(upper)) return 'denied'
   if (/^HTTP_\d/.test(upper)) return 'unknownOutcome'
   return /^(?:E[A-Z]{3,}$|EAI_|UND_ERR_|CERT_|ERR_TLS|ERR_SSL|SELF_SIGNED|DEPTH_ZERO|UNABLE_TO|OAUTH_)/.test(upper) ? 'unreachable' : null
 }

@@ -43,6 +43,7 @@ ${session !== null && html`<script type="module" src="${assets.script}"></script
 ${session !== null && html`<nav aria-label="${texts.nav.label}"><ul>${PAGES.map(([name, address]) => html`<li><a href="${address}"${name === current && html` aria-current="page"`}>${texts.nav[name]}</a></li>`)}</ul></nav>
 <form class="search" action="/console/search" role="search"><label for="q">${texts.search.label}</label><input id="q" name="q" required maxlength="1000" autocomplete="off"><button>${texts.search.button}</button></form>`}
 </header>
+${isLive && html`<p id="stale" class="notice bad" role="status" hidden>${texts.stale} <b></b></p>`}
 <main id="content" tabindex="-1"${isLive && html` data-live`}>
 <h1>${title}</h1>
 ${body}

@@ -15,6 +15,11 @@ export function time (at: number | null, { now, language, texts }: View): Html {
   return html`<time datetime="${iso}" title="${iso}">${new Intl.RelativeTimeFormat(language, { numeric: 'auto' }).format(Math.trunc(distance / size), unit)}</time>`
 }
 
+/** The same with the absolute time beside it, to compare with a log. */
+export function exactTime (at: number, view: View): Html {
+  return html`${time(at, view)} · ${new Date(at).toISOString().replace('T', ' ').slice(0, 19)} UTC`
+}
+
 export function number (value: number, { language }: View): string {
   return new Intl.NumberFormat(language).format(value)
 }
@@ -40,6 +45,13 @@ export function confirmation (value: Confirmation | null): Html {
 
 export function explained ({ means, todo }: Explanation, { texts }: View): Html {
   return html`<p>${means}</p><p class="todo"><b>${texts.edit.todo}:</b> ${todo}</p>`
+}
+
+/** Words of the relay as a sentence. A command stands in backquotes. */
+export function sentence (words: string): Html {
+  const [first = '', ...others] = words.split('`')
+  const capital = `${first.charAt(0).toUpperCase()}${first.slice(1)}`
+  return html`<bdi>${capital}${others.map((part, index) => index % 2 === 0 ? html`<code>${part}</code>` : part)}${/[.!?]$/.test(words) ? '' : '.'}</bdi>`
 }
 
 /** An empty state: what is missing and what to do next. */

@@ -29,7 +29,7 @@ export interface ChannelActivity {
   readonly day: Counts
 }
 
-/** What became of edits in a clock hour, on all channels together. `dead` includes those that a guard refused. */
+/** What became of edits in a clock hour, on all channels together. As in the ledger, those that a guard refused are accepted and dead. */
 export interface HourActivity {
   readonly hour: number
   readonly accepted: number
@@ -170,7 +170,7 @@ export function createActivity ({ channels, store, now, log }: ActivityOptions) 
       return Array.from({ length: 24 }, (_, index) => {
         const hour = last - (23 - index) * HOUR_MS
         const { accepted, delivered, dead, refused, confirmed } = sum(counts.filter(one => one.hour === hour))
-        return { hour, accepted, delivered, dead: dead + refused, confirmed }
+        return { hour, accepted: accepted + refused, delivered, dead: dead + refused, confirmed }
       })
     },
 

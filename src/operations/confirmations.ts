@@ -42,15 +42,15 @@ const WATCH_EVERY_MS = 5 * 60_000
 export const SILENT_AFTER = 5
 
 /** Why an edit is not confirmed, as far as the relay can tell. */
-const CAUSES = {
-  never: 'no edit of this channel was ever confirmed: its connector, line or ids differ from those of the original messages; compare the channel\'s "connector", "line" and the templates "ids" ({user}, {chat}, {message}) with `npm run relay -- ids <dialog>`',
+export const CAUSES = {
+  never: 'the portal has confirmed no edit of this channel, so its connector, line or ids probably differ from those of the original messages: compare "connector", "line" and the templates "ids" of the channel with `npm run -s relay -- ids <dialog>`',
   unknownUser: 'the portal did not know the client: the user id differs from the original\'s, or the original was never sent; compare the template "ids.user"',
-  one: 'the portal finds other messages of this channel: this original was never sent to it, or was deleted there',
+  one: 'the portal finds other messages of this channel, so this original was probably never sent to it, or was deleted there',
   notAsked: 'the portal is not asked to report edits: set PUBLIC_URL',
-  notBound: 'the portal has not taken the relay\'s address for events yet: see events.not-bound in the log, and run `npm run relay -- doctor`',
+  notBound: 'the portal has not taken the relay\'s address for events yet: see events.not-bound in the log, and run `npm run -s relay -- doctor`',
   sentBefore: 'it was sent before the portal was asked to report edits',
   tooSoon: 'the portal has ten minutes to report it',
-  silence: 'the portal has reported nothing at all since: the binding is gone, or PUBLIC_URL cannot be reached from the portal; run `npm run relay -- doctor`',
+  silence: 'the portal has reported no edit since: if it is the only edit since then, verify it; otherwise the binding is gone, or the portal cannot reach PUBLIC_URL: run `npm run -s relay -- doctor`',
 } as const
 
 export type Cause = keyof typeof CAUSES

@@ -49,24 +49,24 @@ const EDITABLE_MS = 3 * 24 * 3600_000
 
 const NO_HISTORY = 'the user who has installed the application may not see this chat\'s history: let that user view the history of all operators (Contact Center, Open Channels, access permissions), or let an administrator install the application again'
 
-const NOTES = {
+export const NOTES = {
   refused: 'the relay has refused the edit ({reason}), and has sent nothing for this message',
   failed: '{words}',
   noHistory: NO_HISTORY,
   noMessage: 'the portal has the dialog, but no message with this id: compare the template "ids.message", or the original was never sent',
   earlierSession: 'the last session of the dialog has no message with this id, and the portal shows earlier sessions only by their own ids: the message may be in one of them; look in the open line',
-  notCalled: 'no call has carried the edit yet, and only its answer tells the client\'s id at the portal: ask again when it is delivered',
+  notDeliveredYet: 'the portal tells the client\'s id only when it accepts a call with the edit: look again when it is delivered',
   unknownUser: 'the portal did not know the client, so the original has another user id, or was never sent: compare the template "ids.user"',
-  noDialog: 'the portal shows no dialog {name}: compare connector, line and "ids.chat" with an original\'s (`npm run relay -- ids <dialog>`), or let a user who may see the chat install the application again',
+  noDialog: 'the portal shows no dialog {name}: compare connector, line and "ids.chat" with an original\'s (`npm run -s relay -- ids <dialog>`), or let a user who may see the chat install the application again',
   deleted: 'the message was deleted in the portal',
   notDelivered: 'the newest text is not delivered yet',
   dead: 'the edit was not delivered ({reason})',
   editedOtherwise: 'it was edited otherwise: by an operator, or by another program that uses the connector',
   tooOld: 'the portal changes no message that is older than three days',
-  unchanged: 'the portal has accepted the edit and not changed the message: deliver it again with `npm run relay -- redeliver <id>`',
+  unchanged: 'the portal has accepted the edit and not changed the message: redeliver it',
 } as const
 
-type NoteId = keyof typeof NOTES
+export type NoteId = keyof typeof NOTES
 
 /** Reads messages back from the portal, for operators. */
 export function createReadBack ({ outbox, openLines }: ReadBackOptions) {
@@ -127,8 +127,8 @@ function isWhole (messages: readonly ShownMessage[], dialog: Dialog, { date }: E
   return date !== undefined && since !== null && since + CLOCK_MARGIN_MS < date
 }
 
-function whyHidden ({ connector, line, chat, portalUser, flags, calledAt }: EditRow): Note {
-  if (calledAt === null) return toNote('notCalled')
+function whyHidden ({ connector, line, chat, portalUser, flags, calledAt, state }: EditRow): Note {
+  if (calledAt === null || (portalUser === null && state !== 'delivered')) return toNote('notDeliveredYet')
   return flags.includes('unknown-user') ? toNote('unknownUser') : toNote('noDialog', { name: `${connector}|${line}|${chat}|${portalUser ?? '0'}` })
 }
 

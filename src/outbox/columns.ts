@@ -1,5 +1,5 @@
 import type { DeadReason, EditedMessage, EditState, RefusalReason, Revision } from '../edit/edit.ts'
-import type { Attempt, EditRow } from './outbox.ts'
+import type { Attempt, EditFlag, EditRow } from './outbox.ts'
 import type { OutboxRow } from './rules/row.ts'
 
 /*
@@ -109,7 +109,7 @@ export function toEditRow (sql: Columns & { readonly connector: string, readonly
     state: row.state,
     reason: row.reason,
     words: row.words,
-    flags: row.textDiffers ? [...row.history.flags, 'text-differs'] : row.history.flags,
+    flags: flagsOf(row),
     calledAt: sql.called_at,
     confirmedAt: row.confirmedAt,
     portalUser: row.portalUser,
@@ -120,6 +120,11 @@ export function toEditRow (sql: Columns & { readonly connector: string, readonly
     dueAt: row.dueAt ?? row.askAt,
     refused: row.refused === null ? null : { revision: row.refused.revision, reason: row.refused.reason },
   }
+}
+
+function flagsOf ({ state, history, textDiffers }: OutboxRow): EditFlag[] {
+  const isUnknown = state === 'pending' && history.unknownUserRepeats > 0
+  return [...history.flags, ...isUnknown ? ['unknown-user' as const] : [], ...textDiffers ? ['text-differs' as const] : []]
 }
 
 export function toContent (sql: Columns): EditedMessage | null {

@@ -40,7 +40,7 @@ for (const { name, host, options = {} } of [
     t.strictSame(await page.locator('tbody th').allInnerTexts(), ['m4', 'm3'])
     await page.getByRole('button', { name: 'Redeliver 2' }).click()
     await page.getByRole('heading', { level: 1, name: en.redeliver.done }).waitFor()
-    t.match(await page.locator('.numbers').innerText(), /made due again\s+2\s+still pending\s+0/)
+    t.match(await page.locator('.numbers').innerText(), /will be sent again\s+2\s+already waited for their call\s+0/)
     t.ok((await eventually(portal.calls, ({ length }) => length > calls)).length > calls, 'the portal is called again')
 
     await page.getByRole('button', { name: en.signIn.out }).click()
@@ -95,22 +95,41 @@ t.test('a page refreshes itself, but not while somebody reads a list that they o
   t.strictSame(faults, [])
 })
 
+t.test('a page that cannot be refreshed says so, until it can', { skip }, async t => {
+  const { page } = await openPage(t, browser)
+  await page.clock.install()
+  await signIn(page, url)
+  const notice = page.getByText(en.stale)
+  t.notOk(await notice.isVisible())
+  await page.context().setOffline(true)
+  await page.clock.runFor(6000)
+  await notice.waitFor()
+  t.match(await notice.innerText(), /the state of \d/)
+  await page.context().setOffline(false)
+  await page.clock.runFor(6000)
+  await notice.waitFor({ state: 'hidden' })
+  await page.context().clearCookies()
+  await page.clock.runFor(6000)
+  await notice.waitFor()
+})
+
 t.test('what somebody has typed stays while the page lives', { skip }, async t => {
   const { page } = await openPage(t, browser)
   await page.clock.install()
   await signIn(page, url)
   await page.goto(`${url}/console/channels`)
   let refreshes = 0
-  page.on('request', () => { refreshes++ })
+  page.on('request', request => { if (request.resourceType() === 'fetch') refreshes++ })
   await page.clock.runFor(6000)
-  t.equal(await eventually(async () => refreshes, count => count > 0), 1)
+  t.ok(await eventually(async () => refreshes, count => count > 0) > 0)
   await page.getByText(en.channels.try).click()
   await page.getByLabel(en.channels.payload).fill('{}')
   await page.getByText(en.channels.try).click()
   await page.getByRole('heading', { level: 1 }).click()
+  const before = refreshes
   await page.clock.runFor(12_000)
   t.equal(await page.locator('textarea').first().inputValue(), '{}')
-  t.equal(refreshes, 1)
+  t.equal(refreshes, before)
 })
 
 t.test('no page is wider than a screen of 320 pixels, and the browser complains of none', { skip }, async t => {

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { CODE_ACTIONS } from '../../src/bitrix24/codes.ts'
-import { explain } from '../../src/console/explain.ts'
+import { explain, explainPark } from '../../src/console/explain.ts'
 import { languages, texts } from '../../src/console/texts/texts.ts'
 
 function keysOf (value: object, path = ''): string[] {
@@ -32,6 +32,10 @@ t.test('each code has one sentence of what it means, and a remedy', async t => {
   t.equal(explain('refresh-lost', texts.en), texts.en.codes.grant)
   t.equal(explain('IMCONNECTOR_X', texts.ru), texts.ru.codes.line)
   t.equal(explain('HTTP_502', texts.en), texts.en.codes.unknownOutcome)
+  t.equal(explain('HTTP_403', texts.en), texts.en.codes.denied)
+  t.match(explainPark('SOME_NEW_CODE', texts.en), texts.en.codes.denied)
+  t.equal(explainPark('invalid_grant', texts.en).isAuthorized, true)
+  t.equal(explainPark('PORTAL_MOVED', texts.en).isAuthorized, false)
   t.equal(explain('ENOTFOUND', texts.en), texts.en.codes.unreachable)
   t.ok(seen.size > 15)
 })
