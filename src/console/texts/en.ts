@@ -138,7 +138,7 @@ export const en = {
     verdictDead: 'The portal accepts edits. In the last day {count} could not be delivered:',
     verdictUnconfirmed: 'The portal accepts edits, but has found the message of none of the last day:',
     highest: 'The highest bar: {count} in an hour.',
-    seeUnconfirmed: 'show the others',
+    seeUnconfirmed: 'show the unconfirmed',
   },
 
   edits: {

@@ -160,7 +160,7 @@ export const ru: typeof en = {
     verdictDead: 'Портал принимает правки. За сутки не удалось доставить: {count}.',
     verdictUnconfirmed: 'Портал принимает правки, но за сутки не нашёл сообщения ни одной из них:',
     highest: 'Самый высокий столбец: {count} за час.',
-    seeUnconfirmed: 'показать остальные',
+    seeUnconfirmed: 'показать неподтверждённые',
   },
 
   edits: {
