@@ -1,6 +1,7 @@
-import { createHash, timingSafeEqual } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
 import { Forbidden, Unauthenticated } from '../src/base/errors.ts'
+import { isSameSecret } from '../src/base/secret.ts'
+import type { ConsoleRole } from '../src/console/session.ts'
 
 /** Requests a minute from one client address: 20 a second for programs that watch the relay, and too few to guess a token. */
 const MAX_PER_MINUTE = 1200
@@ -11,16 +12,10 @@ export interface Tokens {
   readonly viewer: string | null
 }
 
-export type Role = keyof Tokens
-
-/** Returns whose token `given` is. Compares digests in constant time, so the duration does not reveal a token or its length. */
-export function createRoleOf ({ admin, viewer }: Tokens): (given: string) => Role | null {
-  const [adminDigest, viewerDigest] = [digest(admin), viewer === null ? null : digest(viewer)]
-  return given => {
-    const found = digest(given)
-    if (timingSafeEqual(found, adminDigest)) return 'admin'
-    return viewerDigest !== null && timingSafeEqual(found, viewerDigest) ? 'viewer' : null
-  }
+/** Whose token `given` is. */
+export function roleOf ({ admin, viewer }: Tokens, given: string): ConsoleRole | null {
+  if (isSameSecret(admin, given)) return 'admin'
+  return viewer !== null && isSameSecret(viewer, given) ? 'viewer' : null
 }
 
 /**
@@ -30,17 +25,12 @@ export function createRoleOf ({ admin, viewer }: Tokens): (given: string) => Rol
 export function requireAdmin (app: FastifyInstance, tokens: Tokens): void {
   app.addHook('onRequest', app.rateLimit({ max: MAX_PER_MINUTE, timeWindow: 60_000 }))
 
-  const roleOf = createRoleOf(tokens)
   app.addHook('onRequest', async (request, reply) => {
     const given = /^Bearer (.+)$/i.exec(request.headers.authorization ?? '')?.[1] ?? ''
-    const role = roleOf(given)
+    const role = roleOf(tokens, given)
     if (role === 'admin') return
     if (role === 'viewer') throw new Forbidden('the VIEWER_TOKEN only reads the console: use the ADMIN_TOKEN')
     reply.header('www-authenticate', 'Bearer')
     throw new Unauthenticated('send the header Authorization: Bearer with the ADMIN_TOKEN of this relay')
   })
-}
-
-function digest (text: string): Buffer {
-  return createHash('sha256').update(text).digest()
 }

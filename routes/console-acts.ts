@@ -1,6 +1,10 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { NotFound } from '../src/base/errors.ts'
+import { editPage } from '../src/console/edit.ts'
 import { MOST, type FilterFields } from '../src/console/filter.ts'
+import { errorPage } from '../src/console/message.ts'
+import { previewPage } from '../src/console/preview.ts'
+import { redeliveredPage } from '../src/console/redeliver.ts'
 import type { Session } from '../src/console/session.ts'
 import { readHeaderLines } from '../src/http/header-lines.ts'
 import { findStory, readRedelivery, type ConsoleParts } from './console-pages.ts'
@@ -22,7 +26,7 @@ const MAX_HEADERS = 16 * 1024
 
 /** What an administrator does. Each act is logged with its session before it begins, because it may fail half-way. */
 export function consoleActs (app: FastifyInstance, parts: ConsoleActsParts): void {
-  const { channels, outbox, confirmations, redelivery, readBack, intake, viewOf, views, sessionOf, maskId, log } = parts
+  const { channels, outbox, confirmations, redelivery, readBack, intake, viewOf, sessionOf, maskId, log } = parts
   const schema = { hide: true }
   const idOf = (request: FastifyRequest): string => (request.params as { id: string }).id
   const pathOf = (request: FastifyRequest): string => `/console/edits/${encodeURIComponent(idOf(request))}`
@@ -45,13 +49,13 @@ export function consoleActs (app: FastifyInstance, parts: ConsoleActsParts): voi
   app.post('/console/edits/:id/text', { schema, bodyLimit }, async (request, reply) => {
     const story = await findStory(request, parts)
     note(request, 'show-text', { id: story.edit.id })
-    return sendPage(reply, views().editPage(viewOf(request, pathOf(request)), { ...story, content: await outbox.content(story.edit.id) }))
+    return sendPage(reply, editPage(viewOf(request, pathOf(request)), { ...story, content: await outbox.content(story.edit.id) }))
   })
 
   app.post('/console/edits/:id/verify', { schema, bodyLimit }, async (request, reply) => {
     const story = await findStory(request, parts)
     note(request, 'verify', { id: story.edit.id })
-    return sendPage(reply, views().editPage(viewOf(request, pathOf(request)), { ...story, verification: await readBack.verify(story.edit.id) }))
+    return sendPage(reply, editPage(viewOf(request, pathOf(request)), { ...story, verification: await readBack.verify(story.edit.id) }))
   })
 
   app.post('/console/redeliver', { schema, bodyLimit }, async (request, reply) => {
@@ -59,7 +63,7 @@ export function consoleActs (app: FastifyInstance, parts: ConsoleActsParts): voi
     note(request, 'redeliver-matching', { filter: loggable(filter) })
     const report = await redelivery.some(toFilter(filter, await confirmations.window()), { after: cursor ?? null, limit: MOST })
     note(request, 'redelivered-matching', report)
-    return sendPage(reply, views().redeliveredPage(viewOf(request, '/console/dead'), filter, report))
+    return sendPage(reply, redeliveredPage(viewOf(request, '/console/dead'), filter, report))
   })
 
   app.post('/console/channels/:id/preview', { schema, bodyLimit: PAYLOAD_LIMIT }, async (request, reply) => {
@@ -68,7 +72,7 @@ export function consoleActs (app: FastifyInstance, parts: ConsoleActsParts): voi
     const { payload = '', headers = '' } = (request.body ?? {}) as { payload?: string, headers?: string }
     const view = viewOf(request, '/console/channels')
     const given = headers.length > MAX_HEADERS ? null : readHeaderLines(headers.split(/\r?\n/).filter(line => line.trim() !== ''))
-    if (given === null) return sendPage(reply.code(400), views().errorPage(view, 400, view.texts.errors.headers))
+    if (given === null) return sendPage(reply.code(400), errorPage(view, 400, view.texts.errors.headers))
     note(request, 'preview', { channel })
     const preview = await intake.preview(channel, {
       method: 'POST',
@@ -77,6 +81,6 @@ export function consoleActs (app: FastifyInstance, parts: ConsoleActsParts): voi
       // A browser turns each line break into two characters, which no messenger has signed.
       body: Buffer.from(payload.replaceAll('\r\n', '\n')),
     })
-    return sendPage(reply, views().previewPage(view, preview))
+    return sendPage(reply, previewPage(view, preview))
   })
 }

@@ -3,8 +3,14 @@ import type { Logger } from 'pino'
 import { z } from 'zod'
 import { BadRequest, NotFound } from '../src/base/errors.ts'
 import type { Channel } from '../src/config/channels.ts'
+import { channelsPage } from '../src/console/channels.ts'
+import { deadPage } from '../src/console/dead.ts'
+import { editPage } from '../src/console/edit.ts'
+import { editsPage } from '../src/console/edits.ts'
 import { address, MOST } from '../src/console/filter.ts'
+import { overviewPage } from '../src/console/overview.ts'
 import type { View } from '../src/console/page.ts'
+import { redeliverPage } from '../src/console/redeliver.ts'
 import { ownPath } from '../src/console/request.ts'
 import type { EditStory } from '../src/console/story.ts'
 import type { PortalCondition } from '../src/courier/parks.ts'
@@ -19,9 +25,6 @@ import type { EditFilter, Outbox } from '../src/outbox/outbox.ts'
 import { filterSchema, toFilter } from './filter.ts'
 import { sendPage } from './page.ts'
 
-/** The pages. They are loaded with the first request. */
-export type Views = typeof import('../src/console/views.ts')
-
 /** What the pages show, and what their buttons do. */
 export interface ConsoleParts {
   readonly channels: ReadonlyMap<string, Channel>
@@ -34,11 +37,10 @@ export interface ConsoleParts {
   readonly redelivery: Pick<Redelivery, 'one' | 'some'>
   readonly readBack: Pick<ReadBack, 'verify'>
   readonly intake: Pick<Intake, 'preview'>
-  /** Wall clock in milliseconds. */
+  /** Milliseconds of the outbox's clock. */
   readonly now: () => number
   readonly log: Logger
   readonly viewOf: (request: FastifyRequest, path?: string) => View
-  readonly views: () => Views
 }
 
 const PAGE = 50
@@ -54,11 +56,11 @@ const redeliverySchema = pageSchema.transform(filter => ({ state: 'dead' as cons
 const outcomeSchema = z.enum(['redelivered', 'pending', 'nothing-held']).optional().catch(undefined)
 
 export function consolePages (app: FastifyInstance, parts: ConsoleParts): void {
-  const { channels, publicUrl, outbox, overview, activity, confirmations, viewOf, views } = parts
+  const { channels, publicUrl, outbox, overview, activity, confirmations, viewOf } = parts
   const names = [...channels.keys()]
   const schema = { hide: true }
 
-  app.get('/console', { schema }, async (request, reply) => sendPage(reply, views().overviewPage(viewOf(request), await overview())))
+  app.get('/console', { schema }, async (request, reply) => sendPage(reply, overviewPage(viewOf(request), await overview())))
 
   app.get('/console/again', { schema }, async (request, reply) => reply.redirect(ownPath(String((request.query as { to?: unknown }).to)), 303))
 
@@ -76,12 +78,12 @@ export function consolePages (app: FastifyInstance, parts: ConsoleParts): void {
     const window = await confirmations.window()
     const asked = toFilter(filter, window)
     const list = await listAndCount(outbox, asked, { after: cursor ?? null, limit: PAGE })
-    return sendPage(reply, views().editsPage(viewOf(request), { ...list, filter, isFirst: cursor === undefined, window, channels: names }))
+    return sendPage(reply, editsPage(viewOf(request), { ...list, filter, isFirst: cursor === undefined, window, channels: names }))
   })
 
   app.get('/console/edits/:id', { schema }, async (request, reply) => {
     const { done } = request.query as { done?: unknown }
-    return sendPage(reply, views().editPage(viewOf(request), { ...await findStory(request, parts), outcome: outcomeSchema.parse(done) }))
+    return sendPage(reply, editPage(viewOf(request), { ...await findStory(request, parts), outcome: outcomeSchema.parse(done) }))
   })
 
   // The addresses of forms, opened again.
@@ -90,7 +92,7 @@ export function consolePages (app: FastifyInstance, parts: ConsoleParts): void {
 
   app.get('/console/dead', { schema }, async (request, reply) => {
     const counts = await Promise.all(DEAD_REASONS.map(async reason => [reason, await outbox.count({ state: 'dead', reason }, { after: null, upTo: MOST + 1 })] as const))
-    return sendPage(reply, views().deadPage(viewOf(request), { counts: Object.fromEntries(counts), channels: names }))
+    return sendPage(reply, deadPage(viewOf(request), { counts: Object.fromEntries(counts), channels: names }))
   })
 
   app.get('/console/redeliver', { schema }, async (request, reply) => {
@@ -98,7 +100,7 @@ export function consolePages (app: FastifyInstance, parts: ConsoleParts): void {
     const window = await confirmations.window()
     const asked = toFilter(filter, window)
     const { edits, count } = await listAndCount(outbox, asked, { after: null, limit: FIRST })
-    return sendPage(reply, views().redeliverPage(viewOf(request), { filter, edits, count, window }))
+    return sendPage(reply, redeliverPage(viewOf(request), { filter, edits, count, window }))
   })
 
   app.get('/console/channels', { schema }, async (request, reply) => {
@@ -107,7 +109,7 @@ export function consolePages (app: FastifyInstance, parts: ConsoleParts): void {
       return channel === undefined ? [] : [{ ...each, messenger: channel.messenger, connector: channel.connector, line: channel.line, upstream: channel.upstream === null ? null : new URL(channel.upstream.url).origin }]
     })
     const guessed = `${request.protocol}://${request.host}`
-    return sendPage(reply, views().channelsPage(viewOf(request), { channels: shown, base: publicUrl ?? guessed, isGuessed: publicUrl === null, isListening: publicUrl !== null }))
+    return sendPage(reply, channelsPage(viewOf(request), { channels: shown, base: publicUrl ?? guessed, isGuessed: publicUrl === null, isListening: publicUrl !== null }))
   })
 
   app.route({ method: ['GET', 'POST'], url: '/console/*', schema, handler: async () => { throw new NotFound('there is nothing at this address') } })

@@ -2,13 +2,16 @@ import type {} from '@fastify/rate-limit'
 import { errorCodes, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { BadRequest, Forbidden, NotFound, TooManyRequests } from '../src/base/errors.ts'
 import { readAssets } from '../src/console/assets.ts'
+import { errorPage } from '../src/console/message.ts'
 import type { View } from '../src/console/page.ts'
 import { CONTENT_SECURITY_POLICY, cookiesOf, isOwnForm, ownPath, preferred, readForm } from '../src/console/request.ts'
 import { createSessions, SESSION_MS, type Session } from '../src/console/session.ts'
+import { comeAgainPage, signInPage } from '../src/console/sign-in.ts'
+import { languages, texts } from '../src/console/texts/texts.ts'
 import { toProblem } from '../src/http/problem.ts'
-import { createRoleOf, type Tokens } from './admin.ts'
+import { roleOf, type Tokens } from './admin.ts'
 import { consoleActs } from './console-acts.ts'
-import { consolePages, type ConsoleParts, type Views } from './console-pages.ts'
+import { consolePages, type ConsoleParts } from './console-pages.ts'
 import { sendPage } from './page.ts'
 import { createPageLimit, createSignInLimit } from './rate-limits.ts'
 
@@ -18,7 +21,7 @@ const LANGUAGE_COOKIE = 'relay_language'
 const SMALL_FORM = 8 * 1024
 const YEAR_S = 365 * 24 * 3600
 
-interface ConsoleRoutesOptions extends Omit<ConsoleParts, 'viewOf' | 'views'> {
+interface ConsoleRoutesOptions extends Omit<ConsoleParts, 'viewOf'> {
   readonly tokens: Tokens
   /** Masks the ids of chats for the log. */
   readonly maskId: (id: string) => string
@@ -30,15 +33,12 @@ class NotOurForm extends Forbidden {}
 export async function consoleRoutes (app: FastifyInstance, options: ConsoleRoutesOptions): Promise<void> {
   const { tokens, publicUrl, now, log } = options
   const sessions = createSessions({ adminToken: tokens.admin, viewerToken: tokens.viewer, now })
-  const roleOf = createRoleOf(tokens)
   const { files, addresses } = readAssets()
   const countFailure = createSignInLimit(app)
   const countPage = createPageLimit(app, request => (findSession(request) as Session).id)
-  let views: Views
   const findSession = (request: FastifyRequest): Session | null => cookiesOf(request.headers.cookie, SESSION_COOKIE).map(sessions.read).find(session => session !== null) ?? null
 
   function viewOf (request: FastifyRequest, path = ownPath(request.method === 'GET' ? request.url : undefined)): View {
-    const { languages, texts } = views
     const chosen = languages.find(each => cookiesOf(request.headers.cookie, LANGUAGE_COOKIE).includes(each))
     const language = chosen ?? preferred(request.headers['accept-language'], languages)
     return { texts: texts[language], language, session: findSession(request), path, now: now(), assets: addresses }
@@ -60,7 +60,6 @@ export async function consoleRoutes (app: FastifyInstance, options: ConsoleRoute
       'cross-origin-resource-policy': 'same-origin',
       'cache-control': 'no-store',
     })
-    views ??= await import('../src/console/views.ts')
     if (request.method === 'GET') return
     const { origin, 'sec-fetch-site': site } = request.headers
     if (!isOwnForm({ site: site === undefined ? undefined : String(site), origin, host: request.host, publicUrl })) throw new NotOurForm('the form is not from the console')
@@ -71,7 +70,7 @@ export async function consoleRoutes (app: FastifyInstance, options: ConsoleRoute
     const view = viewOf(request, '/console')
     if (status >= 500) log.error({ event: 'request.failed', method: request.method, route: request.routeOptions.url, status, err: error }, 'request.failed')
     if (retryAfterS !== null) reply.header('retry-after', retryAfterS)
-    sendPage(reply.code(status), views.errorPage(view, status, error instanceof NotOurForm ? view.texts.errors.otherOrigin : undefined))
+    sendPage(reply.code(status), errorPage(view, status, error instanceof NotOurForm ? view.texts.errors.otherOrigin : undefined))
   })
 
   app.get('/console/assets/:name', { schema: { hide: true } }, async (request, reply) => {
@@ -83,14 +82,14 @@ export async function consoleRoutes (app: FastifyInstance, options: ConsoleRoute
 
   app.post('/console/language', { schema: { hide: true }, bodyLimit: SMALL_FORM }, async (request, reply) => {
     const { language, to } = fieldsOf(request)
-    const chosen = views.languages.find(each => each === language)
+    const chosen = languages.find(each => each === language)
     if (chosen === undefined) throw new BadRequest('no such language')
     return await reply.header('set-cookie', cookie(request, LANGUAGE_COOKIE, chosen, YEAR_S)).redirect(ownPath(to), 303)
   })
 
   app.post('/console/sign-in', { schema: { hide: true }, bodyLimit: SMALL_FORM }, async (request, reply) => {
     const { token = '', to } = fieldsOf(request)
-    const role = roleOf(token)
+    const role = roleOf(tokens, token)
     if (role !== null) {
       const { session, value } = sessions.open(role)
       log.info({ event: 'console.signed-in', session: session.id, role }, 'console.signed-in')
@@ -102,9 +101,9 @@ export async function consoleRoutes (app: FastifyInstance, options: ConsoleRoute
       log.warn({ event: 'console.refused' }, 'console.refused')
     } catch (error) {
       if (!(error instanceof TooManyRequests)) throw error
-      return await sendPage(reply.code(429).header('retry-after', error.retryAfterS), views.signInPage(view, 'tooMany'))
+      return await sendPage(reply.code(429).header('retry-after', error.retryAfterS), signInPage(view, 'tooMany'))
     }
-    return await sendPage(reply.code(401), views.signInPage(view, 'wrong'))
+    return await sendPage(reply.code(401), signInPage(view, 'wrong'))
   })
 
   app.post('/console/sign-out', { schema: { hide: true }, bodyLimit: SMALL_FORM }, async (request, reply) => {
@@ -121,19 +120,19 @@ export async function consoleRoutes (app: FastifyInstance, options: ConsoleRoute
       await countPage(request, reply)
       if (request.method !== 'GET' && session.role !== 'admin') throw new Forbidden('a viewer only reads')
     })
-    consolePages(signedIn, { ...options, viewOf, views: () => views })
-    consoleActs(signedIn, { ...options, viewOf, views: () => views, sessionOf: request => findSession(request) as Session })
+    consolePages(signedIn, { ...options, viewOf })
+    consoleActs(signedIn, { ...options, viewOf, sessionOf: request => findSession(request) as Session })
   })
 
   async function askToSignIn (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     const view = viewOf(request)
     if (request.headers['sec-fetch-site'] === 'cross-site' && request.method === 'GET') {
       const again = `/console/again?${new URLSearchParams({ to: view.path })}`
-      return await sendPage(reply.code(401).header('refresh', `0;url=${again}`), views.comeAgainPage(view, again))
+      return await sendPage(reply.code(401).header('refresh', `0;url=${again}`), comeAgainPage(view, again))
     }
     const to = (request.query as { to?: unknown }).to
     const path = request.url.startsWith('/console/again?') ? ownPath(String(to)) : view.path
-    return await sendPage(reply.code(401), views.signInPage({ ...view, path }, cookiesOf(request.headers.cookie, SESSION_COOKIE).length === 0 ? null : 'over'))
+    return await sendPage(reply.code(401), signInPage({ ...view, path }, cookiesOf(request.headers.cookie, SESSION_COOKIE).length === 0 ? null : 'over'))
   }
 }
 

@@ -1,8 +1,8 @@
 import type { FastifyInstance } from 'fastify'
-import type { PortalCondition } from '../src/courier/parks.ts'
+import { UNKNOWN_CONDITION, type PortalCondition } from '../src/courier/parks.ts'
 import { z } from 'zod'
 
-/** The answer to "can the store write?" is reused for the first time, and may take the second. */
+/** How long the answer to "can the store write?" is reused, and how long it may take. */
 const PROBE_VALID_MS = 1000
 const PROBE_TIMEOUT_MS = 2000
 
@@ -14,8 +14,6 @@ interface HealthRoutesOptions {
   /** Milliseconds of a clock that never jumps. */
   readonly now: () => number
 }
-
-const UNKNOWN: PortalCondition = { portal: 'unknown', since: null, lines: [] }
 
 const readinessSchema = z.object({
   status: z.enum(['ready', 'stopping', 'store-unavailable']),
@@ -34,7 +32,7 @@ export async function healthRoutes (app: FastifyInstance, { probe, condition, st
 
   app.get('/readyz', { schema: { summary: 'The relay can store edits', response: { 200: readinessSchema, 503: readinessSchema } } }, async (_request, reply) => {
     const status = stopping() ? 'stopping' : await canWrite() ? 'ready' : 'store-unavailable'
-    const { portal, lines } = await within(condition(), PROBE_TIMEOUT_MS, UNKNOWN)
+    const { portal, lines } = await within(condition(), PROBE_TIMEOUT_MS, UNKNOWN_CONDITION)
     reply.code(status === 'ready' ? 200 : 503).header('cache-control', 'no-store')
     return { status, portal, lines: lines.map(line => line.code) }
   })

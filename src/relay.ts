@@ -15,7 +15,7 @@ import { createPortalClock } from './base/portal-clock.ts'
 import { isFed } from './config/channels.ts'
 import type { Config } from './config/config.ts'
 import { createCourier } from './courier/courier.ts'
-import { conditionOf, type PortalCondition } from './courier/parks.ts'
+import { conditionOf, UNKNOWN_CONDITION, type PortalCondition } from './courier/parks.ts'
 import { StoreUnavailable } from './base/errors.ts'
 import { createIntake } from './intake.ts'
 import { createActivity } from './operations/activity.ts'
@@ -60,7 +60,7 @@ export interface Relay {
 }
 
 function withoutStore (error: unknown): PortalCondition {
-  if (error instanceof StoreUnavailable) return { portal: 'unknown', since: null, lines: [] }
+  if (error instanceof StoreUnavailable) return UNKNOWN_CONDITION
   throw error
 }
 
@@ -101,10 +101,11 @@ export async function startRelay ({ config, version, log, onLost, leaseMs }: Rel
     const courier = await createCourier({ portal: portalId, lease, outbox, portals, session, bucket: portal.bucket, log, now, wallTime, clock, random: Math.random, observer: observers.courier })
     const names = createNames({ portal: portalId, lease, outbox, profiles, sources, askApi, log, now, wallTime, clock, random: Math.random, onLookUp: observers.onLookUp, onDead: observers.onDead, onNamed: () => courier.wake() })
     const binding = createBinding({ portalId, portals, session, lease, publicUrl: config.publicUrl, onCall: courier.countCall, now, log })
+    const watch = confirmations.createWatch()
     courier.start()
     names.start()
     binding.start()
-    confirmations.start()
+    watch.start()
     // The answer proves our clock, so that webhooks are judged by it from the first on.
     courier.callPortal()
     return {
@@ -122,7 +123,7 @@ export async function startRelay ({ config, version, log, onLost, leaseMs }: Rel
       condition: courier.condition,
       bucketLevel: courier.bucketLevel,
       async stop (graceMs: number) {
-        await Promise.all([courier.stop(graceMs), names.stop(), binding.stop(), confirmations.stop()])
+        await Promise.all([courier.stop(graceMs), names.stop(), binding.stop(), watch.stop()])
         await session.idle()
       },
     }
@@ -132,36 +133,17 @@ export async function startRelay ({ config, version, log, onLost, leaseMs }: Rel
   const { address } = await portals.read(portalId)
   if (address !== null && address !== portal.url) log.warn({ event: 'portal.other-address', stored: address, configured: portal.url }, 'BITRIX24_PORTAL_URL differs from the stored address; the stored one is used until the OAuth server confirms the other')
   const leadership = createLeadership({ portal: portalId, replica: randomUUID(), leases, signals, now, log, lead })
-  const onDue = (dueAt: number) => {
-    const leader = leadership.leader()
-    if (leader === null) signals.send(portalId, 'edits')
-    else leader.wake(dueAt)
-  }
-  const onInstalled = () => {
-    const leader = leadership.leader()
-    if (leader === null) signals.send(portalId, 'portal')
-    else leader.recheck()
-  }
-  const onCall = () => {
-    const leader = leadership.leader()
-    if (leader === null) signals.send(portalId, 'call')
-    else leader.countCall()
-  }
-  const askLeader = () => {
-    const leader = leadership.leader()
-    if (leader === null) signals.send(portalId, 'token')
-    else leader.callPortal()
-  }
+  const onDue = (dueAt: number) => leadership.tell('edits', dueAt)
   const condition = async () => leadership.leader()?.condition() ?? await portals.read(portalId).then(conditionOf, withoutStore)
   const janitor = createJanitor({ outbox, profiles, activity: store.activity, retentionDays: config.retentionDays, now, clock, callPortal: () => leadership.leader()?.callPortal(), log })
-  const install = createInstall({ portalId, portals, client, oauth, portal, onInstalled, onCall, now: wallTime, wait, log })
+  const install = createInstall({ portalId, portals, client, oauth, portal, onInstalled: () => leadership.tell('portal'), onCall: () => leadership.tell('call'), now: wallTime, wait, log })
   const connectorIds = new Set([...config.channels.values()].map(({ connector }) => connector))
   const events = createEvents({ portalId, portals, outbox, connectors: connectorIds, onEvent: observers.onEvent, now, log })
   const intake = createIntake({ portal: portalId, channels: config.channels, outbox, profiles, now, wallTime, clock, onAccepted: onDue })
   const connectors = createForwarders({ channels: config.channels.values(), now: wallTime, onForwarded: observers.onForwarded })
   const redelivery = createRedelivery({ outbox, now, onDue })
   const operatorClient = createClient({ dispatcher, now, userAgent, onTime: clock.answered, responseTimeoutMs: OPERATOR_TIMEOUT_MS })
-  const operatorCalls = createOperatorCalls({ portalId, portal, portals, client: operatorClient, askLeader, now })
+  const operatorCalls = createOperatorCalls({ portalId, portal, portals, client: operatorClient, askLeader: () => leadership.tell('token'), now })
   const readBack = createReadBack({ outbox, openLines: createOpenLines(operatorCalls) })
   const confirmations = createConfirmations({ portalId, portals, outbox, isEnabled: config.publicUrl !== null, now, log })
   const overview = createOverview({ portalId, portal, outbox, portals, condition, activity, isListening: config.publicUrl !== null })

@@ -20,9 +20,6 @@ const CLOSE_LIST = 0x5d
 const OPEN_OBJECT = 0x7b
 const CLOSE_OBJECT = 0x7d
 
-/** 1 for the bytes that matter outside strings. A look at a table takes 40 % less time than five comparisons. */
-const MATTERS = Uint8Array.from({ length: 256 }, (_, byte) => Number([QUOTE, OPEN_LIST, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT].includes(byte)))
-
 interface Scan {
   /** Whether the brackets are nested more than MAX_DEPTH deep. Then nothing else is read. */
   readonly isTooDeep: boolean
@@ -40,7 +37,6 @@ export function scanJson (body: Buffer, path: readonly string[] = []): Scan {
 
   for (let at = 0; at < body.length; at++) {
     const byte = body[at] ?? 0
-    if (MATTERS[byte] === 0) continue
     if (byte === OPEN_LIST || byte === OPEN_OBJECT) {
       if (++depth > MAX_DEPTH) return { isTooDeep: true, found: null }
       if (depth === 1 && byte === OPEN_OBJECT) onPath = 1

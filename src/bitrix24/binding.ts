@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { z } from 'zod'
-import { createAlarm } from '../base/alarm.ts'
+import { createLoop } from '../base/loop.ts'
 import type { Log } from '../base/log.ts'
 import type { HeldLease } from '../outbox/leases.ts'
 import type { PortalRecord, Portals } from '../outbox/portals.ts'
@@ -38,9 +38,7 @@ export function eventHandler (publicUrl: string, key: string): string {
  * its own, or that is at its address, because another relay may share the application.
  */
 export function createBinding ({ portalId, portals, session, lease: { epoch }, publicUrl, onCall, now, log }: BindingOptions) {
-  const alarm = createAlarm()
   const halt = new AbortController()
-  let loop: Promise<void> = Promise.resolve()
   let installs = -1
 
   async function call (method: string, params: Readonly<Record<string, unknown>>): Promise<SessionResult> {
@@ -97,30 +95,25 @@ export function createBinding ({ portalId, portals, session, lease: { epoch }, p
     return true
   }
 
-  async function run (): Promise<void> {
-    while (!halt.signal.aborted) {
-      const isDone = await ensure().catch((error: unknown) => {
-        log.error({ event: 'events.failed', err: error }, 'events.failed')
-        return false
-      })
-      if (!halt.signal.aborted) await alarm.sleep(isDone ? CHECK_EVERY_MS : RETRY_MS)
-    }
-  }
+  const loop = createLoop(async () => {
+    const isDone = await ensure().catch((error: unknown) => {
+      log.error({ event: 'events.failed', err: error }, 'events.failed')
+      return false
+    })
+    return isDone ? CHECK_EVERY_MS : RETRY_MS
+  })
 
   return {
-    start (): void {
-      loop = run()
-    },
+    start: loop.start,
 
     /** The record may have changed. */
     recheck (): void {
-      portals.read(portalId).then(record => { if (record.installs !== installs) alarm.ring() }, (error: unknown) => log.error({ event: 'events.failed', err: error }, 'events.failed'))
+      portals.read(portalId).then(record => { if (record.installs !== installs) loop.ring() }, (error: unknown) => log.error({ event: 'events.failed', err: error }, 'events.failed'))
     },
 
     async stop (): Promise<void> {
       halt.abort()
-      alarm.ring()
-      await loop
+      await loop.stop()
     },
   }
 }

@@ -44,7 +44,7 @@ export function createDispatcher (options: DispatcherOptions = {}): Agent {
 
 interface ClientOptions {
   readonly dispatcher: Dispatcher
-  /** Wall clock in milliseconds. */
+  /** Milliseconds of the clock that the caller's waits use. */
   readonly now: () => number
   readonly userAgent: string
   readonly responseTimeoutMs?: number
@@ -78,19 +78,19 @@ export function createClient (options: ClientOptions): Client {
         headers: { 'content-type': 'application/json', accept: 'application/json', 'user-agent': userAgent },
         body: Buffer.from(JSON.stringify({ ...params, auth: accessToken })),
       }, { signal, responseTimeoutMs, now })
-      const result = classify(outcome, request, performance.now() - startedAt, now())
+      const result = classify(outcome, request, performance.now() - startedAt)
       if (result.kind === 'answered' && result.time?.startedAt != null) onTime(result.time.startedAt)
       return result
     },
   }
 }
 
-function classify (outcome: Exchange, { accessToken, endpoint }: CallRequest, durationMs: number, now: number): CallResult {
+function classify (outcome: Exchange, { accessToken, endpoint }: CallRequest, durationMs: number): CallResult {
   if (outcome.kind === 'unsent') return { kind: 'unreachable', cause: outcome.cause, durationMs }
   if (outcome.kind === 'lost') return { kind: 'unknown', cause: outcome.cause, lastByteAt: outcome.lastByteAt, retryAfterMs: null, durationMs }
 
   const { status, headers, body, lastByteAt } = outcome
-  const retryAfterMs = readRetryAfter(headers['retry-after'], now)
+  const retryAfterMs = readRetryAfter(headers)
   const answer = readRestAnswer(body.toString('utf8'), [accessToken])
   if (answer.kind === 'error') return { kind: 'refused', code: answer.code, words: answer.words, status, retryAfterMs, durationMs }
 
@@ -113,9 +113,11 @@ function originOf (location: string | string[] | undefined, endpoint: string): s
 
 const ONE_DAY_MS = 24 * 60 * 60 * 1000
 
-/** `Retry-After` in seconds or as a date (RFC 9110 §10.2.3), within a day. */
-function readRetryAfter (value: string | string[] | undefined, now: number): number | null {
+type Answer = Extract<Exchange, { kind: 'response' }>
+
+/** `Retry-After` in seconds, or as a date by the clock of the answer's `Date` (RFC 9110 §10.2.3), within a day. */
+function readRetryAfter ({ 'retry-after': value, date }: Answer['headers']): number | null {
   if (typeof value !== 'string') return null
-  const waitMs = /^\d+$/.test(value.trim()) ? Number(value) * 1000 : Date.parse(value) - now
+  const waitMs = /^\d+$/.test(value.trim()) ? Number(value) * 1000 : Date.parse(value) - Date.parse(String(date))
   return Number.isNaN(waitMs) ? null : Math.min(Math.max(waitMs, 0), ONE_DAY_MS)
 }

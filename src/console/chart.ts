@@ -8,7 +8,7 @@ const SHOWN = ['accepted', 'delivered', 'dead'] as const
 const HEIGHT = 60
 const WIDTH = 12
 
-/** The hours as bars, and as a table for who cannot see them. */
+/** The hours as bars, and as a table for screen readers. */
 export function hoursChart (view: View, hours: readonly HourActivity[]): Html {
   const { texts: { overview: texts } } = view
   const most = Math.max(0, ...hours.flatMap(hour => SHOWN.map(name => hour[name])))

@@ -1,6 +1,6 @@
 /* global document, fetch, location, DOMParser */
 
-/* Refreshes the content of a page that lives. Without it the pages are the same, and stand still. */
+/* Refreshes the content of a live page. Without this script the page stays as it was loaded. */
 
 const EVERY_MS = 5000
 const TIMEOUT_MS = 10_000

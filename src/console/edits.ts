@@ -46,7 +46,7 @@ ${edits.map(edit => html`<tr><th scope="row"><a href="/console/edits/${encodeURI
 </tbody></table>`
 }
 
-/** The filter as a form that makes a URL. `fixed`: fields that this page does not offer. */
+/** The filter as a form that makes a URL. `offered`: its fields, in order. */
 export function filterForm (view: View, action: string, { filter, channels }: Pick<EditList, 'filter' | 'channels'>, offered: ReadonlyArray<keyof FilterFields> = ['message', 'chat', 'state', 'reason', 'channel', 'confirmation'], button = view.texts.edits.apply): Html {
   const { texts: { edits: texts } } = view
   const select = (name: 'state' | 'reason' | 'channel' | 'confirmation', values: readonly string[]): Html => html`<label>${texts[name]} <select name="${name}"><option value="">${texts.any}</option>${values.map(value => html`<option value="${exact(value)}"${filter[name] === value && html` selected`}>${value}</option>`)}</select></label>`

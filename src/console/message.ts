@@ -1,7 +1,7 @@
 import { html } from './html.ts'
 import { page, type View } from './page.ts'
 
-/** A page for an error. Its words depend on the status alone, unless the console knows better. */
+/** A page for an error. Its words depend on the status alone, unless `words` are given. */
 export function errorPage (view: View, status: number, words?: string): string {
   const { texts } = view
   const known = texts.errors as unknown as Readonly<Record<string, string>>

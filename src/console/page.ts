@@ -10,7 +10,7 @@ export interface View {
   readonly session: Session | null
   /** Path and query of the page, to come back to after a change of the language. */
   readonly path: string
-  /** Wall clock in milliseconds. */
+  /** Milliseconds of the outbox's clock. */
   readonly now: number
   readonly assets: { readonly style: string, readonly script: string, readonly icon: string }
 }

@@ -13,11 +13,9 @@ export interface Session {
 interface SessionOptions {
   readonly adminToken: string
   readonly viewerToken: string | null
-  /** Wall clock in milliseconds. */
+  /** Milliseconds of the outbox's clock. */
   readonly now: () => number
 }
-
-export type Sessions = ReturnType<typeof createSessions>
 
 export const SESSION_MS = 12 * 3600_000
 

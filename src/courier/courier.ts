@@ -6,7 +6,7 @@ import type { PortalClock } from '../base/portal-clock.ts'
 import { MAX_CHUNK } from '../outbox/rules/row.ts'
 import type { ChannelLane, Lane, Outbox } from '../outbox/outbox.ts'
 import type { Portals } from '../outbox/portals.ts'
-import { createAlarm } from '../base/alarm.ts'
+import { createLoop } from '../base/loop.ts'
 import { createBudget } from './budget.ts'
 import { createDelivery, type Delivered, type CourierObserver } from './delivery.ts'
 import { createBucket, createChunk, type BucketOptions } from './pace.ts'
@@ -52,7 +52,6 @@ export async function createCourier (options: CourierOptions) {
   const record = await portals.read(portal)
 
   const abort = new AbortController()
-  const alarm = createAlarm()
   const bucket = createBucket(options.bucket, record.bucket, now())
   // The former leader may have sent its last calls after it stored the level.
   if (lease.isOrphaned) bucket.take(now(), CALLS_IN_FLIGHT)
@@ -61,7 +60,6 @@ export async function createCourier (options: CourierOptions) {
   const session = { ...options.session, call }
   const parks = createParks({ portal, lease, portals, session, log, now, wallTime, signal: abort.signal, observer }, record)
   const deliver = createDelivery({ portal, lease, outbox, session, log, now, wallTime, clock, random, lastSuccessAt: () => lastSuccessAt, signal: abort.signal, observer })
-  const halt = new AbortController()
   const calls = new Set<Promise<void>>()
   let pausedUntil = 0
   let failuresInARow = 0
@@ -69,11 +67,10 @@ export async function createCourier (options: CourierOptions) {
   let served = ''
   /** The call of a claim that may have been committed although it rejected. */
   let unsure: string | null = null
-  let loop: Promise<void> = Promise.resolve()
 
   /** Starts all calls that may be made now. Returns when to look again, unless the alarm rings earlier. */
   async function tick (): Promise<number> {
-    while (!halt.signal.aborted && calls.size < CALLS_IN_FLIGHT && lease.isHeld()) {
+    while (!loop.isStopped() && calls.size < CALLS_IN_FLIGHT && lease.isHeld()) {
       if (unsure !== null) await outbox.giveBack({ portal, epoch, callId: unsure, now: now() })
       unsure = null
       const time = now()
@@ -159,51 +156,42 @@ export async function createCourier (options: CourierOptions) {
   function start (work: Promise<void>): void {
     const ended = work.catch(reportFailure).finally(() => {
       calls.delete(ended)
-      alarm.ring()
+      loop.ring()
     })
     calls.add(ended)
   }
 
-  async function run (): Promise<void> {
-    while (!halt.signal.aborted) {
-      let next: number
-      try {
-        next = await tick()
-      } catch (error) {
-        reportFailure(error)
-        next = now() + STORE_RETRY_MS
-      }
-      await alarm.sleep(Math.max(0, next - now()))
-    }
-  }
+  const loop = createLoop(async () => {
+    const next = await tick().catch((error: unknown) => {
+      reportFailure(error)
+      return now() + STORE_RETRY_MS
+    })
+    return Math.max(0, next - now())
+  })
 
   return {
-    start (): void {
-      loop = run()
-    },
+    start: loop.start,
 
     /** An edit may be due at `dueAt`, or now. The store is not queried earlier, however many edits arrive. */
     wake (dueAt?: number): void {
-      alarm.ring(dueAt === undefined ? 0 : dueAt - now())
+      loop.ring(dueAt === undefined ? 0 : dueAt - now())
     },
 
     /** The portal's record may have changed: any process may accept an install, which ends a park. */
     recheck (): void {
-      parks.recheck().catch(reportFailure).finally(() => { alarm.ring() })
+      parks.recheck().catch(reportFailure).finally(() => { loop.ring() })
     },
 
     /** Makes a cheap call, whose answer proves the clock, and which renews a refused token; none while the portal is parked. */
     callPortal (): void {
-      if (halt.signal.aborted || parks.isParked('portal')) return
+      if (loop.isStopped() || parks.isParked('portal')) return
       bucket.take(now(), 1)
       start(call('app.info', {}, { signal: abort.signal }).then(() => {}))
     },
 
     /** Starts no more calls. Waits `graceMs` for running calls, then aborts them (outcome unknown). Records all outcomes. */
     async stop (graceMs: number): Promise<void> {
-      halt.abort()
-      alarm.ring()
-      await loop
+      await loop.stop()
       const timer = setTimeout(() => abort.abort(), graceMs)
       while (calls.size > 0) await Promise.all(calls)
       clearTimeout(timer)

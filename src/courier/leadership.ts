@@ -1,6 +1,6 @@
 import { createAlarm } from '../base/alarm.ts'
 import type { Log } from '../base/log.ts'
-import type { HeldLease, Leases, Signals } from '../outbox/leases.ts'
+import type { HeldLease, Leases, Signal, Signals } from '../outbox/leases.ts'
 
 /** The work of a portal's leader. */
 interface Leader {
@@ -97,15 +97,23 @@ export function createLeadership<L extends Leader> ({ portal, replica, leases, s
     }
   }
 
-  signals.listen(portal, signal => {
+  function obey (signal: Signal, dueAt?: number): void {
     if (signal === 'lease' && held === null) alarm.ring()
-    if (signal === 'edits') held?.leader.wake()
+    if (signal === 'edits') held?.leader.wake(dueAt)
     if (signal === 'portal') held?.leader.recheck()
     if (signal === 'call') held?.leader.countCall()
     if (signal === 'token') held?.leader.callPortal()
-  })
+  }
+
+  signals.listen(portal, signal => obey(signal))
 
   return {
+    /** Tells the leader, which may be another process. `dueAt`: when an edit is due. */
+    tell (signal: Signal, dueAt?: number): void {
+      if (held === null) signals.send(portal, signal)
+      else obey(signal, dueAt)
+    },
+
     /** Takes the lease if it is free. Rejects when the leader's work cannot start. */
     async start (): Promise<void> {
       await take()

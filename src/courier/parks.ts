@@ -29,6 +29,9 @@ export interface PortalCondition {
   readonly lines: readonly ParkedLine[]
 }
 
+/** While the database cannot be read. */
+export const UNKNOWN_CONDITION: PortalCondition = { portal: 'unknown', since: null, lines: [] }
+
 /** The whole portal or one line of a connector can be parked. */
 type Scope = 'portal' | Lane
 

@@ -1,4 +1,5 @@
 import type { ClientProfile, Content, FileLink, MessageEdit, PortalEdit, SeenClient } from './edit.ts'
+import { fill } from '../base/fill.ts'
 import { isBlankForPortal } from '../text/blank.ts'
 import { neutralise, neutraliseUrl } from '../text/neutralise.ts'
 
@@ -25,17 +26,17 @@ const MAX_NAME_CHARACTERS = 25
  */
 export function address (edit: MessageEdit, channel: AddressRules): PortalEdit {
   const ids = { user: edit.user.id, chat: edit.chat.id, message: edit.message.id }
-  const user = addressProfile(edit.user, fillTemplate(channel.ids.user, ids), channel)
+  const user = addressProfile(edit.user, fill(channel.ids.user, ids), channel)
   return {
     direction: edit.direction,
     user: edit.user.lookUpId === undefined ? user : { ...user, lookUpId: edit.user.lookUpId },
     message: {
-      id: fillTemplate(channel.ids.message, ids),
+      id: fill(channel.ids.message, ids),
       date: edit.message.date,
       ...addressContent(edit.message, channel),
     },
     replaces: edit.replaces && addressContent(edit.replaces, channel),
-    chat: { id: fillTemplate(channel.ids.chat, ids), name: neutraliseName(edit.chat.name), url: edit.chat.url },
+    chat: { id: fill(channel.ids.chat, ids), name: neutraliseName(edit.chat.name), url: edit.chat.url },
     revision: edit.revision,
     allowAnonymous: channel.allowAnonymous,
   } as PortalEdit
@@ -52,12 +53,7 @@ function addressContent (content: Content, channel: AddressRules): Content {
 /** The profile as in an edit, or null if the channel's user template needs the chat and the event has none. */
 export function addressClient ({ user, chat }: SeenClient, channel: AddressRules): ClientProfile | null {
   if (chat === undefined && channel.ids.user.includes('{chat}')) return null
-  return addressProfile(user, fillTemplate(channel.ids.user, { user: user.id, chat: chat ?? '' }), channel)
-}
-
-/** In one pass: a placeholder inside an id stays unchanged. */
-export function fillTemplate (template: string, values: Readonly<Record<string, string>>): string {
-  return template.replace(/\{(\w+)\}/g, (placeholder, name: string) => values[name] ?? placeholder)
+  return addressProfile(user, fill(channel.ids.user, { user: user.id, chat: chat ?? '' }), channel)
 }
 
 /** The profile that the channel sends to the portal; `id` is the client's id there. */

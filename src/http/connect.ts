@@ -33,7 +33,7 @@ async function open ({ hostname, protocol, port, servername }: buildConnector.Op
   const isSecure = protocol === 'https:'
   const signal = AbortSignal.timeout(timeoutMs)
   const socket = new ResettingSocket()
-  // Whoever waits for the connection hears of its errors; later undici does.
+  // `once` below reports errors while connecting; undici reports later ones.
   socket.on('error', () => {})
   try {
     socket.setNoDelay(true).setKeepAlive(true, KEEP_ALIVE_MS)

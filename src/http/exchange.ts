@@ -13,7 +13,7 @@ interface ExchangeLimits {
   readonly signal: AbortSignal | null
   /** From the first byte of the request to the last byte of the answer. */
   readonly responseTimeoutMs: number
-  /** Wall clock in milliseconds. */
+  /** Milliseconds of the clock that the caller's waits use. */
   readonly now: () => number
 }
 

@@ -1,9 +1,7 @@
+import { STATUS_CODES } from 'node:http'
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { BadRequest, ClockUnproven, Conflict, Forbidden, NotFound, Overloaded, PortalSilent, ShuttingDown, StoreUnavailable, TooManyRequests, Unauthenticated, type FieldFault } from '../base/errors.ts'
-
-/** An `import` would also load the engine's own `fetch`, 40 ms of each start. */
-const { STATUS_CODES } = process.getBuiltinModule('node:http')
 
 export const PROBLEM_TYPE = 'application/problem+json'
 

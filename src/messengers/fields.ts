@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { BadRequest, ImpossibleTime } from '../base/errors.ts'
+import { storable } from '../text/storable.ts'
 import { renderBbCode } from '../text/rich.ts'
 import type { RichText } from '../text/rich-text.ts'
 import type { WebhookContent } from './messenger.ts'
@@ -53,11 +54,6 @@ export const optionalUrl = z.string().max(4096).regex(/^https?:\/\/[^\s\p{Cc}\p{
 /** JSON can contain U+0000 and half of a surrogate pair, but neither the portal nor a database can store them. */
 export function isStorable (text: string): boolean {
   return text.isWellFormed() && !text.includes('\0')
-}
-
-/** Replaces what cannot be stored. The length stays the same, so offsets stay valid. */
-function storable (text: string): string {
-  return text.toWellFormed().replaceAll('\0', '\ufffd')
 }
 
 /** Reads an event by a schema. Throws BadRequest with the JSON Pointers of the faulty fields, which quote nothing from the client. */

@@ -1,7 +1,6 @@
 import { Agent, type Dispatcher } from 'undici'
-import { BadRequest } from '../base/errors.ts'
 import { exchange } from '../http/exchange.ts'
-import { parseBody } from '../base/json.ts'
+import { tryParseBody } from '../base/json.ts'
 import type { ApiRequest } from '../messengers/profile-lookup.ts'
 
 const CONNECT_TIMEOUT_MS = 5_000
@@ -44,15 +43,6 @@ export function createApi ({ dispatcher, userAgent, now, timeoutMs = ANSWER_TIME
       headers: { accept: 'application/json', 'user-agent': userAgent, ...(form === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded' }), ...headers },
       body: Buffer.from(form?.toString() ?? ''),
     }, { signal, responseTimeoutMs: timeoutMs, now })
-    return outcome.kind === 'response' ? { kind: 'response', status: outcome.status, body: readJson(outcome.body) } : { kind: 'failed', code: outcome.cause }
-  }
-}
-
-function readJson (body: Buffer): unknown {
-  try {
-    return parseBody(body)
-  } catch (error) {
-    if (error instanceof BadRequest) return null
-    throw error
+    return outcome.kind === 'response' ? { kind: 'response', status: outcome.status, body: tryParseBody(outcome.body) ?? null } : { kind: 'failed', code: outcome.cause }
   }
 }

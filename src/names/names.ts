@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { createAlarm } from '../base/alarm.ts'
+import { createLoop } from '../base/loop.ts'
 import type { Log } from '../base/log.ts'
 import type { PortalClock } from '../base/portal-clock.ts'
 import { addressProfile } from '../edit/address.ts'
@@ -57,12 +57,10 @@ export interface NamesOptions {
  */
 export function createNames ({ portal, lease, outbox, profiles, sources, askApi, log, now, wallTime, clock, random, onLookUp, onDead, onNamed }: NamesOptions) {
   const { epoch } = lease
-  const alarm = createAlarm()
   const halt = new AbortController()
   const inquiries = new Map([...sources].map(([id, { lookUp }]) => [id, createInquiry({ lookUp, askApi, now, random, halt: halt.signal })]))
   /** The work for each channel that is being served. */
   const running = new Map<string, Promise<void>>()
-  let loop: Promise<void> = Promise.resolve()
 
   async function record (channel: string, outcomes: readonly NameOutcome[], attempt: Attempt | null = null): Promise<void> {
     if (outcomes.length === 0) return
@@ -90,7 +88,7 @@ export function createNames ({ portal, lease, outbox, profiles, sources, askApi,
       .catch((error: unknown) => reportFailure(error, channel))
       .finally(() => {
         running.delete(channel)
-        alarm.ring()
+        loop.ring()
       }))
   }
 
@@ -148,33 +146,28 @@ export function createNames ({ portal, lease, outbox, profiles, sources, askApi,
     else log.error({ ...line, remedy: 'the messenger refuses the apiToken of this channel: set a valid one in CHANNELS_FILE that may read profiles' }, line.event)
   }
 
-  async function run (): Promise<void> {
-    while (!halt.signal.aborted) {
-      const next = !lease.isHeld()
-        ? Infinity
-        : await tick().catch((error: unknown) => {
-          reportFailure(error)
-          return now() + AGAIN_MS
-        })
-      await alarm.sleep(Math.max(0, next - now()))
-    }
-  }
+  const loop = createLoop(async () => {
+    const next = !lease.isHeld()
+      ? Infinity
+      : await tick().catch((error: unknown) => {
+        reportFailure(error)
+        return now() + AGAIN_MS
+      })
+    return Math.max(0, next - now())
+  })
 
   return {
-    start (): void {
-      loop = run()
-    },
+    start: loop.start,
 
     /** A name may be due for look-up at `dueAt`, or now. */
     wake (dueAt?: number): void {
-      alarm.ring(dueAt === undefined ? 0 : dueAt - now())
+      loop.ring(dueAt === undefined ? 0 : dueAt - now())
     },
 
     /** Aborts all questions. */
     async stop (): Promise<void> {
       halt.abort()
-      alarm.ring()
-      await loop
+      await loop.stop()
       while (running.size > 0) await Promise.all(running.values())
     },
   }

@@ -1,8 +1,8 @@
-import { createAlarm } from '../base/alarm.ts'
+import { createLoop } from '../base/loop.ts'
 import type { Log } from '../base/log.ts'
 import type { Channel } from '../config/channels.ts'
 import { ACTIVITY_OUTCOMES, HOUR_MS, type Activity, type ActivityCount, type ActivityOutcome } from '../outbox/activity.ts'
-import { searchable } from '../outbox/columns.ts'
+import { storable } from '../text/storable.ts'
 import type { Observers } from './observers.ts'
 
 interface ActivityOptions {
@@ -53,17 +53,14 @@ const NOTHING = Object.fromEntries(ACTIVITY_OUTCOMES.map(outcome => [outcome, 0]
 /** Counts what happens on each channel in memory, and adds it to the database every two seconds. No webhook waits for that. */
 export function createActivity ({ channels, store, now, log }: ActivityOptions) {
   const known = new Map([...channels].map(({ id, messenger }) => [id, messenger]))
-  const alarm = createAlarm()
-  const halt = new AbortController()
   /** At most one for each outcome of a configured channel and an hour, also while the database cannot be written. */
   let counted = new Map<string, ActivityCount>()
   let isFailing = false
-  let loop: Promise<void> = Promise.resolve()
 
   function count (channel: string, outcome: ActivityOutcome, detail: string | null = null): void {
     if (!known.has(channel)) return
     const lastAt = now()
-    add({ channel, outcome, hour: hourOf(lastAt), count: 1, lastAt, detail: detail && searchable(detail).slice(0, MAX_DETAIL) })
+    add({ channel, outcome, hour: hourOf(lastAt), count: 1, lastAt, detail: detail && storable(detail).slice(0, MAX_DETAIL) })
   }
 
   function add (one: ActivityCount): void {
@@ -86,12 +83,10 @@ export function createActivity ({ channels, store, now, log }: ActivityOptions) 
     }
   }
 
-  async function run (): Promise<void> {
-    while (!halt.signal.aborted) {
-      await alarm.sleep(FLUSH_EVERY_MS)
-      if (!halt.signal.aborted) await flush()
-    }
-  }
+  const loop = createLoop(async () => {
+    await flush()
+    return FLUSH_EVERY_MS
+  })
 
   return {
     flush,
@@ -174,15 +169,11 @@ export function createActivity ({ channels, store, now, log }: ActivityOptions) 
       })
     },
 
-    start (): void {
-      loop = run()
-    },
+    start: loop.start,
 
     /** Stores what is left. */
     async stop (): Promise<void> {
-      halt.abort()
-      alarm.ring()
-      await loop
+      await loop.stop()
       await flush()
     },
   }

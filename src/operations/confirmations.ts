@@ -1,4 +1,4 @@
-import { createAlarm } from '../base/alarm.ts'
+import { createLoop } from '../base/loop.ts'
 import type { Log } from '../base/log.ts'
 import type { Confirmation, ConfirmationTally, EditRow, Outbox, ReportWindow } from '../outbox/outbox.ts'
 import type { PortalRecord, Portals } from '../outbox/portals.ts'
@@ -57,10 +57,7 @@ export type Cause = keyof typeof CAUSES
 
 /** Derives from the portal's reports which edits have landed, and explains silence. */
 export function createConfirmations ({ portalId, portals, outbox, isEnabled, now, log }: ConfirmationsOptions) {
-  const alarm = createAlarm()
-  let halt = new AbortController()
   const reported = new Set<string>()
-  let loop: Promise<void> = Promise.resolve()
   let counted: { readonly at: number, readonly tallies: readonly ConfirmationTally[] } | null = null
 
   function windowOf (record: PortalRecord): ReportWindow {
@@ -96,13 +93,6 @@ export function createConfirmations ({ portalId, portals, outbox, isEnabled, now
     }
   }
 
-  async function run (): Promise<void> {
-    while (!halt.signal.aborted) {
-      await watch().catch((error: unknown) => log.error({ event: 'confirmations.failed', err: error }, 'confirmations.failed'))
-      if (!halt.signal.aborted) await alarm.sleep(WATCH_EVERY_MS)
-    }
-  }
-
   return {
     watch,
 
@@ -121,17 +111,11 @@ export function createConfirmations ({ portalId, portals, outbox, isEnabled, now
       return { confirmation, causeId, cause: causeId && CAUSES[causeId] }
     },
 
-    /** Only the leader watches. */
-    start (): void {
-      halt = new AbortController()
-      if (isEnabled) loop = run()
-    },
-
-    async stop (): Promise<void> {
-      halt.abort()
-      alarm.ring()
-      await loop
-    },
+    /** Watches while this process leads: each leader has a watch of its own. */
+    createWatch: () => createLoop(async () => {
+      if (isEnabled) await watch().catch((error: unknown) => log.error({ event: 'confirmations.failed', err: error }, 'confirmations.failed'))
+      return WATCH_EVERY_MS
+    }),
   }
 }
 

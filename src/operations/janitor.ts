@@ -1,4 +1,4 @@
-import { createAlarm } from '../base/alarm.ts'
+import { createLoop } from '../base/loop.ts'
 import type { Log } from '../base/log.ts'
 import type { PortalClock } from '../base/portal-clock.ts'
 import type { Activity } from '../outbox/activity.ts'
@@ -30,11 +30,8 @@ interface JanitorOptions {
  * the times of the rows that it wrote are wrong.
  */
 export function createJanitor ({ outbox, profiles, activity, retentionDays, now, clock, callPortal, log }: JanitorOptions) {
-  const alarm = createAlarm()
-  const halt = new AbortController()
   const retentionMs = retentionDays * DAY_MS
   let calledAt = now()
-  let loop: Promise<void> = Promise.resolve()
 
   async function sweep (): Promise<void> {
     if (!clock.isProven()) return proveClock()
@@ -56,28 +53,14 @@ export function createJanitor ({ outbox, profiles, activity, retentionDays, now,
 
   async function drain (prune: () => Promise<number>): Promise<number> {
     let removed = 0
-    for (let batch = BATCH; batch === BATCH && !halt.signal.aborted; removed += batch) batch = await prune()
+    for (let batch = BATCH; batch === BATCH && !loop.isStopped(); removed += batch) batch = await prune()
     return removed
   }
 
-  async function run (): Promise<void> {
-    while (!halt.signal.aborted) {
-      await sweep().catch((error: unknown) => log.error({ event: 'retention.failed', err: error }, 'retention.failed'))
-      if (!halt.signal.aborted) await alarm.sleep(EVERY_MS)
-    }
-  }
+  const loop = createLoop(async () => {
+    await sweep().catch((error: unknown) => log.error({ event: 'retention.failed', err: error }, 'retention.failed'))
+    return EVERY_MS
+  })
 
-  return {
-    sweep,
-
-    start (): void {
-      loop = run()
-    },
-
-    async stop (): Promise<void> {
-      halt.abort()
-      alarm.ring()
-      await loop
-    },
-  }
+  return { sweep, start: loop.start, stop: loop.stop }
 }

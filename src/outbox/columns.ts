@@ -1,3 +1,4 @@
+import { storable } from '../text/storable.ts'
 import type { DeadReason, EditedMessage, EditState, RefusalReason, Revision } from '../edit/edit.ts'
 import type { Attempt, EditFlag, EditRow } from './outbox.ts'
 import type { OutboxRow } from './rules/row.ts'
@@ -52,8 +53,8 @@ export function toColumns (row: OutboxRow): Columns {
   return {
     id,
     channel,
-    chat: searchable(chat),
-    message: searchable(message),
+    chat: storable(chat),
+    message: storable(message),
     version,
     state,
     reason,
@@ -134,11 +135,6 @@ export function toContent (sql: Columns): EditedMessage | null {
 /** The last calls that carried the message, the newest first. */
 export function toAttempts (sql: Columns): Attempt[] {
   return toRow(sql).calls.map(({ at, durationMs, code, words }) => ({ at, durationMs, code, words })).reverse()
-}
-
-/** An id as columns store it and filters compare it. Neither engine holds half of a surrogate pair, and PostgreSQL no U+0000. */
-export function searchable (id: string): string {
-  return id.toWellFormed().replaceAll('\0', '\uFFFD')
 }
 
 function toJson ({ at, tie }: Revision): JsonRevision {

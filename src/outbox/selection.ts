@@ -1,5 +1,5 @@
 import { EDIT_STATES } from '../edit/edit.ts'
-import { searchable } from './columns.ts'
+import { storable } from '../text/storable.ts'
 import type { EditFilter } from './outbox.ts'
 
 /*
@@ -42,7 +42,7 @@ function selectParts (filter: EditFilter, range: Range, mark: Mark): Selection &
 
   const common: string[] = []
   if (range.after !== null) common.push(`seq < ${bind(range.after)}`)
-  if (channel !== undefined) common.push(`channel = ${bind(searchable(channel))}`)
+  if (channel !== undefined) common.push(`channel = ${bind(storable(channel))}`)
   if (confirmation !== undefined) {
     const { calledSince, deliveredBefore } = confirmation.window
     common.push("state = 'delivered'", `${bind(confirmation.is)} = ${confirmationSql(bind(calledSince), bind(deliveredBefore))}`)
@@ -57,7 +57,7 @@ function selectParts (filter: EditFilter, range: Range, mark: Mark): Selection &
 
   const parts: string[] = []
   if (chat !== undefined || message !== undefined) {
-    const ids = [...chat === undefined ? [] : [`chat = ${bind(searchable(chat))}`], ...message === undefined ? [] : [`message = ${bind(searchable(message))}`]]
+    const ids = [...chat === undefined ? [] : [`chat = ${bind(storable(chat))}`], ...message === undefined ? [] : [`message = ${bind(storable(message))}`]]
     parts.push(part(...ids, ...state === undefined ? [] : [ofState(state)], ...asked === null ? [] : [`(reason = ${asked} OR refused_reason = ${asked})`]))
   } else if (asked !== null) {
     // Only dead rows have a reason.

@@ -83,6 +83,11 @@ t.test('offline it shows the edits with the ids and names that go to the portal'
   t.match(await offline([{ ...CUSTOM, connector: 'own', line: 7 }], EDIT), { edits: [{ wire: { CONNECTOR: 'own', LINE: 7 } }] })
 })
 
+t.test('offline no secret of the example channels need be set', async t => {
+  const file = readFileSync(join(ROOT, 'channels.example.json'), 'utf8')
+  for (const { id } of (JSON.parse(file) as { channels: Array<{ id: string }> }).channels) await t.resolves(offline(file, {}, { channel: id }), id)
+})
+
 t.test('offline it verifies with the secrets that are set', async t => {
   const headers = [`authorization: Bearer ${SECRET}`]
   t.match(await offline([CUSTOM], EDIT, { headers, env: { SHOP_SECRET: SECRET } }), { verified: true, reason: null })

@@ -8,6 +8,12 @@ import { incoming } from '../outbox/edits.ts'
 
 const MINUTE_MS = 60_000
 
+async function openedStore (t: Test) {
+  const store = await openStore({ databaseUrl: `file:${join(t.testdir(), 'relay.db')}`, encryptionKey: null, now: () => 1_000_000 })
+  t.teardown(() => store.close())
+  return store
+}
+
 /** Delivered edits on a real store, with a clock that the test sets. */
 async function build (t: Test, { isEnabled = true } = {}) {
   let time = 1_000_000
@@ -89,4 +95,24 @@ t.test('without PUBLIC_URL nothing is known, and the cause says what to set', as
   await deliver('m1')
   t.match(await find('m1'), { confirmation: 'unknown', cause: /set PUBLIC_URL/ })
   t.match(await confirmations.summary(), { enabled: false, boundAt: null, confirmed: 0, unconfirmed: 0, unknown: 1 })
+})
+
+t.test('the watch of a former leader ends when another one has begun', async t => {
+  const answers: Array<() => void> = []
+  let isSilent = true
+  const { portals, outbox, portal } = await openedStore(t)
+  const read: typeof portals.read = async id => {
+    if (isSilent) await new Promise<void>(resolve => { answers.push(resolve) })
+    return await portals.read(id)
+  }
+  const confirmations = createConfirmations({ portalId: portal, portals: { read }, outbox, isEnabled: true, now: () => 1_000_000, log: createLog('silent') })
+  const former = confirmations.createWatch()
+  former.start()
+  const stopped = former.stop()
+  const present = confirmations.createWatch()
+  present.start()
+  isSilent = false
+  for (const answer of answers) answer()
+  await t.resolves(stopped)
+  await t.resolves(present.stop())
 })

@@ -9,8 +9,6 @@ export const en = {
   nav: { label: 'Pages', overview: 'Overview', edits: 'Edits', dead: 'Dead letters', channels: 'Channels' },
   search: { label: 'Message id or chat id', button: 'Search' },
   languageSwitch: 'Language',
-  yes: 'yes',
-  no: 'no',
   none: 'none',
   never: 'never',
   stale: 'This page is not refreshed: the relay does not answer, or your session is over. Reload it. It shows the state of',

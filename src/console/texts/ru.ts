@@ -7,8 +7,6 @@ export const ru: typeof en = {
   nav: { label: 'Страницы', overview: 'Обзор', edits: 'Правки', dead: 'Отказы', channels: 'Каналы' },
   search: { label: 'ID сообщения или чата', button: 'Найти' },
   languageSwitch: 'Язык',
-  yes: 'да',
-  no: 'нет',
   none: 'нет',
   never: 'никогда',
   stale: 'Страница не обновляется: ретранслятор не отвечает, или сеанс закончился. Откройте её снова. Показано состояние на',

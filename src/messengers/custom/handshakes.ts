@@ -1,6 +1,6 @@
-import { hash, timingSafeEqual } from 'node:crypto'
 import { z } from 'zod'
 import { Unauthenticated } from '../../base/errors.ts'
+import { isSameSecret } from '../../base/secret.ts'
 import { tryParseBody, valueAt } from '../../base/json.ts'
 import type { WebhookReply, WebhookRequest } from '../messenger.ts'
 import { pointer } from './verification.ts'
@@ -79,6 +79,5 @@ function readChallenge ({ field, as }: Extract<BodyHandshake, { kind: 'echo-json
 
 /** In constant time for texts: the expected one may be a secret. */
 function isSame (value: unknown, expected: string | number | boolean): boolean {
-  if (typeof value !== 'string' || typeof expected !== 'string') return value === expected
-  return timingSafeEqual(hash('sha256', value, 'buffer'), hash('sha256', expected, 'buffer'))
+  return typeof value === 'string' && typeof expected === 'string' ? isSameSecret(value, expected) : value === expected
 }

@@ -1,7 +1,7 @@
-import { hash, timingSafeEqual } from 'node:crypto'
 import { z } from 'zod'
 import { parseBody } from '../../base/json.ts'
 import { Unauthenticated } from '../../base/errors.ts'
+import { isSameSecret } from '../../base/secret.ts'
 import { type HmacScheme, createVerifier } from '../../signatures/verify.ts'
 import { API_KEYS } from '../profile-lookup.ts'
 import { readEach, readFields } from '../fields.ts'
@@ -30,10 +30,9 @@ export const meta = defineMessenger({
     ...API_KEYS,
   },
   create: ({ secrets, settings }) => {
-    const isVerifyToken = createTokenCheck(settings.verifyToken)
     const account = createAccount(settings)
     return {
-      greet: request => greet(request, isVerifyToken),
+      greet: request => greet(request, settings.verifyToken),
       verify: createVerifier([SCHEME], secrets),
       parse: (request, nowMs) => readNotification(parseBody(request.body), account, nowMs),
       // Meta repeats a failed webhook for days, with all events in its body.
@@ -44,19 +43,13 @@ export const meta = defineMessenger({
   profiles: ({ secrets, settings }) => settings.apiToken === undefined ? null : createGraphLookUp(settings.apiToken, secrets[0] ?? '', settings.apiUrl),
 })
 
-/** Compares digests, because `timingSafeEqual` needs equal lengths. */
-function createTokenCheck (token: string): (candidate: string) => boolean {
-  const expected = hash('sha256', token, 'buffer')
-  return candidate => timingSafeEqual(hash('sha256', candidate, 'buffer'), expected)
-}
-
 /** Answers Meta's question whether the address is ours by returning the challenge, if it looks like one of Meta's. */
-function greet ({ method, query }: WebhookRequest, isVerifyToken: (candidate: string) => boolean): WebhookReply | null {
+function greet ({ method, query }: WebhookRequest, verifyToken: string): WebhookReply | null {
   if (method !== 'GET') return null
   const asked = new URLSearchParams(query)
   const challenge = asked.get('hub.challenge') ?? ''
   if (asked.get('hub.mode') !== 'subscribe' || !/^[\w.-]{1,256}$/.test(challenge)) return null
-  if (!isVerifyToken(asked.get('hub.verify_token') ?? '')) throw new Unauthenticated('hub.verify_token is not the verifyToken of this channel')
+  if (!isSameSecret(verifyToken, asked.get('hub.verify_token') ?? '')) throw new Unauthenticated('hub.verify_token is not the verifyToken of this channel')
   return { status: 200, body: challenge }
 }
 

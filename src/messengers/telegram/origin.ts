@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { Chat, ClientProfile } from '../../edit/edit.ts'
 import { BadRequest } from '../../base/errors.ts'
-import { fillTemplate } from '../../edit/address.ts'
+import { fill } from '../../base/fill.ts'
 import { numericId, optionalId, optionalNumericId, optionalText } from '../fields.ts'
 
 /*
@@ -81,8 +81,8 @@ export function readChatId (message: Origin, kind: string, { businessChat, topic
   const chat = String(message.chat.id)
   if (kind.endsWith('business_message') || connection !== undefined) {
     if (connection === undefined && businessChat.includes('{connection}')) return undefined
-    return fillTemplate(businessChat, { chat, connection: String(connection) })
+    return fill(businessChat, { chat, connection: String(connection) })
   }
   const topic = message.direct_messages_topic?.topic_id ?? (message.is_topic_message === true ? message.message_thread_id : undefined)
-  return topic === undefined ? chat : fillTemplate(topicChat, { chat, topic: String(topic) })
+  return topic === undefined ? chat : fill(topicChat, { chat, topic: String(topic) })
 }

@@ -22,7 +22,7 @@ export async function acceptBatch (client: Client, replica: string, batch: reado
     const before = changed.get(incoming.id) ?? held.get(incoming.id)
     const { result, row, delta } = accept(before?.row ?? null, incoming)
     deltas.push(delta)
-    if (row !== null) changed.set(incoming.id, { lane: before?.lane ?? laneOf(incoming), stamp: before?.stamp ?? 0, row })
+    if (row !== null) changed.set(incoming.id, { lane: before?.lane ?? laneOf(incoming), seq: before?.seq ?? null, row })
     return result
   })
   const confirmed = reports.map(report => {

@@ -1,5 +1,6 @@
+import { storable } from '../../text/storable.ts'
 import type { ClaimedEdit, ClaimRequest, LaneDue, Outbox, Recovery, RedeliveryOutcome } from '../outbox.ts'
-import { COLUMNS, searchable, toRow, type Columns } from '../columns.ts'
+import { COLUMNS, toRow, type Columns } from '../columns.ts'
 import { claim, giveBack, SCAN_FACTOR, toClaimed, travelTogether } from '../rules/claim.ts'
 import { recover } from '../rules/fencing.ts'
 import { recordName } from '../rules/naming.ts'
@@ -79,9 +80,9 @@ export function createPostgresOutbox ({ link, replica }: OutboxParts): Pick<Outb
     const { rows } = await client.query<{ id: number }>('SELECT id FROM lanes WHERE portal = $1', [portal])
     const lanes = rows.map(row => row.id)
     await client.query(LOCK_FOR_RECOVERY, [lanes, latestDueAt])
-    await client.query('UPDATE outbox SET due_at = $2, stamp = stamp + 1 WHERE lane = ANY($1) AND due_at > $2 AND call_id IS NULL', [lanes, latestDueAt])
-    await client.query('UPDATE outbox SET ask_at = $2, stamp = stamp + 1 WHERE lane = ANY($1) AND ask_at > $2', [lanes, latestDueAt])
-    await client.query(`UPDATE outbox SET quarantine_until = $2, stamp = stamp + 1,
+    await client.query('UPDATE outbox SET due_at = $2 WHERE lane = ANY($1) AND due_at > $2 AND call_id IS NULL', [lanes, latestDueAt])
+    await client.query('UPDATE outbox SET ask_at = $2 WHERE lane = ANY($1) AND ask_at > $2', [lanes, latestDueAt])
+    await client.query(`UPDATE outbox SET quarantine_until = $2,
       due_at = CASE WHEN due_at IS NOT NULL AND version <> quarantine_version THEN greatest(due_at, $2) ELSE due_at END
       WHERE quarantine_until IS NOT NULL AND lane = ANY($1)`, [lanes, quarantineUntil])
     const open = await lockRowsWhere(client, 'call_id IS NOT NULL AND lane = ANY($1)', [lanes])
@@ -90,7 +91,7 @@ export function createPostgresOutbox ({ link, replica }: OutboxParts): Pick<Outb
   }
 
   async function sendAgain (client: Client, ids: readonly string[], now: number): Promise<RedeliveryOutcome[]> {
-    const rows = await lockRows(client, ids.map(searchable))
+    const rows = await lockRows(client, ids.map(storable))
     const changes = new Map<string, readonly [Held, Change]>()
     const outcomes = ids.map((id): RedeliveryOutcome => {
       const held = rows.get(id)

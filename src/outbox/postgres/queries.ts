@@ -1,4 +1,5 @@
-import { COLUMNS, searchable, toAttempts, toContent, toEditRow, type Columns } from '../columns.ts'
+import { storable } from '../../text/storable.ts'
+import { COLUMNS, toAttempts, toContent, toEditRow, type Columns } from '../columns.ts'
 import type { Backlog, ConfirmationTally, Ledger, Outbox, ReportWindow } from '../outbox.ts'
 import { confirmationSql, countEdits, selectEdits } from '../selection.ts'
 import type { PendingLane } from '../store.ts'
@@ -14,7 +15,7 @@ const TALLY = ['confirmed', 'unconfirmed', 'unknown'].map(each => `count(*) FILT
 /** The operator's queries. They may read many rows, so they have connections of their own. */
 export function createPostgresQueries (pool: ReadPool): Pick<Outbox, 'tallyConfirmations' | 'ledger' | 'backlog' | 'oldestPending' | 'find' | 'content' | 'attempts' | 'list' | 'count'> {
   const find = (id: string): Promise<NamedColumns | undefined> => pool.run(async client => {
-    const { rows: [row] } = await client.query<NamedColumns>(`${NAMED} WHERE outbox.id = $1`, [searchable(id)])
+    const { rows: [row] } = await client.query<NamedColumns>(`${NAMED} WHERE outbox.id = $1`, [storable(id)])
     return row
   })
 

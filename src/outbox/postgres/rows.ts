@@ -3,30 +3,30 @@ import { sumDeltas, type LedgerDelta, type OutboxRow } from '../rules/row.ts'
 import type { Client } from './connection.ts'
 import { WriteConflict } from './errors.ts'
 
-/** A row with its lane and stamp, which the rules do not need. */
+/** A row with its lane and place, which the rules do not need. */
 export interface Held {
   readonly row: OutboxRow
   readonly lane: number
-  /** As it was read; 0 when there was no row. */
-  readonly stamp: number
+  /** Null when there was no row. */
+  readonly seq: number | null
 }
 
-type StoredColumns = Columns & { readonly lane: number, readonly stamp: number }
+type StoredColumns = Columns & { readonly lane: number, readonly seq: number }
 
 const NUMBERS: readonly string[] = ['version', 'due_at', 'ask_at', 'waiting_since', 'finished_at', 'call_version', 'quarantine_version', 'quarantine_until', 'called_at', 'confirmed_at']
 
-const SELECT = `SELECT ${COLUMNS.join(', ')}, lane, stamp FROM outbox`
+const SELECT = `SELECT ${COLUMNS.join(', ')}, lane, seq FROM outbox`
 
 /**
- * `seq` follows the order of arrival. All replicas and verbs write rows, and so lock them, in the order of their ids, so they cannot deadlock. The
- * stamp shows whether another replica has written a row since it was read.
+ * `seq` follows the order of arrival. All replicas and verbs write rows, and so lock them, in the order of their ids, so they cannot deadlock. Rows that
+ * were found are locked. Another replica may have created one that was not: it has another `seq` then, and is not written.
  */
-const SAVE = `INSERT INTO outbox AS held (lane, stamp, ${COLUMNS.join(', ')}, seq)
+const SAVE = `INSERT INTO outbox AS held (lane, ${COLUMNS.join(', ')}, seq)
   SELECT * FROM (
-    SELECT lane, stamp, ${COLUMNS.join(', ')}, nextval('outbox_seq')
-    FROM json_to_recordset($1) AS fresh (lane integer, stamp bigint, ${COLUMNS.map(name => `${name} ${NUMBERS.includes(name) ? 'bigint' : 'text'}`).join(', ')}) OFFSET 0
+    SELECT lane, ${COLUMNS.join(', ')}, coalesce(seq, nextval('outbox_seq'))
+    FROM json_to_recordset($1) AS fresh (lane integer, seq bigint, ${COLUMNS.map(name => `${name} ${NUMBERS.includes(name) ? 'bigint' : 'text'}`).join(', ')}) OFFSET 0
   ) AS numbered ORDER BY id
-  ON CONFLICT (id) DO UPDATE SET stamp = excluded.stamp, ${COLUMNS.map(name => `${name} = excluded.${name}`).join(', ')} WHERE held.stamp = excluded.stamp - 1`
+  ON CONFLICT (id) DO UPDATE SET ${COLUMNS.map(name => `${name} = excluded.${name}`).join(', ')} WHERE held.seq = excluded.seq`
 
 const COUNT = `INSERT INTO ledger AS held (replica, accepted, superseded, delivered, dead) VALUES ($1, $2, $3, $4, $5)
   ON CONFLICT (replica) DO UPDATE SET accepted = held.accepted + excluded.accepted, superseded = held.superseded + excluded.superseded,
@@ -44,11 +44,11 @@ export async function lockRowsWhere (client: Client, condition: string, values: 
   return rows.map(toHeld)
 }
 
-/** Writes rows. Rejects with WriteConflict when another replica has written one since it was read. */
+/** Writes rows. Rejects with WriteConflict when another replica has created one meanwhile. */
 export async function saveRows (client: Client, rows: readonly Held[]): Promise<void> {
   if (rows.length === 0) return
-  const { rowCount } = await client.query({ name: 'save-rows', text: SAVE, values: [JSON.stringify(rows.map(({ row, lane, stamp }) => ({ lane, stamp: stamp + 1, ...toColumns(row) })))] })
-  if (rowCount !== rows.length) throw new WriteConflict('another replica has written a message meanwhile')
+  const { rowCount } = await client.query({ name: 'save-rows', text: SAVE, values: [JSON.stringify(rows.map(({ row, lane, seq }) => ({ lane, seq, ...toColumns(row) })))] })
+  if (rowCount !== rows.length) throw new WriteConflict('another replica has created a message meanwhile')
 }
 
 /** Adds to this process's part of the ledger. */
@@ -58,5 +58,5 @@ export async function addToLedger (client: Client, replica: string, deltas: read
 }
 
 function toHeld (sql: StoredColumns): Held {
-  return { row: toRow(sql), lane: sql.lane, stamp: sql.stamp }
+  return { row: toRow(sql), lane: sql.lane, seq: sql.seq }
 }

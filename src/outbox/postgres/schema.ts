@@ -20,8 +20,6 @@ export const SCHEMA = `
     id text COLLATE "C" PRIMARY KEY,
     -- In the order of arrival; rows are written in the order of ids.
     seq bigint NOT NULL UNIQUE,
-    -- Grows with each write. A write checks by it that the row has not changed since it was read.
-    stamp bigint NOT NULL,
     lane integer NOT NULL,
     channel text NOT NULL,
     chat text NOT NULL,

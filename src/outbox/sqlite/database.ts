@@ -92,11 +92,11 @@ const SQLITE_CORRUPT = 11
 const SQLITE_NOTADB = 26
 
 /** Errors that no job causes: BUSY, LOCKED, NOMEM, READONLY, IOERR, CORRUPT, FULL, CANTOPEN, PROTOCOL, NOTADB. */
-const TRANSIENT = [SQLITE_BUSY, 6, 7, 8, 10, SQLITE_CORRUPT, 13, 14, 15, SQLITE_NOTADB]
+const UNUSABLE = [SQLITE_BUSY, 6, 7, 8, 10, SQLITE_CORRUPT, 13, 14, 15, SQLITE_NOTADB]
 
 /** Whether the database cannot be used now for any job. */
-export function isTransient (error: unknown): boolean {
-  return TRANSIENT.includes(resultCode(error) ?? 0)
+export function isUnusable (error: unknown): boolean {
+  return UNUSABLE.includes(resultCode(error) ?? 0)
 }
 
 function isBusy (error: unknown): boolean {

@@ -27,7 +27,7 @@ export async function startWorker (options: WorkerOptions, onLost: (error: Error
   let closed: Promise<unknown> | null = null
   worker.on('message', (answer: Answer) => { waiting.shift()?.resolve(answer) })
   worker.on('error', cause => {
-    lost = new StoreUnavailable('the writer of the database has stopped', { cause })
+    lost = new StoreUnavailable('a thread of the database has stopped', { cause })
     for (const { reject } of waiting.splice(0)) reject(lost)
     onLost(lost)
   })

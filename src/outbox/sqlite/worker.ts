@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { parentPort, workerData } from 'node:worker_threads'
 import { createSqliteActivity } from './activity.ts'
-import { explain, isTransient, lockDatabase, openDatabase, openForReading } from './database.ts'
+import { explain, isUnusable, lockDatabase, openDatabase, openForReading } from './database.ts'
 import { createSqliteLeases } from './leases.ts'
 import type { IncomingEdit } from '../outbox.ts'
 import { createSqliteOutbox } from './outbox.ts'
@@ -83,7 +83,7 @@ function runInTransaction (db: DatabaseSync, parts: Parts, jobs: readonly Job[])
   } catch (error) {
     // After a full disk or an I/O error SQLite has already rolled back.
     if (db.isTransaction) db.exec('ROLLBACK')
-    return { error: explain(error, path), transient: isTransient(error) }
+    return { error: explain(error, path), transient: isUnusable(error) }
   }
 }
 

@@ -23,7 +23,7 @@ t.test('a thread that dies ends the store: jobs that wait and later ones are tol
   const job = (verb: string) => ({ part: 'outbox', verb, args: [] })
   t.strictSame(await worker.commit([job('a'), job('b')]), ['a', 'b'])
   const waiting = [worker.commit([job('die')]), worker.commit([job('c')])]
-  t.match(await Promise.allSettled(waiting), waiting.map(() => ({ status: 'rejected', reason: { name: 'StoreUnavailable', message: 'the writer of the database has stopped', cause: { message: 'out of memory' } } })))
+  t.match(await Promise.allSettled(waiting), waiting.map(() => ({ status: 'rejected', reason: { name: 'StoreUnavailable', message: 'a thread of the database has stopped', cause: { message: 'out of memory' } } })))
   await t.rejects(worker.commit([job('d')]), { name: 'StoreUnavailable' })
   t.equal(lost.length, 1)
   await worker.close()
