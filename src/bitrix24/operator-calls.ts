@@ -36,7 +36,7 @@ const RENEWAL_LOOK_MS = 200
 
 /** Codes in upper case. */
 const REMEDIES: Readonly<Record<string, string>> = {
-  INSUFFICIENT_SCOPE: 'the application lacks the permission imopenlines: add it to the application\'s permissions, and save it again',
+  INSUFFICIENT_SCOPE: 'the application lacks the permission imopenlines: add it to the application\'s permissions and install it again',
   QUERY_LIMIT_EXCEEDED: 'the portal takes no more requests at present: ask again in a minute',
   OPERATION_TIME_LIMIT: 'the portal takes no more requests of this kind at present: ask again in ten minutes',
   ERROR_METHOD_NOT_FOUND: 'the portal does not have this method: update its module "Open Channels" (imopenlines)',
