@@ -85,7 +85,7 @@ export function createOperatorCalls ({ portalId, portal, portals, client, askLea
         await turn()
         const record = await portals.read(portalId)
         if (isUnproven(portal, record)) return { kind: 'refused', code: 'portal-unproven', words: `nothing proves yet that the portal is at ${portal.url}, so no token is sent there: correct BITRIX24_PORTAL_URL, or install the application again` }
-        if (record.tokens === null) return { kind: 'refused', code: 'not-installed', words: 'the portal has not installed the application: `npm run relay -- doctor` says how' }
+        if (record.tokens === null) return { kind: 'refused', code: 'not-installed', words: 'the portal has not installed the application: `npm run -s relay -- doctor` says how' }
         const { accessToken } = record.tokens
         const result = accessToken === '' ? null : await client.call({ endpoint: addressOf(portal, record), method, params, accessToken, signal: halt.signal })
         if (halt.signal.aborted) throw new ShuttingDown('the relay is stopping')
@@ -109,11 +109,11 @@ function isTokenRefused (result: CallResult | null): boolean {
 
 function explain (result: Exclude<CallResult, { kind: 'answered' }> | null): Omit<Extract<OperatorAnswer, { kind: 'refused' }>, 'kind'> {
   if (result === null || (result.kind === 'refused' && isTokenRefused(result))) {
-    return { code: result?.code ?? 'no-token', words: 'the access token is refused, and the relay has not renewed it: `npm run relay -- status` shows what the portal needs' }
+    return { code: result?.code ?? 'no-token', words: 'the access token is refused, and the relay has not renewed it: `npm run -s relay -- status` shows what the portal needs' }
   }
   switch (result.kind) {
     case 'moved': return { code: 'PORTAL_MOVED', words: `the portal redirects to ${result.location}: set BITRIX24_PORTAL_URL to it if that is your portal, and restart` }
-    case 'refused': return { code: result.code, words: REMEDIES[result.code.toUpperCase()] ?? `the portal refuses to answer (${result.code}: ${result.words}): \`npm run relay -- doctor\` says more` }
+    case 'refused': return { code: result.code, words: REMEDIES[result.code.toUpperCase()] ?? `the portal refuses to answer (${result.code}: ${result.words}): \`npm run -s relay -- doctor\` says more` }
     default: return { code: result.cause, words: `the portal does not answer (${result.cause}): check the network and the portal, and ask again` }
   }
 }

@@ -107,7 +107,7 @@ function loadChannels (values: Values, env: Environment, readFile: ReadFile, fau
     channels.set(channel.id, channel)
   }
   if (!isSet('WEBHOOK_SECRET', env) && (values.CHANNELS_FILE === null || (channels.size === 0 && faults.length === 0))) {
-    faults.push('there is no channel: set WEBHOOK_SECRET ("npm run relay -- secret" makes one), or name channels in CHANNELS_FILE')
+    faults.push('there is no channel: set WEBHOOK_SECRET ("npm run -s relay -- secret" makes one), or name channels in CHANNELS_FILE')
   }
   return channels
 }

@@ -78,7 +78,7 @@ export function isAddressRange (value: string): boolean {
   return prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= (version === 4 ? 32 : 128))
 }
 
-const WEBHOOK_SECRET_REMEDY = 'must be whsec_ followed by base64 of 24 to 64 bytes, several separated by commas; "npm run relay -- secret" makes one'
+const WEBHOOK_SECRET_REMEDY = 'must be whsec_ followed by base64 of 24 to 64 bytes, several separated by commas; "npm run -s relay -- secret" makes one'
 const webhookSecrets = z.string().transform(value => value.split(',').map(part => part.trim()))
   .refine(secrets => secrets.every(secret => readSecret(secret) !== null), WEBHOOK_SECRET_REMEDY)
 

@@ -88,7 +88,7 @@ export const en = {
     unreadable: { means: 'The portal\'s answer could not be read.', todo: 'Nothing: the relay repeats the call. If it stays, report it with the log.' },
     line: { means: 'The open line or the connector on it is switched off, or does not exist.', todo: 'Activate the open line, and the connector in it. The relay keeps the edits and continues by itself; three days after its original an edit cannot be delivered any more.' },
     denied: { means: 'The portal does not let the application make the call.', todo: 'Ask the portal\'s administrator: the user who installed the application may have been dismissed, or the plan has no REST. Install the application again if needed.' },
-    scope: { means: 'The application lacks a permission.', todo: 'Add imopenlines, imconnector and im to the application\'s permissions and save it again.' },
+    scope: { means: 'The application lacks a permission.', todo: 'Add imopenlines and imconnector to the application\'s permissions and install it again.' },
     payment: { means: 'The portal\'s plan has ended or has no REST.', todo: 'Ask the portal\'s owner. The relay keeps the edits and continues by itself; three days after its original an edit cannot be delivered any more.' },
     grant: { means: 'The portal does not renew the relay\'s tokens.', todo: 'Ask an administrator of the portal to open "Authorize the relay" on the overview.' },
     notInstalled: { means: 'The application is not installed on the portal.', todo: 'Follow steps 2 and 3 of the README; or open the authorize link on the overview as an administrator.' },

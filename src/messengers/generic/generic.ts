@@ -12,7 +12,7 @@ import type { SeenClient } from '../../edit/edit.ts'
 export const generic = defineMessenger({
   secret: {
     isGood: secret => readSecret(secret) !== null,
-    remedy: 'must be whsec_ followed by base64 of 24 to 64 bytes; "npm run relay -- secret" makes one',
+    remedy: 'must be whsec_ followed by base64 of 24 to 64 bytes; "npm run -s relay -- secret" makes one',
   },
   keys: {},
   create: ({ secrets }) => ({

@@ -42,7 +42,7 @@ export async function startWorker (options: WorkerOptions, onLost: (error: Error
       waiting.push(answered)
       const answer = await answered.promise
       if ('values' in answer) return answer.values
-      throw answer.transient ? new StoreUnavailable(`the database cannot write: ${answer.error}`) : new Error(`the store failed: ${answer.error}`)
+      throw answer.isUnusable ? new StoreUnavailable(`the database cannot write: ${answer.error}`) : new Error(`the store failed: ${answer.error}`)
     },
 
     async close () {

@@ -21,10 +21,10 @@ export interface Job {
   readonly args: readonly unknown[]
 }
 
-/** `transient`: the database cannot be used now (full, locked, read-only). Otherwise the error is a fault of ours. */
+/** `isUnusable`: the database cannot be used now (full, locked, read-only). Otherwise the error is a fault of ours. */
 export type Answer =
   | { readonly values: readonly unknown[] }
-  | { readonly error: string, readonly transient: boolean }
+  | { readonly error: string, readonly isUnusable: boolean }
 
 export interface WorkerOptions {
   readonly path: string
@@ -83,7 +83,7 @@ function runInTransaction (db: DatabaseSync, parts: Parts, jobs: readonly Job[])
   } catch (error) {
     // After a full disk or an I/O error SQLite has already rolled back.
     if (db.isTransaction) db.exec('ROLLBACK')
-    return { error: explain(error, path), transient: isUnusable(error) }
+    return { error: explain(error, path), isUnusable: isUnusable(error) }
   }
 }
 
