@@ -6,8 +6,10 @@ import { ConfigError } from '../../base/errors.ts'
 import { EMPTY_RECORD } from '../../outbox/portals.ts'
 import type { StoreSnapshot } from '../../outbox/store.ts'
 import { fault, ok, open, type Ask, type Finding } from './finding.ts'
-import { examineConnectors, examineToken, howToInstall } from './portal.ts'
+import { examineParks } from './parks.ts'
+import { examineConnectors, examineToken } from './portal.ts'
 import { examineAddress, examineBinding, examineChannel, type Reach } from './reports.ts'
+import { examineRenewal, howToInstall } from './tokens.ts'
 
 interface DoctorOptions {
   readonly load: () => Config
@@ -41,6 +43,7 @@ export async function * examine ({ load, readStore, client, reach }: DoctorOptio
   const record = snapshot?.record ?? EMPTY_RECORD
   if (snapshot === null) yield ok('store', 'there is none yet; the relay creates it when it starts')
   else yield * examineStore(config, snapshot)
+  yield * examineParks(config.portal, record)
   yield await examineAddress(config.publicUrl, record, reach)
 
   if (isUnproven(config.portal, record)) {
@@ -57,11 +60,11 @@ export async function * examine ({ load, readStore, client, reach }: DoctorOptio
     return
   }
   if (tokens.accessToken === '') {
-    yield open('token', 'there is only a refresh token', 'run the doctor again after the relay\'s next call, which brings an access token')
+    yield examineRenewal('there is only a refresh token', config.portal, record)
     return
   }
   const ask: Ask = (method, params = {}) => client.call({ endpoint: address, method, params, accessToken: tokens.accessToken })
-  if (!(yield * examineToken(address, config.portal, await ask('app.info')))) return
+  if (!(yield * examineToken(address, config.portal, record, await ask('app.info')))) return
   yield * examineConnectors(config, ask)
   if (config.publicUrl !== null) yield * examineBinding(config.publicUrl, record, ask)
 }

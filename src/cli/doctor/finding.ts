@@ -22,3 +22,8 @@ export function read<Value> (schema: z.ZodType<Value>, result: CallResult, subje
   const parsed = result.kind === 'answered' ? schema.safeParse(result.result) : null
   return parsed?.success ? { value: parsed.data } : { finding: fault(subject, `${about}the portal's answer cannot be read`, 'try again') }
 }
+
+/** A time in milliseconds, as findings show it. */
+export function toIso (time: number): string {
+  return new Date(time).toISOString()
+}

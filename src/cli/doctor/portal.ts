@@ -1,10 +1,11 @@
 import { z } from 'zod'
 import type { CallResult } from '../../bitrix24/client.ts'
 import { pinnedOrigin, type PortalConfig } from '../../bitrix24/hosts.ts'
-import { authorizeUrl } from '../../bitrix24/session.ts'
 import type { Config } from '../../config/config.ts'
 import type { Lane } from '../../outbox/outbox.ts'
+import type { PortalRecord } from '../../outbox/portals.ts'
 import { fault, ok, open, read, type Ask, type Finding } from './finding.ts'
+import { examineRenewal, howToInstall, SET_CREDENTIALS } from './tokens.ts'
 
 const appInfo = z.object({ CODE: z.string().optional(), INSTALLED: z.boolean().optional().catch(undefined) })
 const scopes = z.array(z.string())
@@ -14,7 +15,7 @@ const lineStatus = z.object({ STATUS: z.boolean(), ERROR: z.boolean().optional()
 const NEEDED_SCOPES: readonly string[] = ['imopenlines', 'imconnector']
 
 /** By the answer to `app.info`. Returns whether the token can be used for further questions. */
-export async function * examineToken (address: string, portal: PortalConfig, result: CallResult): AsyncGenerator<Finding, boolean> {
+export async function * examineToken (address: string, portal: PortalConfig, record: PortalRecord, result: CallResult): AsyncGenerator<Finding, boolean> {
   if (result.kind === 'unreachable' || result.kind === 'unknown') {
     yield fault('portal', `${address} does not answer (${result.cause})`, 'check the address, the network and the portal itself')
     return false
@@ -28,7 +29,7 @@ export async function * examineToken (address: string, portal: PortalConfig, res
   yield ok('portal', `${address} answers in ${Math.round(result.durationMs)} ms`)
   if (result.kind === 'refused') {
     yield result.code.toLowerCase() === 'expired_token'
-      ? open('token', 'the access token has expired', 'run the doctor again after the relay\'s next call, which renews it')
+      ? examineRenewal('the access token has expired', portal, record)
       : fault('token', `the portal refuses it (${result.code}: ${result.words})`, howToInstall(address, portal))
     return false
   }
@@ -38,7 +39,7 @@ export async function * examineToken (address: string, portal: PortalConfig, res
     return false
   }
   yield portal.clientId === null
-    ? fault('token', 'the portal accepts it, but it cannot be renewed', 'set BITRIX24_CLIENT_ID and BITRIX24_CLIENT_SECRET to those that Bitrix24 shows for the application')
+    ? fault('token', 'the portal accepts it, but it cannot be renewed', SET_CREDENTIALS)
     : ok('token', 'the portal accepts it')
   if (isInstalled === true) yield ok('application', 'it is installed')
   if (isInstalled === false) yield fault('application', 'its installation is not finished, so the portal sends it no events', 'open the application once as an administrator, or switch on "uses API only" in its settings')
@@ -76,10 +77,4 @@ export async function * examineConnectors ({ channels }: Config, ask: Ask): Asyn
     else if (!status.value.STATUS) yield fault('line', `${connector} is not active on line ${line}`, 'activate it in the Contact Center, or correct BITRIX24_LINE')
     else yield ok('line', `${connector} is active on line ${line}`)
   }
-}
-
-export function howToInstall (address: string, portal: PortalConfig): string {
-  return portal.clientId === null
-    ? 'create a local application whose handler is https://<this relay>/bitrix24/install, with the relay running'
-    : `install it again, or open ${authorizeUrl(address, portal)} as an administrator`
 }

@@ -8,7 +8,7 @@ import { PROBLEM_TYPE } from '../../http/problem.ts'
 import { SILENT_AFTER } from '../../operations/confirmations.ts'
 import type { PortalRecord } from '../../outbox/portals.ts'
 import type { StoreSnapshot } from '../../outbox/store.ts'
-import { fault, ok, open, read, type Ask, type Finding } from './finding.ts'
+import { fault, ok, open, read, toIso, type Ask, type Finding } from './finding.ts'
 
 /** Makes a GET request. */
 export type Reach = (url: URL) => Promise<Exchange>
@@ -82,8 +82,4 @@ function isRelay (exchange: Exchange): boolean {
   const body = parseJson(exchange.body.toString('utf8'))
   const isAlive = exchange.status === 200 && typeof body === 'object' && body !== null && 'status' in body && body.status === 'live'
   return isAlive || String(exchange.headers['content-type']).startsWith(PROBLEM_TYPE)
-}
-
-function toIso (time: number): string {
-  return new Date(time).toISOString()
 }
