@@ -14,6 +14,7 @@ export function channel (changes: Partial<Channel> = {}): Channel {
     secrets: [SECRET],
     connector: 'relay_demo',
     line: 1,
+    own: { connector: false, line: false },
     ids: { user: '{user}', chat: '{chat}', message: '{message}' },
     files: 'send',
     userFields: ['last_name', 'name', 'picture', 'url', 'gender', 'email', 'phone'],

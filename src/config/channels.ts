@@ -14,6 +14,8 @@ export interface Channel extends AddressRules {
   readonly secrets: readonly string[]
   readonly connector: string
   readonly line: number
+  /** Whether the channel names them itself. Otherwise they are BITRIX24_CONNECTOR and BITRIX24_LINE. */
+  readonly own: { readonly connector: boolean, readonly line: boolean }
   readonly settleMs: number
   readonly upstream: ConnectorConfig | null
   /** The values of the messenger's own keys. */
@@ -98,7 +100,7 @@ export const fileSchema = z.strictObject({
 /** The channel of WEBHOOK_SECRET. */
 export function defaultChannel (secrets: readonly string[], defaults: ChannelDefaults, faults: string[]): Channel | null {
   const entry = entrySchema.parse({ id: 'default', messenger: 'generic', secrets: [...secrets] })
-  return complete(entry, 'the channel default', defaults, faults)
+  return complete(entry, 'the channel default', false, defaults, faults)
 }
 
 /** The channels of CHANNELS_FILE. After parsing, replaces `${NAME}` in strings by the environment's value. */
@@ -120,7 +122,7 @@ export function readChannels (path: string, defaults: ChannelDefaults, env: Envi
     faults.push(...parsed.error.issues.map(({ path, message }) => `CHANNELS_FILE: /${path.join('/')} ${message}${nameChannel(expanded, path)}`))
     return []
   }
-  return parsed.data.channels.map(entry => complete(entry, `CHANNELS_FILE: the channel ${entry.id}`, defaults, faults)).filter(channel => channel !== null)
+  return parsed.data.channels.map(entry => complete(entry, `CHANNELS_FILE: the channel ${entry.id}`, true, defaults, faults)).filter(channel => channel !== null)
 }
 
 /** The channel's id, so nobody has to count channels. */
@@ -130,11 +132,12 @@ function nameChannel (file: unknown, [list, index, key]: readonly PropertyKey[])
   return typeof id === 'string' ? ` (channel ${id})` : ''
 }
 
-function complete (entry: ChannelEntry, name: string, defaults: ChannelDefaults, faults: string[]): Channel | null {
+function complete (entry: ChannelEntry, name: string, isInFile: boolean, defaults: ChannelDefaults, faults: string[]): Channel | null {
   const connector = entry.connector ?? defaults.connector
   const line = entry.line ?? defaults.line
-  if (connector === null) faults.push(`${name} has no connector: set BITRIX24_CONNECTOR`)
-  if (line === null) faults.push(`${name} has no line: set BITRIX24_LINE`)
+  const orOwn = (key: string) => isInFile ? `, or the channel's "${key}"` : ''
+  if (connector === null) faults.push(`${name} has no connector: set BITRIX24_CONNECTOR${orOwn('connector')}`)
+  if (line === null) faults.push(`${name} has no line: set BITRIX24_LINE${orOwn('line')}`)
   if (!entry.allowAnonymous && !entry.userFields.some(field => field === 'name' || field === 'last_name')) {
     faults.push(`${name} sends no name, so every edit would be refused: add name to userFields, or set allowAnonymous`)
   }
@@ -143,7 +146,8 @@ function complete (entry: ChannelEntry, name: string, defaults: ChannelDefaults,
   const messenger = entry.messenger as MessengerName
   const { id, secrets, ids, files, userFields, cleanNames, allowAnonymous, settleMs = defaults.settleMs } = entry
   const settings = Object.fromEntries(Object.entries(entry).filter(([key]) => Object.hasOwn(messengers[messenger].keys, key)))
-  return { id, messenger, secrets, connector, line, ids, files, userFields, cleanNames, allowAnonymous, settleMs, upstream, settings }
+  const own = { connector: entry.connector !== undefined, line: entry.line !== undefined }
+  return { id, messenger, secrets, connector, line, own, ids, files, userFields, cleanNames, allowAnonymous, settleMs, upstream, settings }
 }
 
 function expand (value: unknown, pointer: string, lookUp: (name: string) => string | null, faults: string[]): unknown {

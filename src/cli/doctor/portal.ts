@@ -1,8 +1,8 @@
 import { z } from 'zod'
 import type { CallResult } from '../../bitrix24/client.ts'
 import { pinnedOrigin, type PortalConfig } from '../../bitrix24/hosts.ts'
+import type { Channel } from '../../config/channels.ts'
 import type { Config } from '../../config/config.ts'
-import type { Lane } from '../../outbox/outbox.ts'
 import type { PortalRecord } from '../../outbox/portals.ts'
 import { fault, ok, open, read, type Ask, type Finding } from './finding.ts'
 import { examineRenewal, howToInstall, SET_CREDENTIALS } from './tokens.ts'
@@ -46,6 +46,7 @@ export async function * examineToken (address: string, portal: PortalConfig, rec
   return true
 }
 
+/** Whether the portal lets the application use the connectors and the lines of all channels. */
 export async function * examineConnectors ({ channels }: Config, ask: Ask): AsyncGenerator<Finding> {
   const granted = read(scopes, await ask('scope'), 'scope')
   if ('finding' in granted) yield granted.finding
@@ -58,23 +59,28 @@ export async function * examineConnectors ({ channels }: Config, ask: Ask): Asyn
     yield ok('scope', NEEDED_SCOPES.join(', '))
   }
 
-  const lanes = [...new Map([...channels.values()].map(({ connector, line }): [string, Lane] => [`${connector} ${line}`, { connector, line }])).values()]
   const listed = read(connectors, await ask('imconnector.list'), 'connector')
   if ('finding' in listed) yield listed.finding
   else {
     const known = Array.isArray(listed.value) ? listed.value : Object.keys(listed.value)
-    for (const connector of new Set(lanes.map(lane => lane.connector))) {
-      yield known.includes(connector)
-        ? ok('connector', connector)
-        : fault('connector', `the portal does not know ${connector}`, `set BITRIX24_CONNECTOR to one of ${known.join(', ') || 'none, so register one with imconnector.register'}`)
+    for (const [connector, users] of Map.groupBy(channels.values(), channel => channel.connector)) {
+      const remedy = known.length === 0 ? 'register it with imconnector.register: the portal has none' : `set ${settingOf('connector', users)} to one of ${known.join(', ')}`
+      yield known.includes(connector) ? ok('connector', connector) : fault('connector', `the portal does not know ${connector}`, remedy)
     }
   }
 
-  for (const { connector, line } of lanes) {
+  for (const users of Map.groupBy(channels.values(), ({ connector, line }) => `${connector} ${line}`).values()) {
+    const [{ connector, line }] = users as [Channel, ...Channel[]]
     const status = read(lineStatus, await ask('imconnector.status', { CONNECTOR: connector, LINE: line }), 'line', `${connector} on line ${line}: `)
     if ('finding' in status) yield status.finding
     else if (status.value.ERROR) yield fault('line', `${connector} reports an error on line ${line}`, 'open its settings in the Contact Center')
-    else if (!status.value.STATUS) yield fault('line', `${connector} is not active on line ${line}`, 'activate it in the Contact Center, or correct BITRIX24_LINE')
+    else if (!status.value.STATUS) yield fault('line', `${connector} is not active on line ${line}`, `activate it in the Contact Center, or correct ${settingOf('line', users)}`)
     else yield ok('line', `${connector} is active on line ${line}`)
   }
+}
+
+/** The settings from which these channels have their connector or line. */
+function settingOf (key: 'connector' | 'line', channels: readonly Channel[]): string {
+  const variable = { connector: 'BITRIX24_CONNECTOR', line: 'BITRIX24_LINE' }[key]
+  return [...new Set(channels.map(({ id, own }) => own[key] ? `"${key}" of the channel ${id}` : variable))].join(' and ')
 }

@@ -17,6 +17,8 @@ import { eventually, startPortal } from '../../portal.ts'
 /** What a test changes of what the doctor sees. */
 interface Seen {
   readonly laterMs?: number
+  /** Entries of a CHANNELS_FILE. */
+  readonly channels?: readonly object[]
   readonly snapshot?: Partial<StoreSnapshot>
 }
 
@@ -29,12 +31,12 @@ export async function startExamined (t: Test) {
   const env: Record<string, string> = {
     ...sandboxEnv(portal.url), WEBHOOK_SECRET: SECRET, DATABASE_URL: `file:${databasePath}`, HOST: '127.0.0.1', PORT: '0', LOG_LEVEL: 'silent',
   }
-  const load = (changes: Record<string, string> = {}) => loadConfig({ ...env, ...changes }, () => '')
+  const load = (changes: Record<string, string> = {}, channels: readonly object[] = []) => loadConfig({ ...env, ...changes, ...channels.length > 0 ? { CHANNELS_FILE: 'channels.json' } : {} }, () => JSON.stringify({ channels }))
 
-  async function doctor (changes: Record<string, string> = {}, { laterMs = 0, snapshot = {} }: Seen = {}): Promise<string[]> {
+  async function doctor (changes: Record<string, string> = {}, { laterMs = 0, channels = [], snapshot = {} }: Seen = {}): Promise<string[]> {
     const findings: Finding[] = []
     for await (const finding of examine({
-      load: () => load(changes),
+      load: () => load(changes, channels),
       async readStore (config) {
         const found = await inspectStore({ ...config, now: () => Date.now() + laterMs })
         return found === null ? null : { ...found, ...snapshot }
