@@ -18,6 +18,7 @@ import type { Config } from './config/config.ts'
 import type { PortalCondition } from './courier/parks.ts'
 import { NotFound } from './base/errors.ts'
 import { answerClientError, trackResponses } from './http/client-error.ts'
+import { NOTHING_HERE } from './http/problem.ts'
 import { createIdMask } from './base/log.ts'
 import type { WebhookObserver } from './operations/observers.ts'
 import type { Confirmations } from './operations/confirmations.ts'
@@ -62,7 +63,7 @@ export interface Patience {
   readonly checkEveryMs: number
 }
 
-const nothingHere = () => new NotFound('there is nothing at this address for this method')
+const nothingHere = () => new NotFound(NOTHING_HERE)
 
 const PATIENCE: Patience = { requestTimeoutMs: 15_000, checkEveryMs: 5_000 }
 

@@ -1,4 +1,7 @@
 import type { EditAnswer, StatusAnswer } from '../../routes/edits.ts'
+import { parseJson } from '../bitrix24/answer.ts'
+import { NOTHING_HERE, problemSchema, type Problem } from '../http/problem.ts'
+import { ask, explainStranger } from './ask.ts'
 
 export interface ApiOptions {
   /** The relay's address, without a path. */
@@ -12,22 +15,23 @@ interface ApiRequest {
   readonly headers?: Readonly<Record<string, string>>
   /** Bytes are sent unchanged, anything else as JSON. */
   readonly body?: object
+  /** 30 s by default. */
+  readonly timeoutMs?: number
 }
 
-interface Problem { readonly detail?: string, readonly errors?: ReadonlyArray<{ readonly pointer: string, readonly detail: string }> }
-
-/** Calls the relay's API. Rejects with an Error that has the relay's error message, or says that it cannot be reached. */
-export async function askApi<Answer> ({ url, token }: ApiOptions, path: string, { method = 'GET', headers = {}, body }: ApiRequest = {}): Promise<Answer> {
-  const response = await fetch(new URL(path, url), {
+/** Calls the relay's API. Rejects with an Error that has the relay's error message, or says why the relay does not answer, with the remedy. */
+export async function askApi<Answer> ({ url, token }: ApiOptions, path: string, { method = 'GET', headers = {}, body, timeoutMs }: ApiRequest = {}): Promise<Answer> {
+  const answer = await ask(url, path, {
     method,
     headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers, authorization: `Bearer ${token}` },
     ...(body === undefined ? {} : { body: body instanceof Uint8Array ? body : JSON.stringify(body) }),
-    redirect: 'manual',
-    signal: AbortSignal.timeout(30_000),
+    timeoutMs,
   })
-  const text = await response.text()
-  if (response.ok) return JSON.parse(text) as Answer
-  throw new Error(`${url} answered ${response.status}: ${explain(text)}`)
+  const { status } = answer
+  const found = parseJson(answer.text)
+  if (found !== undefined && status >= 200 && status <= 299) return found as Answer
+  const problem = problemSchema.safeParse(found).data
+  throw new Error(problem === undefined ? explainStranger(url, answer) : `${url} answered ${status}: ${explain(problem)}`)
 }
 
 /** One line for each edit, in columns. */
@@ -55,11 +59,8 @@ export function formatChannel ({ id, lastWebhookAt, lastUnreadable, lastForwardF
   return [`channel  ${id} last webhook ${lastWebhookAt ?? 'long ago or never'}`, `in 24 h: ${counts.join(', ') || 'nothing'}`, ...faults].join('; ')
 }
 
-function explain (text: string): string {
-  try {
-    const { detail = text, errors = [] } = JSON.parse(text) as Problem
-    return [detail, ...errors.map(fault => `${fault.pointer} ${fault.detail}`)].join('; ')
-  } catch {
-    return text.slice(0, 200)
-  }
+function explain ({ status, detail, errors = [] }: Problem): string {
+  if (status === 401) return 'ADMIN_TOKEN is not that of the relay: set it to the same value'
+  if (status === 404 && detail === NOTHING_HERE) return 'the relay has no API, because its ADMIN_TOKEN is not set: set it and restart the relay'
+  return [detail, ...errors.map(fault => `${fault.pointer} ${fault.detail}`)].join('; ')
 }

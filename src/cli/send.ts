@@ -1,5 +1,6 @@
 import { BadRequest } from '../base/errors.ts'
 import { signStandardWebhook } from '../signatures/standard-webhooks.ts'
+import { ask } from './ask.ts'
 
 interface SendOptions {
   /** The relay's address, without a path. */
@@ -15,14 +16,9 @@ interface SendOptions {
 /** Signs an event and posts it as a messenger does. Rejects with BadRequest if the text is not JSON, and if the relay cannot be reached. */
 export async function send ({ url, channel, key, text, now }: SendOptions): Promise<{ status: number, answer: string }> {
   const body = toEvent(text, now)
-  const response = await fetch(new URL(`/webhooks/${encodeURIComponent(channel)}`, url), {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', ...signStandardWebhook(key, body, now) },
-    body,
-    redirect: 'manual',
-    signal: AbortSignal.timeout(30_000),
-  })
-  return { status: response.status, answer: await response.text() }
+  const headers = { 'content-type': 'application/json', ...signStandardWebhook(key, body, now) }
+  const { status, text: answer } = await ask(url, `/webhooks/${encodeURIComponent(channel)}`, { method: 'POST', headers, body })
+  return { status, answer }
 }
 
 function toEvent (text: string, now: number): string {

@@ -5,6 +5,9 @@ import { BadRequest, ClockUnproven, Conflict, Forbidden, NotFound, Overloaded, P
 
 export const PROBLEM_TYPE = 'application/problem+json'
 
+/** The detail of a 404 where no route is, such as the API's while ADMIN_TOKEN is not set. */
+export const NOTHING_HERE = 'there is nothing at this address for this method'
+
 /** A problem document (RFC 9457). `errors` names each faulty field by a JSON Pointer into the body. */
 export const problemSchema = z.object({
   type: z.literal('about:blank'),
