@@ -62,5 +62,7 @@ export function formatChannel ({ id, lastWebhookAt, lastUnreadable, lastForwardF
 function explain ({ status, detail, errors = [] }: Problem): string {
   if (status === 401) return 'ADMIN_TOKEN is not that of the relay: set it to the same value'
   if (status === 404 && detail === NOTHING_HERE) return 'the relay has no API, because its ADMIN_TOKEN is not set: set it and restart the relay'
-  return [detail, ...errors.map(fault => `${fault.pointer} ${fault.detail}`)].join('; ')
+  // The detail of a faulty filter is made of its errors.
+  const isRepeated = errors.length > 0 && errors.every(fault => detail.includes(fault.detail))
+  return [...isRepeated ? [] : [detail], ...errors.map(fault => `${fault.pointer} ${fault.detail}`.trim())].join('; ')
 }

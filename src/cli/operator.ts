@@ -1,5 +1,6 @@
-import type { Command } from 'commander'
+import { Option, type Command } from 'commander'
 import type { EditAnswer, StatusAnswer } from '../../routes/edits.ts'
+import { EDIT_STATES } from '../edit/edit.ts'
 import { askApi, formatChannel, formatEdits, type ApiOptions } from './api.ts'
 
 interface FilterOptions {
@@ -29,7 +30,7 @@ export function addOperatorCommands (program: Command, defaultUrl: string, findT
       for (const channel of status.channels) console.log(formatChannel(channel))
     })
 
-  withFilter(program.command('edits').description('list edits, the newest message first'))
+  withFilter(program.command('edits').description('list edits, the newest message first'), EDIT_STATES)
     .option('--url <url>', 'the relay\'s address', defaultUrl)
     .option('--limit <count>', 'the number of edits', '50')
     .option('--cursor <cursor>', 'continue after a page')
@@ -40,7 +41,7 @@ export function addOperatorCommands (program: Command, defaultUrl: string, findT
       if (page.next !== null) console.log(`more: --cursor ${page.next}`)
     })
 
-  withFilter(program.command('redeliver').description('deliver finished edits again: one by its id, or all that match; only dead edits unless --state is given'))
+  withFilter(program.command('redeliver').description('deliver finished edits again: one by its id, or all that match; only dead edits unless --state is given'), ['dead', 'delivered'])
     .argument('[id]', 'the id of an edit')
     .option('--url <url>', 'the relay\'s address', defaultUrl)
     .action(async (id: string | undefined, options: FilterOptions & { url: string }) => {
@@ -51,14 +52,20 @@ export function addOperatorCommands (program: Command, defaultUrl: string, findT
         return
       }
       if (Object.keys(present(filter)).length === 0) throw new Error('give an id, or a filter such as --reason rejected')
+      if (filter.confirmation !== undefined && filter.state !== 'delivered') throw new Error('--confirmation is of delivered edits: add --state delivered')
       const count = await askApi<{ redelivered: number, skipped: number }>(api({ url }), '/api/edits/redeliver', { method: 'POST', body: present(filter) })
-      console.log(`${count.redelivered} will be delivered again, ${count.skipped} cannot be`)
+      console.log(formatCount(count))
     })
 }
 
-function withFilter (command: Command): Command {
+function formatCount ({ redelivered, skipped }: { readonly redelivered: number, readonly skipped: number }): string {
+  const why = skipped === 1 ? 'it already waits for a call, or a guard refused it' : 'they already wait for a call, or a guard refused them'
+  return `${redelivered} will be delivered again${skipped === 0 ? '' : `, ${skipped} cannot be: ${why}`}`
+}
+
+function withFilter (command: Command, states: readonly string[]): Command {
   return command
-    .option('--state <state>', 'pending, delivered or dead')
+    .addOption(new Option('--state <state>', 'which edits').choices(states))
     .option('--reason <reason>', 'why an edit is dead, such as rejected or empty-text')
     .option('--channel <id>', 'of this channel')
     .option('--chat <id>', 'of this chat')

@@ -62,8 +62,29 @@ t.test('redeliver takes an id or a filter, and says what cannot be', async t => 
   await kill()
   t.match(await relay('redeliver', id), { code: 0, output: new RegExp(`${id} +pending`) })
   await kill()
-  t.match(await relay('redeliver', '--reason', 'rejected'), { code: 0, output: /^1 will be delivered again, 0 cannot be/ })
+  t.match(await relay('redeliver', '--reason', 'rejected'), { code: 0, output: '1 will be delivered again\n' })
+  await app.inject(webhook([edit(' ', 2)]))
+  t.match(await relay('redeliver', '--channel', 'default'), { code: 0, output: '0 will be delivered again, 1 cannot be: it already waits for a call, or a guard refused it\n' })
+  await app.inject(webhook([edit(' ', 3)]))
+  t.match(await relay('redeliver', '--channel', 'default'), { code: 0, output: '0 will be delivered again, 2 cannot be: they already wait for a call, or a guard refused them\n' })
+  t.match(await relay('redeliver', '--confirmation', 'unconfirmed'), { code: 1, output: /--confirmation is of delivered edits: add --state delivered/ })
   t.match(await relay('redeliver'), { code: 1, output: /give an id, or a filter/ })
+})
+
+t.test('redeliver offers no state that cannot be delivered again', async t => {
+  const { relay } = await start(t)
+  t.match(await relay('redeliver', '--state', 'pending'), { code: 1, output: /^error: option '--state <state>' argument 'pending' is invalid\. Allowed choices are dead, delivered\.\n$/ })
+  t.match(await relay('redeliver', '--help'), { code: 0, output: /--state <state> +which edits \(choices: "dead",\s+"delivered"/ })
+  t.match(await relay('edits', '--help'), { code: 0, output: /\(choices: "pending",\s+"delivered",\s+"dead"/ })
+})
+
+t.test('a faulty filter is named once', async t => {
+  const { relay, url } = await start(t)
+  const { code, output } = await relay('edits', '--state', 'ded')
+  t.equal(code, 1)
+  t.equal(output.match(/ded' is invalid|Invalid option/g)?.length, 1, output)
+  t.match(await relay('edits', '--confirmation', 'yes'), { code: 1, output: `${url} answered 400: /confirmation Invalid option: expected one of "confirmed"|"unconfirmed"|"unknown"\n` })
+  t.match(await relay('edits', '--limit', '0', '--reason', 'x'), { code: 1, output: /^\S+ answered 400: \/reason [^;]+; \/limit [^;]+\n$/ })
 })
 
 t.test('a relay that refuses or cannot be reached is named', async t => {
