@@ -4,7 +4,7 @@ import packageJson from '../package.json' with { type: 'json' }
 
 /** The command line. Node stores compiled code, which makes each later command a third faster. */
 enableCompileCache()
-const { Command } = await import('commander')
+const { Command, CommanderError } = await import('commander')
 const { wallClock } = await import('./base/clock.ts')
 const { addDoctorCommand } = await import('./cli/doctor/command.ts')
 const { addOperatorCommands } = await import('./cli/operator.ts')
@@ -92,6 +92,7 @@ try {
   await program.parseAsync()
 } catch (error) {
   const cause = error instanceof Error && error.cause instanceof Error ? ` (${error.cause.message || error.cause.name})` : ''
-  console.error(`${error instanceof Error ? error.message : String(error)}${cause}`)
+  // Commander has printed its own.
+  if (!(error instanceof CommanderError)) console.error(`${error instanceof Error ? error.message : String(error)}${cause}`)
   process.exitCode ??= 1
 }

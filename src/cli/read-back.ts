@@ -1,10 +1,12 @@
 import type { Command } from 'commander'
 import type { DialogAnswer, VerificationAnswer } from '../../routes/read-back.ts'
 import { askApi, formatTable } from './api.ts'
+import { exitWithUsage } from './usage.ts'
 
 /** The operator's commands that ask the portal, through a running relay: `verify` and `ids`. */
 export function addReadBackCommands (program: Command, defaultUrl: string, findToken: () => string, exitWith: (code: number) => void): void {
   program.command('verify')
+    .exitOverride(exitWithUsage(exitWith))
     .description('read a message back from the portal; exit code 1: not there, or another text; 2: the relay could not look')
     .argument('<id>', 'the id of an edit')
     .option('--url <url>', 'the relay\'s address', defaultUrl)

@@ -34,6 +34,7 @@ t.test('verify prints what stands in the portal, and its exit code is the answer
   t.match(await run('verify', await deliver('nobody', 'lost')), { code: 1, output: /^found {5}no\nexpected {2}"lost"\nmatches {3}no\nnote {6}the portal has the dialog/ })
   await portal.fault({ method: 'imopenlines.dialog.get', fault: 'reset', times: 1 })
   t.match(await run('verify', id), { code: 2, output: /^found {5}unknown\n.*\nmatches {3}unknown\nnote {6}the portal does not answer/ })
+  t.match(await run('verify'), { code: 2, output: "error: missing required argument 'id'\n" })
   t.match(await run('verify', 'unknown'), { code: 2, output: /answered 404: no such edit/ })
 })
 

@@ -5,6 +5,7 @@ import { loadConfig } from '../../config/config.ts'
 import type { Environment, ReadFile } from '../../config/environment.ts'
 import { exchange } from '../../http/exchange.ts'
 import { inspectStore } from '../../outbox/open.ts'
+import { exitWithUsage } from '../usage.ts'
 import { examine } from './doctor.ts'
 import type { Finding } from './finding.ts'
 
@@ -21,6 +22,7 @@ const ADDRESS_TIMEOUT_MS = 10_000
 /** `doctor`, which needs no running relay. */
 export function addDoctorCommand (program: Command, { env, readFile, version, exitWith }: DoctorCommandOptions): void {
   program.command('doctor')
+    .exitOverride(exitWithUsage(exitWith))
     .description('check all that an edit and its confirmation need, and name the remedies; changes nothing; exit code 1: there is a fault, 2: the check itself failed')
     .option('--json', 'print a JSON list of { state, subject, words, remedy }')
     .action(async ({ json = false }: { json?: boolean }) => {

@@ -36,3 +36,9 @@ t.test('each fault of the configuration is a finding with its remedy', async t =
   t.match(findings.map(({ words }) => words), [/^PORT must/, 'there is no channel', 'BITRIX24_PORTAL_URL is missing'])
   t.match(findings.map(({ remedy }) => remedy), ['.env.example explains every variable', /^set WEBHOOK_SECRET/, /^set it to the portal's address/])
 })
+
+t.test('a faulty command line is a check that failed, and no fault of the relay', async t => {
+  t.match(await run({}, '--jsno'), { code: 2, output: '', errors: "error: unknown option '--jsno'\n(Did you mean --json?)\n" })
+  t.match(await run({}, 'now'), { code: 2, output: '', errors: /^error: too many arguments/ })
+  t.match(await run({}, '--help'), { code: 0, output: /^Usage: relay doctor/, errors: '' })
+})
