@@ -26,7 +26,7 @@ export function examineChannel ({ id }: Pick<Channel, 'id'>, { confirmations, ac
   const words = `${id}: ${webhook}, ${edits}`
   if (confirmed === 0 && unconfirmed > 0) {
     const finding = unconfirmed < SILENT_AFTER ? open : fault
-    return finding('channel', `${words}, and ${unconfirmed} ought to be`, 'compare its connector, line and "ids" with those of the original messages: `npm run relay -- ids <dialog>` shows them')
+    return finding('channel', `${words}, and ${unconfirmed} ought to be`, 'compare its connector, line and "ids" with those of the original messages: `npm run -s relay -- ids <dialog>` shows them')
   }
   return at === undefined ? open('channel', words, `set the sender's webhook to https://<this relay>/webhooks/${id}`) : ok('channel', words)
 }
