@@ -52,8 +52,8 @@ const BY_ACTION: Readonly<Record<CodeAction, CodeGroup>> = {
   'park-portal': 'denied',
 }
 
-/** Codes after which an administrator's consent helps. */
-const AUTHORIZED: ReadonlySet<CodeGroup> = new Set(['grant', 'notInstalled', 'tokenRefused', 'denied'])
+/** An administrator's consent ends these parks, and may end those of `denied`. */
+const GRANTED: ReadonlySet<CodeGroup> = new Set(['grant', 'notInstalled', 'tokenRefused'])
 
 /** What the code of a call means, and what to do. */
 export function explain (code: string, texts: Texts): Explanation {
@@ -61,9 +61,9 @@ export function explain (code: string, texts: Texts): Explanation {
 }
 
 /** The same for the code of a park. Any code parks the portal if it comes with 401 or 403. */
-export function explainPark (code: string, texts: Texts): Explanation & { readonly isAuthorized: boolean } {
+export function explainPark (code: string, texts: Texts): Explanation & { readonly needsGrant: boolean, readonly mayGrant: boolean } {
   const group = groupOf(code, 403)
-  return { ...texts.codes[group], isAuthorized: AUTHORIZED.has(group) }
+  return { ...texts.codes[group], needsGrant: GRANTED.has(group), mayGrant: GRANTED.has(group) || group === 'denied' }
 }
 
 function groupOf (code: string, status: number): CodeGroup {

@@ -54,8 +54,8 @@ function verdict (view: View, { ledger, oldestPendingAt, portal, lines, isListen
 function parks (view: View, { portal, lines }: Overview): Html {
   const { texts: { overview: texts } } = view
   const row = (place: string, code: string, since: number | null, authorizeUrl: string | null): Html => {
-    const { means, todo, isAuthorized } = explainPark(code, view.texts)
-    return html`<tr><th scope="row">${place}</th><td data-label="${texts.code}"><code>${code}</code><br>${means}</td><td data-label="${texts.since}">${since !== null && exactTime(since, view)}</td><td data-label="${texts.todo}">${todo}${isAuthorized && authorizeUrl !== null && html`<p>${link(authorizeUrl, texts.authorize)}</p>`}</td></tr>`
+    const { means, todo, mayGrant } = explainPark(code, view.texts)
+    return html`<tr><th scope="row">${place}</th><td data-label="${texts.code}"><code>${code}</code><br>${means}</td><td data-label="${texts.since}">${since !== null && exactTime(since, view)}</td><td data-label="${texts.todo}">${todo}${mayGrant && authorizeUrl !== null && html`<p>${link(authorizeUrl, texts.authorize)}</p>`}</td></tr>`
   }
   return html`<table><thead><tr><th scope="col">${texts.place}</th><th scope="col">${texts.code}</th><th scope="col">${texts.since}</th><th scope="col">${texts.todo}</th></tr></thead><tbody>
 ${portal.condition !== 'ready' && row(portal.host, portal.condition, portal.since, portal.authorizeUrl)}

@@ -53,13 +53,13 @@ t.test('the remedy of a park depends on its code, and on whether it ends by itse
     t.match(await parked(code), [new RegExp(`^fault portal: parked since 2026-11-22T10:00:00.000Z \\(${code}\\), .*: open http.* as an administrator, or install the application again$`)], code)
   }
   t.match(await parked('refresh-lost'), [/: open http.* as an administrator, or install the application again; the relay tries again by itself, within 15 minutes$/])
-  t.match(await parked('PAYMENT_REQUIRED'), [/: ask the portal's owner: .*; the relay tries again/])
+  t.match(await parked('PAYMENT_REQUIRED'), [/: ask the portal's owner; the relay tries again/])
   t.match(await parked('insufficient_scope'), [/: add imopenlines and imconnector to the application's permissions/])
   t.match(await parked('PORTAL_MOVED'), [/: set BITRIX24_PORTAL_URL to the new address and restart/])
-  t.match(await parked('other-portal'), [/: correct BITRIX24_PORTAL_URL, or install the application again; the relay's log says what is missing$/])
+  t.match(await parked('other-portal'), [/: correct BITRIX24_PORTAL_URL, or use another database for the other portal$/])
   t.match(await parked('OVERLOAD_LIMIT'), [/: ask the support of Bitrix24/])
   t.match(await parked('wrong_client'), [/: compare BITRIX24_CLIENT_ID and BITRIX24_CLIENT_SECRET/])
-  t.match(await parked('SOMETHING_NEW'), [/: ask the portal's administrator whether .*; the relay tries again/])
+  t.match(await parked('SOMETHING_NEW'), [/: ask the portal's administrator: .*; the relay tries again/])
 
   const unconfigured = { BITRIX24_CLIENT_ID: '', BITRIX24_CLIENT_SECRET: '', BITRIX24_REFRESH_TOKEN: '' }
   t.match(await parked('not-installed', {}, unconfigured), [/: set BITRIX24_CLIENT_ID and BITRIX24_CLIENT_SECRET to those that Bitrix24 shows for the application, and restart$/])
