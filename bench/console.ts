@@ -8,6 +8,7 @@ import { unreachablePortalEnv } from './webhooks.ts'
 
 const ROWS = 1_000_000
 const BATCH = 1000
+const PER_CALL = 50
 const REQUESTS = 40
 const ADMIN_TOKEN = 'bench-admin-token-of-loopback'
 
@@ -91,17 +92,23 @@ async function fill (databaseUrl: string): Promise<string> {
   const { portal, outbox } = store
   const lane = { connector: 'relay_demo', line: 1, channel: 'default' }
   let id = ''
+  let calls = 0
   for (let first = 0; first < ROWS; first += BATCH) {
     await outbox.accept(Array.from({ length: BATCH }, (_, index) => ({ ...pendingEdit(portal, first + index), refusal: index % 100 === 0 ? 'empty-text' as const : null })))
-    const callId = `call ${first}`
-    const now = Date.now()
-    const claimed = await outbox.claim({ portal, epoch: 0, lane, callId, now, limit: BATCH, bucket: { level: 0, at: 0 } })
-    const outcomes = claimed.map(({ id, version }, index): CallOutcome => index % 100 === 1
-      ? { id, version, result: 'dead', reason: 'rejected', words: 'Incomplete data', quarantineUntil: null }
-      : { id, version, result: 'delivered', flags: [] })
-    await outbox.record({ portal, epoch: 0, callId, outcomes, attempt: { at: now, durationMs: 12, code: 'ok', words: null }, now })
-    id = claimed[0]?.id ?? id
+    for (;;) {
+      const callId = `call ${calls++}`
+      const now = Date.now()
+      const claimed = await outbox.claim({ portal, epoch: 0, lane, callId, now, limit: PER_CALL, bucket: { level: 0, at: 0 } })
+      if (claimed.length === 0) break
+      const outcomes = claimed.map(({ id, version }, index): CallOutcome => index === 0 && calls % 2 === 0
+        ? { id, version, result: 'dead', reason: 'rejected', words: 'Incomplete data', quarantineUntil: null }
+        : { id, version, result: 'delivered', flags: [] })
+      await outbox.record({ portal, epoch: 0, callId, outcomes, attempt: { at: now, durationMs: 12, code: 'ok', words: null }, now })
+      id = claimed[0]?.id ?? id
+    }
   }
+  const { pending } = await outbox.backlog(portal)
+  if (pending > 0) throw new Error(`${pending} edits are not finished`)
   await store.close()
   return id
 }
