@@ -53,6 +53,8 @@ const editedMessage = message.extend({
 /** Where the engines' own messages have the client's name, which WAHA does not give: WEBJS, NOWEB, GOWS; in edits also WEBJS, WPP (two versions). */
 const NAMES = [['notifyName'], ['pushName'], ['Info', 'PushName'], ['message', '_data', 'notifyName'], ['2', 'notifyName'], ['msg', 'notifyName']]
 
+const name = optionalText(1000)
+
 /** Shown instead of a file without a caption: its URL is on the WAHA server and needs that server's API key. */
 const SIGNS: readonly [type: RegExp, sign: string][] = [[/^image\//, '📷'], [/^video\//, '🎬'], [/^audio\//, '🎵'], [/^/, '📎']]
 
@@ -157,8 +159,8 @@ function readClients ({ timestamp, engine, payload }: Event, settings: Settings,
 
 function toProfile ({ participant, from, _data: data }: Message, settings: Settings): ClientProfile {
   const id = participant ?? from
-  const names = NAMES.map(path => optionalText(1000).parse(valueAt(data, path)))
-  return { id: writeId(id, settings.idSuffix), name: names.find(name => name !== undefined && name !== ''), phone: phoneOf(id) }
+  const names = NAMES.map(path => name.parse(valueAt(data, path)))
+  return { id: writeId(id, settings.idSuffix), name: names.find(each => each !== undefined && each !== ''), phone: phoneOf(id) }
 }
 
 function isOwn ({ fromMe, id }: Message): boolean {

@@ -51,6 +51,8 @@ type Message = z.output<typeof message>
 
 type EditedItem = z.output<typeof editedMessage>
 
+const testSchema = z.strictObject({ test: z.literal(true) })
+
 interface Settings { readonly secretIn: 'header' | 'query', readonly channelIds?: readonly string[] | undefined }
 
 /** https://wazzup24.com/help/api-documentation-en/webhooks/, version 3. */
@@ -75,7 +77,7 @@ export const wazzup = defineMessenger({
 /** Before Wazzup accepts an address, it sends `{"test":true}` and expects 200. */
 function answerTest ({ method, body }: WebhookRequest): WebhookReply | null {
   if (method !== 'POST' || body.length > MAX_HANDSHAKE_BYTES) return null
-  return z.strictObject({ test: z.literal(true) }).safeParse(tryParseBody(body)).success ? { status: 200, body: '' } : null
+  return testSchema.safeParse(tryParseBody(body)).success ? { status: 200, body: '' } : null
 }
 
 /** Wazzup authenticates only by the crmKey. An account that was connected with an API key has none, so its secret is in the URL. */
