@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
+import { on, once } from 'node:events'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -32,8 +32,11 @@ t.test('Ctrl-C ends everything: no process, no folder, exit code 0', { skip: noC
   const databases = async () => (await readdir(folder)).filter(name => name.startsWith('imconnector-relay-'))
   const demo = start(t, [], { TMPDIR: folder })
   let printed = ''
-  demo.stdout?.on('data', chunk => { printed += chunk })
-  await eventually(async () => printed, all => all.includes('Ctrl-C ends everything.'))
+  // On a busy machine the story takes longer than `eventually` waits.
+  for await (const chunk of on(demo.stdout as NodeJS.ReadableStream, 'data')) {
+    printed += String(chunk)
+    if (printed.includes('Ctrl-C ends everything.')) break
+  }
   const processes = children(demo.pid)
   t.equal(processes.length, 2, 'the sandbox and the relay')
   t.equal((await databases()).length, 1)
