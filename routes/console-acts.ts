@@ -40,7 +40,8 @@ export function consoleActs (app: FastifyInstance, parts: ConsoleActsParts): voi
   }
 
   app.post('/console/edits/:id/redeliver', { schema, bodyLimit }, async (request, reply) => {
-    const { edit: { id } } = await findStory(request, parts)
+    const id = idOf(request)
+    if (await outbox.find(id) === null) throw new NotFound('no such edit')
     note(request, 'redeliver', { id })
     const outcome = await redelivery.one(id)
     return reply.redirect(outcome === 'not-found' ? pathOf(request) : `${pathOf(request)}?done=${outcome}`, 303)

@@ -23,7 +23,7 @@ const YEAR_S = 365 * 24 * 3600
 
 interface ConsoleRoutesOptions extends Omit<ConsoleParts, 'viewOf'> {
   readonly tokens: Tokens
-  /** Masks the ids of chats for the log. */
+  /** Masks ids for the log. */
   readonly maskId: (id: string) => string
 }
 
@@ -35,8 +35,8 @@ export async function consoleRoutes (app: FastifyInstance, options: ConsoleRoute
   const sessions = createSessions({ adminToken: tokens.admin, viewerToken: tokens.viewer, now })
   const { files, addresses } = readAssets()
   const countFailure = createSignInLimit(app)
-  const countPage = createPageLimit(app, request => (findSession(request) as Session).id)
   const findSession = (request: FastifyRequest): Session | null => cookiesOf(request.headers.cookie, SESSION_COOKIE).map(sessions.read).find(session => session !== null) ?? null
+  const countPage = createPageLimit(app, request => (findSession(request) as Session).id)
 
   function viewOf (request: FastifyRequest, path = ownPath(request.method === 'GET' ? request.url : undefined)): View {
     const chosen = languages.find(each => cookiesOf(request.headers.cookie, LANGUAGE_COOKIE).includes(each))

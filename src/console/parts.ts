@@ -7,8 +7,7 @@ import type { Explanation } from './texts/texts.ts'
 const UNITS: ReadonlyArray<readonly [Intl.RelativeTimeFormatUnit, number]> = [['day', 86_400_000], ['hour', 3_600_000], ['minute', 60_000], ['second', 1000]]
 
 /** A time as a distance from now, with the absolute one in the markup. */
-export function time (at: number | null, { now, language, texts }: View): Html {
-  if (at === null || !Number.isFinite(at) || Math.abs(at) > 8.64e15) return html`${texts.never}`
+export function time (at: number, { now, language }: View): Html {
   const distance = at - now
   const [unit, size] = UNITS.find(([, size]) => Math.abs(distance) >= size) ?? ['second', 1000] as const
   const iso = new Date(at).toISOString()

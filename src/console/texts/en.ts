@@ -10,7 +10,6 @@ export const en = {
   search: { label: 'Message id or chat id', button: 'Search' },
   languageSwitch: 'Language',
   none: 'none',
-  never: 'never',
   stale: 'This page is not refreshed: the relay does not answer, or your session is over. Reload it. It shows the state of',
   mayNot: 'You are signed in with the VIEWER_TOKEN, which only reads. Sign in with the ADMIN_TOKEN to act.',
 
